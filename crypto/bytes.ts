@@ -1,0 +1,95 @@
+// Bytes and their textual forms, strict in both directions: what decodes re-encodes to the same text, so that no two texts
+// stand for the same bytes (pitfall P35: sloppy base64 used as an identity).
+
+import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js'
+import { base64pad } from 'multiformats/bases/base64'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export { concatBytes }
+
+/** A fresh plain Uint8Array; `slice` would keep a Node Buffer a Buffer. */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes)
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Lexicographic order of the bytes: negative, zero or positive. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shorter = Math.min(a.length, b.length)
+  for (let i = 0; i < shorter; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** The text, or undefined where the bytes are not valid UTF-8. A byte order mark is kept as a character. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Lower-case hexadecimal. */
+export function hex(bytes: Uint8Array): string {
+  return bytesToHex(bytes)
+}
+
+/** The bytes, or undefined where `text` is not lower-case hexadecimal with an even number of digits. */
+export function fromHex(text: string): Uint8Array | undefined {
+  return /^(?:[0-9a-f]{2})*$/.test(text) ? hexToBytes(text) : undefined
+}
+
+/** RFC 4648 section 4, padded. */
+export function base64(bytes: Uint8Array): string {
+  return base64pad.baseEncode(bytes)
+}
+
+/** The bytes, or undefined where `text` is not the padded base64 (RFC 4648 section 4) that {@link base64} writes. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
+  try {
+    const bytes = base64pad.baseDecode(text)
+    return base64(bytes) === text ? bytes : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes `value` as 8 bytes, most significant first. Requires an integer from 0 to 2^53 - 1. */
+export function writeU64(target: Uint8Array, offset: number, value: number): void {
+  writeU32(target, offset, Math.floor(value / 0x1_0000_0000))
+  writeU32(target, offset + 4, value % 0x1_0000_0000)
+}
+
+/** The integer in 8 bytes, or undefined where it is 2^53 or more (pitfall P07: never coerced). */
+export function readU64(source: Uint8Array, offset: number): number | undefined {
+  const value = readU32(source, offset) * 0x1_0000_0000 + readU32(source, offset + 4)
+  return Number.isSafeInteger(value) ? value : undefined
+}
+
+/** Writes `value` as 4 bytes, most significant first. Requires an integer from 0 to 2^32 - 1. */
+export function writeU32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24
+  target[offset + 1] = value >>> 16
+  target[offset + 2] = value >>> 8
+  target[offset + 3] = value
+}
+
+export function readU32(source: Uint8Array, offset: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [source[offset], source[offset + 1], source[offset + 2], source[offset + 3]]
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
+}

@@ -1,0 +1,10 @@
+// The only door of crypto/: pure code that runs unchanged in Node and in a browser. See README.md.
+
+export * from './brands.ts'
+export * from './bytes.ts'
+export * from './digest.ts'
+export * from './ed25519.ts'
+export * from './membership.ts'
+export * from './quorum.ts'
+export * from './result.ts'
+export * from './statement.ts'
