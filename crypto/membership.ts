@@ -2,7 +2,7 @@
 
 import type { Digest, Epoch, ReplicaIndex, View } from './brands.ts'
 import { type PublicKey, replicaIndex } from './brands.ts'
-import { concatBytes, utf8, writeU32, writeU64 } from './bytes.ts'
+import { concatBytes, hex, utf8, writeU32, writeU64 } from './bytes.ts'
 import { sha256 } from './digest.ts'
 import { type AdmittedKey, SIGNATURE_RULE } from './ed25519.ts'
 import type { QuorumSystem } from './quorum.ts'
@@ -29,7 +29,8 @@ const DOMAIN = utf8('\x1equorate-members-v1')
 
 /**
  * The membership of one epoch, with its digest.
- * @throws {RangeError} where the number of members is not that of the quorum system.
+ * @throws {RangeError} where the number of members is not that of the quorum system, or two members share a key: one
+ * signer would then count twice in every certificate.
  */
 export function membership(
   clusterId: Digest,
@@ -40,6 +41,8 @@ export function membership(
   if (members.length !== quorums.replicas) {
     throw new RangeError(`members: expected ${quorums.replicas} for this quorum system, got ${members.length}`)
   }
+  const keys = new Set(members.map((member) => hex(member.consensusKey)))
+  if (keys.size !== members.length) throw new RangeError('members: expected distinct consensus keys, got one twice')
   return Object.freeze({ clusterId, epoch, members, quorums, digest: membershipDigest(epoch, members, quorums) })
 }
 
