@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 
 /** The folder named by the environment variable QUORATE_VECTORS; undefined where it is unset or no folder. */
 export function vectorsFolder(): string | undefined {
-  const folder = process.env['QUORATE_VECTORS']
+  const folder = process.env.QUORATE_VECTORS
   if (folder === undefined || folder === '') return undefined
   return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? folder : undefined
 }

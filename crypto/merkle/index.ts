@@ -1,0 +1,7 @@
+// RFC 6962 Merkle trees over SHA-256: the log of entries, the requests of an entry, and the proofs about both.
+
+export * from './frontier.ts'
+export * from './hash.ts'
+export * from './proof.ts'
+export * from './store.ts'
+export * from './verify.ts'
