@@ -168,7 +168,8 @@ class Pool implements VerifierPool {
   }
 
   #startWorker(lane: Lane): Worker {
-    const worker = new Worker(this.#program)
+    // No inherited arguments: some that a process may be started with, such as --input-type, are refused to a thread.
+    const worker = new Worker(this.#program, { execArgv: [] })
     const onFailure = (cause: unknown) => this.#failed(lane, worker, cause)
     worker.on('message', (verdicts: Uint8Array) => this.#answered(lane, worker, verdicts))
     worker.on('error', onFailure)
