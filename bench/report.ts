@@ -1,0 +1,60 @@
+// What a benchmark prints: a table for people, one JSON object for programs, and a bar on stderr while it runs.
+
+import type { Figure } from './measure.ts'
+
+export interface Report {
+  readonly suite: string
+  readonly date: string
+  readonly machine: { readonly node: string; readonly openssl: string; readonly cpu: string; readonly cores: number }
+  readonly settings: Readonly<Record<string, string | number>>
+  readonly figures: readonly Figure[]
+}
+
+const UNITS: Readonly<Record<Figure['unit'], string>> = { us: 'µs', '/s': '/s', x: 'times' }
+
+/** A Markdown table, aligned, so that it can be pasted into docs/performance.md as it is. */
+export function table({ figures }: Report): string {
+  const rows = figures.map(({ name, unit, median, min, max }) => [
+    name,
+    `${rounded(median)} ${UNITS[unit]}`,
+    rounded(min),
+    rounded(max),
+  ])
+  const all = [['', 'median', 'min', 'max'], ...rows]
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`
+  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+  const [head = [], ...body] = all.map(line)
+  return [head, rule, ...body].join('\n')
+}
+
+/** One line that says on what and how it was measured. */
+export function heading({ suite, date, machine, settings }: Report): string {
+  const with_ = Object.entries(settings).map(([name, value]) => `${name} ${value}`)
+  const { node, openssl, cpu, cores } = machine
+  return `${suite}, ${date}: Node ${node}, OpenSSL ${openssl}, ${cores} cores (${cpu}); ${with_.join(', ')}`
+}
+
+/** Advances by one at each call; draws only where `stream` is a terminal. */
+export function progressBar(total: number, stream: NodeJS.WriteStream): { step(label: string): void; end(): void } {
+  const width = 24
+  let done = 0
+  return {
+    step(label) {
+      done++
+      if (!stream.isTTY) return
+      const filled = Math.round((width * done) / total)
+      stream.write(`\r\x1b[K[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${done}/${total} ${label}`)
+    },
+    end() {
+      if (stream.isTTY) stream.write('\r\x1b[K')
+    },
+  }
+}
+
+/** Three digits that count, with thousands set apart. */
+function rounded(value: number): string {
+  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
