@@ -2,7 +2,8 @@
 // follower, catch-up, client and auditor, and takes its threshold from the membership alone (pitfalls P02-P06).
 //
 //   kind     threshold   proves
-//   prepare  q           nothing else can be prepared in this view and slot; holds the leader's own vote
+//   prepare  q           nothing else can be prepared in this view and slot; holds the leader's own vote,
+//                        which with b = 0 is enough alone
 //   accept   q           the digest is chosen for this slot
 //   receipt  t           at least one honest replica computed this result
 //
@@ -53,7 +54,8 @@ export type CertificateFault =
 
 /** How many distinct members must have signed a certificate of this kind. */
 export function certificateThreshold(kind: CertificateKind, membership: Membership): number {
-  return kind === 'receipt' ? membership.quorums.trust : membership.quorums.quorum
+  const { quorum, trust, prepare } = membership.quorums
+  return { prepare, accept: quorum, receipt: trust }[kind]
 }
 
 /**

@@ -19,7 +19,12 @@ export interface QuorumSystem {
   readonly quorum: number
   /** t = b + 1: said by so many, so said by at least one honest replica. */
   readonly trust: number
-  /** True with b = 0: nobody equivocates, so the Prepare round is skipped. */
+  /**
+   * Prepare votes, the leader's among them, that prove that nothing else can be prepared in a view and slot: q, or with b = 0
+   * the leader's alone, since a leader that never lies never offers two values. This is all that crash mode is.
+   */
+  readonly prepare: number
+  /** True with b = 0: nobody lies. */
   readonly crashMode: boolean
 }
 
@@ -38,13 +43,16 @@ export class QuorumError extends Error {
 export function quorumSystem({ replicas, byzantine, crash }: QuorumParameters): QuorumSystem {
   const fault = quorumFault({ replicas, byzantine, crash })
   if (fault !== undefined) throw new QuorumError(fault)
+  const quorum = Math.ceil((replicas + byzantine + 1) / 2)
+  const crashMode = byzantine === 0
   return Object.freeze({
     replicas,
     byzantine,
     crash,
-    quorum: Math.ceil((replicas + byzantine + 1) / 2),
+    quorum,
     trust: byzantine + 1,
-    crashMode: byzantine === 0,
+    prepare: crashMode ? 1 : quorum,
+    crashMode,
   })
 }
 

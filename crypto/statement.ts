@@ -14,6 +14,8 @@
 //      129      32  digest: what the vote is about
 //
 // A proof of possession is 89 bytes: tag 0x1e "quorate-poss-v1" (16), purpose (1), binding digest (32), index (8), key (32).
+// A client's bundle of requests is 120 bytes: tag 0x1e "quorate-reqs-v1" (16), cluster id (32), client key (32), number of
+// requests (8), RFC 6962 root of the requests (32).
 //
 // 0x1e is a control character that no signed note may contain; a cosignature begins with "cosignature/v1", an SSHSIG with
 // "SSHSIG", a Noise payload with "noise-libp2p-static-key:" (pitfall P37). Numbers are u64, big-endian, below 2^53.
@@ -59,15 +61,37 @@ export interface PossessionStatement {
   readonly key: PublicKey
 }
 
+/** "These are my requests": everything that a client submits in one turn, under one signature. */
+export interface BundleStatement {
+  readonly kind: 'bundle'
+  readonly clusterId: Digest
+  readonly client: PublicKey
+  /** Number of requests, from 1. */
+  readonly count: number
+  /** RFC 6962 root over the requests' leaf hashes. */
+  readonly root: Digest
+}
+
+export type Statement = VoteStatement | PossessionStatement | BundleStatement
+
 export const VOTE_STATEMENT_BYTES = 161
 export const POSSESSION_STATEMENT_BYTES = 89
+export const BUNDLE_STATEMENT_BYTES = 120
 
 const VOTE_TAG = utf8('\x1equorate-vote-v1')
 const POSSESSION_TAG = utf8('\x1equorate-poss-v1')
+const BUNDLE_TAG = utf8('\x1equorate-reqs-v1')
 
-/** The bytes to sign for `statement`: {@link VOTE_STATEMENT_BYTES} or {@link POSSESSION_STATEMENT_BYTES} of them. */
-export function statementBytes(statement: VoteStatement | PossessionStatement): Uint8Array {
-  return statement.kind === 'possession' ? possessionBytes(statement) : voteBytes(statement)
+/** The bytes to sign for `statement`; their number depends on its kind alone. */
+export function statementBytes(statement: Statement): Uint8Array {
+  switch (statement.kind) {
+    case 'possession':
+      return possessionBytes(statement)
+    case 'bundle':
+      return bundleBytes(statement)
+    default:
+      return voteBytes(statement)
+  }
 }
 
 /** The vote statement in `bytes`, or undefined where they are not exactly what {@link statementBytes} writes for one. */
@@ -110,5 +134,15 @@ function possessionBytes(statement: PossessionStatement): Uint8Array {
   bytes.set(statement.binding, 17)
   writeU64(bytes, 49, statement.index)
   bytes.set(statement.key, 57)
+  return bytes
+}
+
+function bundleBytes(statement: BundleStatement): Uint8Array {
+  const bytes = new Uint8Array(BUNDLE_STATEMENT_BYTES)
+  bytes.set(BUNDLE_TAG, 0)
+  bytes.set(statement.clusterId, 16)
+  bytes.set(statement.client, 48)
+  writeU64(bytes, 80, statement.count)
+  bytes.set(statement.root, 88)
   return bytes
 }

@@ -90,11 +90,13 @@ describe('a certificate, assembled and verified', () => {
     expect(spare.signatures.map((entry) => entry.replica)).toEqual([0, 1, 2])
   })
 
-  it('in crash mode needs a majority, and one receipt', () => {
+  it('in crash mode needs a majority, the leader alone to prepare, and one receipt', () => {
     const crash = testCluster({ replicas: 3, byzantine: 0, crash: 1 })
     expect(faultOf(good('accept', [1, 2], {}, crash), 'accept', {}, crash)).toBeUndefined()
     expect(faultOf(good('receipt', [1], {}, crash), 'receipt', {}, crash)).toBeUndefined()
     expect(certify('accept', [1], {}, crash)).toBeUndefined()
+    expect(faultOf(good('prepare', [0], {}, crash), 'prepare', {}, crash)).toBeUndefined()
+    expect(certify('prepare', [1, 2], {}, crash)).toBeUndefined()
   })
 
   it('counts a member once, however often it voted, and only votes on its own statement', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  BUNDLE_STATEMENT_BYTES,
   decodeVoteStatement,
   digest,
   hex,
@@ -60,7 +61,15 @@ describe('signed statements', () => {
       } as const
       return [`possession/${purpose}`, hex(statementBytes(statement))] as const
     })
-    const made = Object.fromEntries([...votes, ...possessions])
+    const bundle = {
+      kind: 'bundle',
+      clusterId: sha256(utf8('cluster')),
+      client: publicKey(sha256(utf8('key'))),
+      count: 2 ** 40 + 3,
+      root: sha256(utf8('requests')),
+    } as const
+    expect(statementBytes(bundle)).toHaveLength(BUNDLE_STATEMENT_BYTES)
+    const made = Object.fromEntries([...votes, ...possessions, ['bundle', hex(statementBytes(bundle))]])
     expect(made).toEqual(golden('statements', made))
   })
 
