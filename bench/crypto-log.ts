@@ -1,43 +1,71 @@
 // The cases of the crypto suite about what is agreed: certificates, the log's Merkle tree, checkpoint notes.
 
 import {
+  appendLeaf,
   assembleCertificate,
+  assembleStableCheckpoint,
   type Certificate,
+  checkpointOf,
+  checkpointText,
+  consistencyProof,
   digest,
+  EMPTY_FRONTIER,
   epoch,
+  inclusionProof,
   largestByzantine,
+  leafHash,
   type Membership,
   membership,
+  merkleTree,
   portableVerifier,
   publicKey,
   quorumSystem,
   replicaIndex,
   type SignatureVerifier,
+  type Signer,
   signVote,
   slot,
+  utf8,
   verifyCertificate,
+  verifyConsistency,
+  verifyInclusion,
+  verifyStableCheckpoint,
   view,
   ZERO_DIGEST,
 } from '../crypto/index.ts'
-import {
-  appendLeaf,
-  consistencyProof,
-  EMPTY_FRONTIER,
-  inclusionProof,
-  leafHash,
-  merkleTree,
-  verifyConsistency,
-  verifyInclusion,
-} from '../crypto/merkle/index.ts'
 import { nativeSigner, nativeVerifier } from '../keys/native/index.ts'
 import { type Group, requireHeld } from './measure.ts'
 
+interface Cluster {
+  readonly members: Membership
+  readonly signers: readonly Signer[]
+}
+
+const CLUSTER_NAME = 'bench'
+const SOME_DIGEST = digest(new Uint8Array(32).fill(2))
+
 /** An accept certificate with exactly q signatures, in a group of `replicas` that bears as many liars as it can. */
 export function certificateCases(replicas: number): Group {
-  const { certificate, members } = acceptCertificate(replicas)
+  const group = cluster(replicas)
+  const { members } = group
+  const certificate = acceptCertificate(group)
   const call = (verifier: SignatureVerifier) => () =>
     requireHeld(verifyCertificate(certificate, { kind: 'accept' }, members, verifier).ok)
   const what = `certificate, n = ${replicas}, q = ${members.quorums.quorum}`
+  return [
+    { name: `${what}, native`, unit: 'us', operations: 1, call: call(nativeVerifier) },
+    { name: `${what}, portable`, unit: 'us', operations: 1, call: call(portableVerifier) },
+  ]
+}
+
+/** The note of a stable checkpoint with exactly q signature lines, read and verified. */
+export function checkpointCases(replicas: number): Group {
+  const group = cluster(replicas)
+  const { members } = group
+  const note = stableCheckpoint(group)
+  const call = (verifier: SignatureVerifier) => () =>
+    requireHeld(verifyStableCheckpoint(note, members, CLUSTER_NAME, verifier).ok)
+  const what = `checkpoint note, n = ${replicas}, q = ${members.quorums.quorum}`
   return [
     { name: `${what}, native`, unit: 'us', operations: 1, call: call(nativeVerifier) },
     { name: `${what}, portable`, unit: 'us', operations: 1, call: call(portableVerifier) },
@@ -102,15 +130,15 @@ export function merkleCases(size: number): Group[] {
   ]
 }
 
-function acceptCertificate(replicas: number): { readonly certificate: Certificate; readonly members: Membership } {
+/** A group that bears as many liars as it can. */
+function cluster(replicas: number): Cluster {
   const quorums = quorumSystem({ replicas, byzantine: largestByzantine(replicas), crash: 0 })
   const signers = Array.from({ length: replicas }, (_, i) => nativeSigner(new Uint8Array(32).fill(i + 1)))
-  const members = membership(
-    digest(new Uint8Array(32).fill(1)),
-    epoch(0),
-    signers.map((signer) => ({ consensusKey: signer.publicKey, transportKey: publicKey(signer.publicKey) })),
-    quorums,
-  )
+  const keys = signers.map(({ publicKey: key }) => ({ consensusKey: key, transportKey: publicKey(key) }))
+  return { members: membership(SOME_DIGEST, epoch(0), keys, quorums), signers }
+}
+
+function acceptCertificate({ members, signers }: Cluster): Certificate {
   const statement = {
     kind: 'accept' as const,
     clusterId: members.clusterId,
@@ -118,10 +146,19 @@ function acceptCertificate(replicas: number): { readonly certificate: Certificat
     view: view(0),
     justification: ZERO_DIGEST,
     slot: slot(1),
-    digest: digest(new Uint8Array(32).fill(2)),
+    digest: SOME_DIGEST,
   }
   const votes = signers.map((signer, i) => signVote(statement, replicaIndex(i), signer))
   const certificate = assembleCertificate(statement, votes, members)
   if (certificate === undefined) throw new Error('the votes made no certificate')
-  return { certificate, members }
+  return certificate
+}
+
+function stableCheckpoint({ members, signers }: Cluster): Uint8Array {
+  const content = { slot: slot(1_000_000), logRoot: SOME_DIGEST, stateRoot: SOME_DIGEST }
+  const text = utf8(checkpointText(checkpointOf(content, members, CLUSTER_NAME)))
+  const signatures = signers.map((signer, i) => ({ replica: replicaIndex(i), signature: signer.sign(text) }))
+  const assembled = assembleStableCheckpoint(content, signatures, members, CLUSTER_NAME, nativeVerifier)
+  if (!assembled.ok) throw new Error('the signatures made no stable checkpoint')
+  return assembled.value.stable.note
 }

@@ -17,7 +17,7 @@ import {
   type VerifierPool,
   type VerifyJob,
 } from '../keys/native/index.ts'
-import { certificateCases, merkleCases } from './crypto-log.ts'
+import { certificateCases, checkpointCases, merkleCases } from './crypto-log.ts'
 import { type Group, type Plan, type RatioOf, requireHeld, type Suite } from './measure.ts'
 import { sodiumSigner, sodiumVerifier } from './sodium.ts'
 
@@ -44,6 +44,7 @@ export const cryptoSuite: Suite = async ({ quick }) => {
       [{ name: 'admit a key (K1-K4)', unit: 'us', operations: 1, call: admission() }],
       hashCases(),
       ...[4, 7, 31].map(certificateCases),
+      checkpointCases(4),
       pools.throughput,
       pools.mainThread,
       ...merkleCases(leaves),

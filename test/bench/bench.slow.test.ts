@@ -41,6 +41,8 @@ describe('npm run bench -- crypto --quick', () => {
       'certificate, n = 7, q = 5, portable',
       'certificate, n = 31, q = 21, native',
       'certificate, n = 31, q = 21, portable',
+      'checkpoint note, n = 4, q = 3, native',
+      'checkpoint note, n = 4, q = 3, portable',
       'verify a batch, inline',
       'verify a batch, pool of 1 thread',
       'verify a batch, pool of 2 threads',
