@@ -1,0 +1,110 @@
+// A disk as a consensus protocol must fear it. Appends reach the platter in order and some time after they were made. A power
+// cut loses what was not synced yet, though it may keep any number of the first of those appends, the last of them torn. A
+// torn append is seen by its checksum and dropped as a whole, never read as less than was written.
+//
+// Snapshots and truncation go through the same queue, so that what is durable is always a prefix of what was asked for.
+
+import type { Random } from './random.ts'
+
+export interface DiskSettings {
+  readonly meanSyncUs: number
+  /** Chance that a sync takes 20 times as long. */
+  readonly slowProbability: number
+  /** Chance that a power cut leaves appends that were never confirmed. */
+  readonly keepUnsyncedProbability: number
+}
+
+export interface DiskContents<Record, Snapshot> {
+  readonly records: readonly Record[]
+  readonly snapshot: Snapshot | undefined
+}
+
+type Write<Record, Snapshot> =
+  | { readonly kind: 'append'; readonly records: readonly Record[] }
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
+  | { readonly kind: 'truncate'; readonly keep: (record: Record, index: number, all: readonly Record[]) => boolean }
+
+/** What a power cut did. */
+export interface PowerCut {
+  /** Writes that are gone though they had been asked for. */
+  readonly lost: number
+  /** Unconfirmed writes that nevertheless are there. */
+  readonly kept: number
+  readonly torn: boolean
+}
+
+export class Disk<Record, Snapshot> {
+  private readonly settings: DiskSettings
+  private readonly random: Random
+  private durable: Record[] = []
+  private snapshot: Snapshot | undefined
+  private pending: Write<Record, Snapshot>[] = []
+  private busyUntilUs = 0
+  private slowdown = 1
+
+  constructor(settings: DiskSettings, random: Random) {
+    this.settings = settings
+    this.random = random
+  }
+
+  /** Queues records; returns when they will be durable. The caller then calls {@link confirm}, once for each write, in order. */
+  append(records: readonly Record[], nowUs: number): number {
+    return this.enqueue({ kind: 'append', records }, nowUs)
+  }
+
+  putSnapshot(snapshot: Snapshot, nowUs: number): number {
+    return this.enqueue({ kind: 'snapshot', snapshot }, nowUs)
+  }
+
+  truncate(keep: (record: Record, index: number, all: readonly Record[]) => boolean, nowUs: number): number {
+    return this.enqueue({ kind: 'truncate', keep }, nowUs)
+  }
+
+  /** The oldest write that waits is durable now. */
+  confirm(): void {
+    const write = this.pending.shift()
+    if (write === undefined) throw new Error('disk: nothing to confirm')
+    this.carryOut(write)
+  }
+
+  /** Loses what was not synced, in the way of real disks. */
+  powerCut(nowUs: number): PowerCut {
+    const waiting = this.pending
+    this.pending = []
+    this.busyUntilUs = nowUs
+    const lucky = this.random.chance(this.settings.keepUnsyncedProbability)
+    const kept = lucky ? this.random.below(waiting.length + 1) : 0
+    for (const write of waiting.slice(0, kept)) this.carryOut(write)
+    return { lost: waiting.length - kept, kept, torn: waiting.length > kept && this.random.chance(0.5) }
+  }
+
+  read(): DiskContents<Record, Snapshot> {
+    return { records: [...this.durable], snapshot: this.snapshot }
+  }
+
+  /** A new, empty disk is put in. */
+  wipe(): void {
+    this.durable = []
+    this.snapshot = undefined
+    this.pending = []
+  }
+
+  slowDown(factor: number): void {
+    this.slowdown = factor
+  }
+
+  private enqueue(write: Write<Record, Snapshot>, nowUs: number): number {
+    const { meanSyncUs, slowProbability } = this.settings
+    const stretch = (this.random.chance(slowProbability) ? 20 : 1) * this.slowdown
+    const latency = 1 + Math.round(this.random.exponential(meanSyncUs) * stretch)
+    this.pending.push(write)
+    this.busyUntilUs = Math.max(nowUs, this.busyUntilUs) + latency
+    return this.busyUntilUs
+  }
+
+  private carryOut(write: Write<Record, Snapshot>): void {
+    if (write.kind === 'append') this.durable.push(...write.records)
+    else if (write.kind === 'snapshot') this.snapshot = write.snapshot
+    else this.durable = this.durable.filter(write.keep)
+  }
+}
