@@ -1,0 +1,9 @@
+// The door of keys/: keysets on disk, for Node. The genesis format alone, for browsers too, is keys/genesis.
+
+export * from './errors.ts'
+export * from './generate.ts'
+export * from './genesis/index.ts'
+export * from './layout.ts'
+export * from './load.ts'
+export * from './passphrase.ts'
+export * from './plan.ts'
