@@ -1,0 +1,97 @@
+// What a command is: data, and a function from its input to an outcome. Nothing in a command prints or exits.
+
+export interface ArgumentSpec {
+  readonly name: string
+  readonly describe: string
+  /** Makes the argument optional. */
+  readonly default?: string
+}
+
+export interface OptionSpec {
+  /** As commander reads them: `--host <host>`. */
+  readonly flags: string
+  readonly describe: string
+  readonly required?: true
+  /** May be given several times. */
+  readonly repeatable?: true
+}
+
+export interface Command {
+  /** One word or several: `genesis show`. */
+  readonly name: string
+  /** One sentence without its full stop. */
+  readonly describe: string
+  readonly arguments: readonly ArgumentSpec[]
+  readonly options: readonly OptionSpec[]
+  /** At least one whole command line, with what it does. */
+  readonly examples: readonly (readonly [commandLine: string, describe: string])[]
+  run(input: Input, context: Context): Promise<Outcome>
+}
+
+/** The surroundings, which commands take nowhere else. */
+export interface Context {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal
+  /** Shows how far a long computation is; only people at a terminal see it. */
+  readonly progress: (text: string) => void
+}
+
+export interface Outcome {
+  /** `refused`: the command worked, and its answer is no, or that there is a fault. */
+  readonly status: 'done' | 'refused'
+  /** For programs: printed with --json. */
+  readonly value: object
+  /** For people. */
+  readonly text: string
+}
+
+/** A command line that asks for something impossible; the message is one sentence for the user. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** Arguments and options as the user wrote them, read with checks. */
+export interface Input {
+  /** @throws {Error} where `name` is no argument of the command. */
+  argument(name: string): string
+  text(option: string): string | undefined
+  /** In the order given. */
+  texts(option: string): readonly string[]
+  /** @throws {UsageError} unless it is a plain whole number in the range. */
+  integer(option: string, least: number, most: number): number | undefined
+}
+
+/** The input of a command. `options` has the names without dashes in front, in camel case, as commander gives them. */
+export function inputOf(args: Readonly<Record<string, string>>, options: Readonly<Record<string, unknown>>): Input {
+  const raw = (option: string): unknown => options[option.replace(/-([a-z])/g, (_, c: string) => c.toUpperCase())]
+  const text = (option: string): string | undefined => {
+    const value = raw(option)
+    return typeof value === 'string' ? value : undefined
+  }
+  return {
+    argument(name) {
+      const value = args[name]
+      if (value === undefined) throw new Error(`the command has no argument ${name}`)
+      return value
+    },
+    text,
+    texts(option) {
+      const value = raw(option)
+      return Array.isArray(value) ? value.map(String) : []
+    },
+    integer(option, least, most) {
+      const value = text(option)
+      return value === undefined ? undefined : wholeNumber(`--${option}`, value, least, most)
+    },
+  }
+}
+
+/** The number that `text` writes. @throws {UsageError} unless it is a plain whole number in the range. */
+export function wholeNumber(subject: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (!/^(?:0|[1-9][0-9]{0,15})$/.test(text) || value < least || value > most) {
+    throw new UsageError(`${subject} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`)
+  }
+  return value
+}

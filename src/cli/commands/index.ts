@@ -1,0 +1,8 @@
+// Every command, in the order of the help.
+
+import type { Command } from '../command.ts'
+import { genesisCheck } from './genesis-check.ts'
+import { genesisShow } from './genesis-show.ts'
+import { keygen } from './keygen.ts'
+
+export const commands: readonly Command[] = Object.freeze([keygen, genesisShow, genesisCheck])

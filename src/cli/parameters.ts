@@ -1,0 +1,40 @@
+// Protocol parameters on the command line: `--set NAME=VALUE`.
+
+import {
+  DEFAULT_PARAMETERS,
+  NUMBER_PARAMETERS,
+  type Parameters,
+  ROTATION_MOST_SLOTS,
+  type Rotation,
+} from '../../keys/index.ts'
+import { UsageError, wholeNumber } from './command.ts'
+
+const NAMES = [...Object.keys(NUMBER_PARAMETERS), 'rotation', 'signedVotes'].join(', ')
+
+/** The default parameters with `settings` applied in order. @throws {UsageError} for what is no parameter or value. */
+export function parametersOf(settings: readonly string[]): Parameters {
+  return Object.assign({ ...DEFAULT_PARAMETERS }, ...settings.map(oneSetting))
+}
+
+function oneSetting(setting: string): Partial<Parameters> {
+  const [, name = '', value = ''] = /^([A-Za-z]+)=(.*)$/.exec(setting) ?? []
+  const number = Object.entries(NUMBER_PARAMETERS).find(([key]) => key === name)?.[1]
+  if (number !== undefined) return { [name]: wholeNumber(`--set ${name}`, value, number.least, number.most) }
+  if (name === 'rotation') return { rotation: rotationOf(value) }
+  if (name !== 'signedVotes') {
+    throw new UsageError(`--set ${JSON.stringify(setting)}: write NAME=VALUE, where NAME is one of ${NAMES}`)
+  }
+  if (value !== 'true' && value !== 'false') {
+    throw new UsageError(`--set signedVotes must be true or false, not ${JSON.stringify(value)}`)
+  }
+  return { signedVotes: value === 'true' }
+}
+
+function rotationOf(value: string): Rotation {
+  if (value === 'sticky' || value === 'lowest-alive') return { policy: value }
+  const slots = /^every:(.*)$/.exec(value)?.[1]
+  if (slots === undefined) {
+    throw new UsageError(`--set rotation must be sticky, every:SLOTS or lowest-alive, not ${JSON.stringify(value)}`)
+  }
+  return { policy: 'every', slots: wholeNumber('--set rotation=every:SLOTS', slots, 1, ROTATION_MOST_SLOTS) }
+}
