@@ -182,7 +182,8 @@ class Pool implements VerifierPool {
     const piece = lane.piece
     if (lane.worker !== worker || piece === undefined) return
     if (verdicts.length !== piece.count) {
-      return this.#failed(lane, worker, new Error(`${piece.count} jobs, but ${verdicts.length} verdicts`))
+      this.#failed(lane, worker, new Error(`${piece.count} jobs, but ${verdicts.length} verdicts`))
+      return
     }
     lane.piece = undefined
     worker.unref()

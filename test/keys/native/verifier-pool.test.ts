@@ -12,6 +12,7 @@ import {
 } from '../../../keys/native/index.ts'
 
 const dying = new URL('../../support/dying-worker.ts', import.meta.url)
+const short = new URL('../../support/short-worker.ts', import.meta.url)
 const idle = new URL('../../support/idle-worker.ts', import.meta.url)
 const members: readonly Signer[] = Array.from({ length: 4 }, (_, i) => nativeSigner(new Uint8Array(32).fill(i)))
 
@@ -139,6 +140,14 @@ describe('a thread that fails', () => {
         cause: { message: 'this thread always fails' },
       })
     }
+  })
+
+  it('an answer of another length than the batch is a failure, not a verdict', async () => {
+    const pool = openPool({ threads: 1, worker: short })
+    await expect(pool.verifyBatch(mixedJobs(2))).rejects.toMatchObject({
+      code: 'worker-failed',
+      cause: { message: '2 jobs, but 1 verdicts' },
+    })
   })
 
   it('a program that cannot be loaded rejects the batch too', async () => {
