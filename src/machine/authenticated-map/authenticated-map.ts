@@ -1,0 +1,183 @@
+// The state as users of this folder see it: an ordered map of byte strings with a root hash, proofs and snapshots.
+//
+// Two structures hold one content. The ordered index is always current and answers reads; changed keys are noted beside it.
+// `commit` carries them into the hashed tree, which therefore stands at the last commit (a checkpoint) while the index
+// runs ahead. Docs: docs/decisions/002-state-root.md.
+
+import { type Digest, digest, type Result, success } from '../../../crypto/index.ts'
+import { MAX_OPEN_SNAPSHOTS } from '../limits.ts'
+import { type ChunkFault, FIRST_PATH, verifyChunk } from './chunk.ts'
+import { HASH_BYTES, type Hash, type StateHasher, stateHasher } from './hashing.ts'
+import { EMPTY, NodePool, type NodeRef } from './node-pool.ts'
+import { OrderedIndex } from './ordered-index.ts'
+import { leafAt, proveState } from './prove.ts'
+import { type Change, StateTree } from './state-tree.ts'
+import { type Text, toBytes, toText } from './text.ts'
+import { type WrittenChunk, writeChunk } from './write-chunk.ts'
+
+/** The content at one commit. It stays as it is, whatever the map does, until it is closed. */
+export interface MapSnapshot {
+  readonly root: Digest
+  /** The value of `key`, or undefined. */
+  get(key: Uint8Array): Uint8Array | undefined
+  /** A proof for `verifyStateProof`, of presence or absence. */
+  prove(key: Uint8Array): Uint8Array
+  /** The chunk that begins at the path `from`; see `verifyChunk`. The first begins at {@link FIRST_PATH}. */
+  chunk(from: Uint8Array): WrittenChunk
+  /** All chunks in order. */
+  chunks(): Generator<Uint8Array>
+  /** Gives up what is kept for this snapshot alone; it must not be used any more. Idempotent. */
+  close(): void
+}
+
+export class AuthenticatedMap {
+  private readonly index = new OrderedIndex()
+  private readonly pool = new NodePool()
+  private readonly hasher: StateHasher
+  private readonly tree: StateTree
+  private tip: NodeRef = EMPTY
+  private open = 0
+  /** Keys changed since the last commit, with what they now hold. */
+  private changed = new Map<Text, Text | undefined>()
+
+  constructor(hash?: Hash) {
+    this.hasher = stateHasher(hash)
+    this.tree = new StateTree(this.pool, this.hasher)
+  }
+
+  /** Keys in the map. */
+  get size(): number {
+    return this.index.size
+  }
+
+  /** Nodes that only open snapshots still need. */
+  get keptNodes(): number {
+    return this.pool.kept
+  }
+
+  get(key: Text): Text | undefined {
+    return this.index.get(key)
+  }
+
+  /** Puts `value`, or deletes `key` where it is undefined; returns the value before. */
+  set(key: Text, value: Text | undefined): Text | undefined {
+    this.changed.set(key, value)
+    return this.index.set(key, value)
+  }
+
+  /** Visits the entries from `start` on and before `end` in the order of the key bytes, until `visit` returns false. */
+  scan(start: Text, end: Text | undefined, visit: (key: Text, value: Text) => boolean): void {
+    this.index.scan(start, end, visit)
+  }
+
+  /** Brings the root up to date; costs in proportion to the keys changed since the last call. */
+  commit(): Digest {
+    if (this.changed.size > 0) {
+      const changes: Change[] = []
+      for (const [key, value] of this.changed) changes.push({ key, value, path: this.hasher.path(toBytes(key)) })
+      this.applyChanges(changes)
+      this.changed = new Map()
+    }
+    return this.root()
+  }
+
+  /**
+   * Commits and opens the content as it is now.
+   * @throws {Error} with {@link MAX_OPEN_SNAPSHOTS} open: a caller forgot to close them.
+   */
+  snapshot(): MapSnapshot {
+    if (this.open >= MAX_OPEN_SNAPSHOTS) throw new Error(`snapshot: ${MAX_OPEN_SNAPSHOTS} are open already`)
+    const root = this.commit()
+    const { pool, hasher, tip } = this
+    const pin = pool.pin()
+    let closed = false
+    this.open++
+    const reading = (): NodeRef => {
+      if (closed) throw new Error('snapshot: used after it was closed')
+      return tip
+    }
+    const chunk = (from: Uint8Array) => writeChunk(pool, reading(), from, hasher)
+    return {
+      root,
+      get(key) {
+        const leaf = leafAt(pool, reading(), hasher.path(key))
+        return leaf !== EMPTY && pool.key(leaf) === toText(key) ? toBytes(pool.value(leaf)) : undefined
+      },
+      prove: (key) => proveState(pool, reading(), hasher.path(key), hasher),
+      chunk,
+      chunks: () => allChunks(chunk),
+      close: () => {
+        if (closed) return
+        closed = true
+        this.open--
+        pool.unpin(pin)
+      },
+    }
+  }
+
+  /** Adds what a verified chunk holds; only {@link MapRestoration} calls it. */
+  load(changes: readonly Change[]): void {
+    for (const { key, value } of changes) this.index.set(key, value)
+    this.applyChanges(changes)
+  }
+
+  private applyChanges(changes: readonly Change[]): void {
+    this.pool.begin()
+    this.tip = this.tree.apply(this.tip, changes)
+  }
+
+  private root(): Digest {
+    const root = new Uint8Array(HASH_BYTES)
+    this.pool.copyHash(this.tip, root, 0)
+    return digest(root)
+  }
+}
+
+/** Rebuilds a map from the chunks of a snapshot, each verified before anything of it is used. */
+export class MapRestoration {
+  private readonly map: AuthenticatedMap
+  private readonly root: Digest
+  private readonly hash: Hash | undefined
+  private from: Uint8Array | undefined = FIRST_PATH
+
+  /** `root` must come from a stable checkpoint: it alone decides what is accepted. */
+  constructor(root: Digest, hash?: Hash) {
+    this.root = root
+    this.hash = hash
+    this.map = new AuthenticatedMap(hash)
+  }
+
+  /** The path that the next chunk begins with; undefined when the map is complete. */
+  get next(): Uint8Array | undefined {
+    return this.from
+  }
+
+  /** Takes the chunk for {@link next}, or refuses it and is as before. The value says whether the map is complete. */
+  offer(chunk: Uint8Array): Result<boolean, ChunkFault> {
+    if (this.from === undefined) return success(true)
+    const verified = verifyChunk(this.root, this.from, chunk, this.hash)
+    if (!verified.ok) return verified
+    const { entries, next } = verified.value
+    this.map.load(
+      entries.map(({ key, value, path, leafHash }) => ({ key: toText(key), value: toText(value), path, leafHash })),
+    )
+    this.from = next
+    return success(next === undefined)
+  }
+
+  /** The restored map. @throws {Error} before the last chunk was taken, or where the roots differ (a defect of ours). */
+  finish(): AuthenticatedMap {
+    if (this.from !== undefined) throw new Error('restoration: chunks are missing')
+    const root = this.map.commit()
+    if (root.some((byte, i) => byte !== this.root[i])) throw new Error('restoration: root differs from its chunks')
+    return this.map
+  }
+}
+
+function* allChunks(chunk: (from: Uint8Array) => WrittenChunk): Generator<Uint8Array> {
+  for (let from: Uint8Array | undefined = FIRST_PATH; from !== undefined; ) {
+    const { bytes, next }: WrittenChunk = chunk(from)
+    yield bytes
+    from = next
+  }
+}

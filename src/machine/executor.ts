@@ -1,0 +1,207 @@
+// Executes agreed entries, strictly in the order of their slots, and nothing else changes the state. Around any machine it
+// puts what all of them need: clients and their roles, exactly-once sessions, undo, the records that receipts are about,
+// and the state root.
+
+import { copyOf, type Digest, equalBytes, leafHash, merkleRoot, utf8 } from '../../crypto/index.ts'
+import {
+  AuthenticatedMap,
+  type Hash,
+  type MapSnapshot,
+  prefixed,
+  type Text,
+  toBytes,
+  toText,
+} from './authenticated-map/index.ts'
+import { ByteReader, ByteWriter } from './bytes-codec.ts'
+import { assignRole, type Client, type Role, roleOf } from './clients.ts'
+import { META_SPACE } from './keyspace.ts'
+import { MAX_COMMAND_BYTES, MAX_RESULT_BYTES } from './limits.ts'
+import { encodeResultRecord, encodeWindow, type Outcome } from './result-record.ts'
+import { type Answer, Sessions } from './sessions.ts'
+import { type CommandContext, CommandRefused, type StateMachine } from './state-machine.ts'
+import { Transaction } from './transaction.ts'
+
+/** An agreed request; what consensus calls a signed request is one. */
+export interface ExecutableRequest {
+  readonly request: {
+    /** Ed25519 public key, 32 bytes; its signature was checked before the entry was voted for. */
+    readonly client: Uint8Array
+    /** From 1, chosen by the client. */
+    readonly sequence: number
+    readonly command: Uint8Array
+  }
+  /** The request's identity, a hash of all of the above, computed from them and not taken from anybody. */
+  readonly id: Digest
+}
+
+export interface ExecutableEntry {
+  readonly slot: number
+  readonly timestampMs: number
+  readonly requests: readonly ExecutableRequest[]
+}
+
+export interface EntryResults {
+  readonly slot: number
+  /** One encoded result record a request, in their order. */
+  readonly records: readonly Uint8Array[]
+  /** RFC 6962 root over the records: what the receipts of the slot sign. */
+  readonly root: Digest
+}
+
+/** The state after one slot; see {@link MapSnapshot}. */
+export interface StateSnapshot extends MapSnapshot {
+  readonly slot: number
+}
+
+export interface Executor {
+  /** The slot executed last; 0 before the first. */
+  readonly slot: number
+  /** The agreed time of the last entry, in milliseconds. */
+  readonly timestampMs: number
+  /**
+   * Executes the entry of the next slot. The time never goes back: an earlier timestamp counts as the last one.
+   * @throws {RangeError} for any other slot, and for a request that no replica may have voted for.
+   */
+  execute(entry: ExecutableEntry): EntryResults
+  /** The root of the state after {@link slot}: equal on all replicas. Costs in proportion to what changed since. */
+  stateRoot(): Digest
+  /** The state after {@link slot}, kept readable while execution goes on; close it. */
+  snapshot(): StateSnapshot
+  /** The role of a client at this point of the log. */
+  roleOf(client: Uint8Array): Role | undefined
+  /** Gives a client a role, or takes it where undefined. To be called for agreed changes of membership only. */
+  assignRole(client: Uint8Array, role: Role | undefined): void
+}
+
+export interface ExecutorOptions {
+  readonly machine: StateMachine
+  /** SHA-256 by other means; it must give the same bytes. */
+  readonly hash?: Hash
+}
+
+const FORMAT_KEY = prefixed(META_SPACE, utf8('format'))
+const POSITION_KEY = prefixed(META_SPACE, utf8('position'))
+const NOTHING = new Uint8Array(0)
+
+/** An executor at slot 0, with the clients of the genesis. */
+export function createExecutor({ machine, hash, clients }: ExecutorOptions & { clients: readonly Client[] }): Executor {
+  const map = new AuthenticatedMap(hash)
+  map.set(FORMAT_KEY, formatOf(machine))
+  for (const { key, role } of clients) assignRole(map, key, role)
+  return new MapExecutor(map, machine)
+}
+
+/**
+ * An executor that goes on from a restored state (`MapRestoration.finish`).
+ * @throws {Error} where the state is that of another machine or format.
+ */
+export function resumeExecutor({ machine }: ExecutorOptions, map: AuthenticatedMap): Executor {
+  const format = map.get(FORMAT_KEY)
+  if (format !== formatOf(machine))
+    throw new Error(`state: expected ${formatOf(machine)}, got ${format ?? 'no format'}`)
+  return new MapExecutor(map, machine)
+}
+
+class MapExecutor implements Executor {
+  slot = 0
+  timestampMs = 0
+  private readonly map: AuthenticatedMap
+  private readonly machine: StateMachine
+  private readonly sessions: Sessions
+
+  constructor(map: AuthenticatedMap, machine: StateMachine) {
+    this.map = map
+    this.machine = machine
+    this.sessions = new Sessions(map)
+    const position = map.get(POSITION_KEY)
+    if (position === undefined) return
+    const reader = new ByteReader(toBytes(position))
+    this.slot = reader.u64()
+    this.timestampMs = reader.u64()
+  }
+
+  execute({ slot, timestampMs, requests }: ExecutableEntry): EntryResults {
+    if (slot !== this.slot + 1) throw new RangeError(`slot: expected ${this.slot + 1}, got ${slot}`)
+    requests.forEach(assertWellFormed)
+    this.slot = slot
+    this.timestampMs = Math.max(this.timestampMs, timestampMs)
+    const records = requests.map((request, index) => this.answer(request, index))
+    return { slot, records, root: merkleRoot(records.map(leafHash)) }
+  }
+
+  stateRoot(): Digest {
+    this.flush()
+    return this.map.commit()
+  }
+
+  snapshot(): StateSnapshot {
+    this.flush()
+    return { ...this.map.snapshot(), slot: this.slot }
+  }
+
+  roleOf(client: Uint8Array): Role | undefined {
+    return roleOf(this.map, client)
+  }
+
+  assignRole(client: Uint8Array, role: Role | undefined): void {
+    assignRole(this.map, client, role)
+  }
+
+  /** The order of the checks is part of the protocol: a request answered once is answered so whatever its client may now. */
+  private answer({ request, id }: ExecutableRequest, index: number): Uint8Array {
+    const { client, sequence, command } = request
+    const record = (outcome: Outcome, result: Uint8Array, slot = 0) =>
+      encodeResultRecord({ outcome, client, sequence, request: id, slot, result })
+
+    const role = roleOf(this.map, client)
+    if (role === undefined) return record('unknown-client', NOTHING)
+    const clientText = toText(client)
+    const verdict = this.sessions.look(clientText, sequence)
+    if (verdict.kind === 'expired') return record('expired', encodeWindow(verdict.lowest, verdict.highest))
+    if (verdict.kind === 'answered') {
+      const { answer } = verdict
+      if (!equalBytes(answer.request, id)) return record('conflict', answer.request)
+      return record(answer.outcome, answer.result, answer.slot)
+    }
+    const context = { slot: this.slot, index, timestampMs: this.timestampMs, client, role }
+    const { outcome, result } = this.run(command, context)
+    const answer: Answer = { request: id, slot: this.slot, outcome, result }
+    this.sessions.note(clientText, sequence, answer)
+    return record(outcome, result, this.slot)
+  }
+
+  /** Applies the command; whatever happens in the machine, either all of its writes stand or none. */
+  private run(command: Uint8Array, context: CommandContext): { outcome: Outcome; result: Uint8Array } {
+    if (command.length > MAX_COMMAND_BYTES) return { outcome: 'limit', result: NOTHING }
+    const transaction = new Transaction(this.map, context.role !== 'reader')
+    let outcome: Outcome = 'done'
+    let result: Uint8Array = NOTHING
+    try {
+      result = copyOf(this.machine.apply(command, context, transaction))
+      if (result.length > MAX_RESULT_BYTES) outcome = 'limit'
+    } catch (error) {
+      outcome = error instanceof CommandRefused ? 'refused' : 'failed'
+      result = error instanceof CommandRefused ? utf8(error.code) : NOTHING
+    }
+    if (transaction.fault !== undefined) outcome = transaction.fault
+    if (outcome !== 'done') transaction.rollback()
+    transaction.end()
+    return { outcome, result: outcome === 'done' || outcome === 'refused' ? result : NOTHING }
+  }
+
+  private flush(): void {
+    this.sessions.flush()
+    this.map.set(POSITION_KEY, toText(new ByteWriter().u64(this.slot).u64(this.timestampMs).finish()))
+  }
+}
+
+function formatOf(machine: StateMachine): Text {
+  return toText(utf8(`quorate-state-v1 ${machine.name}`))
+}
+
+function assertWellFormed({ request: { client, sequence } }: ExecutableRequest): void {
+  if (client.length !== 32) throw new RangeError(`client: expected 32 bytes, got ${client.length}`)
+  if (!Number.isSafeInteger(sequence) || sequence < 1) {
+    throw new RangeError(`sequence: expected an integer from 1 to 2^53 - 1, got ${sequence}`)
+  }
+}

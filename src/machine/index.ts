@@ -1,0 +1,11 @@
+// The only door of src/machine/: replicated state machines, pure and deterministic. See README.md.
+
+export * from './authenticated-map/index.ts'
+export type { Client, Role } from './clients.ts'
+export * from './counter.ts'
+export * from './executor.ts'
+export { machineStateKey } from './keyspace.ts'
+export * from './kv/index.ts'
+export * from './limits.ts'
+export * from './result-record.ts'
+export * from './state-machine.ts'

@@ -1,0 +1,7 @@
+// The only door of this folder: the key-value machine, its commands and results.
+
+export * from './command.ts'
+export * from './kv.ts'
+export * from './limits.ts'
+export { decodeEntry, type KeyValue, kvStateKey } from './record.ts'
+export * from './response.ts'

@@ -1,0 +1,161 @@
+// The key-value machine, with etcd's model: a revision counts the commands that changed something, and each key knows the
+// revisions of its creation and of its last put, and how often it was put since. Ref: etcd API v3, "Revisions" and "Txn".
+//
+// Refuses with `malformed` what does not decode, and with `duplicate-key` a transaction that writes a key twice.
+// Different from etcd: a range tells how many entries it returns, not how many there would be (`countOnly` does that).
+
+import { assertNever, compareBytes } from '../../../crypto/index.ts'
+import { toText } from '../authenticated-map/index.ts'
+import { ByteReader, ByteWriter } from '../bytes-codec.ts'
+import { CommandRefused, type StateMachine, type Store, type StoreEntry } from '../state-machine.ts'
+import { type Compare, type DeleteRange, decodeKvCommand, type Operation, type Put, type Range } from './command.ts'
+import { decodeEntry, ENTRIES_END, encodeEntry, entryKey, type KeyValue, REVISION_KEY } from './record.ts'
+import { encodeKvResult, type OperationResponse, type RangeResponse } from './response.ts'
+
+/** The key-value machine. Commands: {@link decodeKvCommand}; results: `decodeKvResult`. */
+export const kv: StateMachine = Object.freeze({
+  name: 'kv-v1',
+  apply(bytes, _context, store) {
+    const command = decodeKvCommand(bytes)
+    if (command === undefined) throw new CommandRefused('malformed')
+    const execution = new Execution(store)
+    if (command.kind !== 'txn') {
+      const response = execution.perform(command)
+      return encodeKvResult({ revision: execution.finish(), response })
+    }
+    const succeeded = command.compares.every((compare) => execution.holds(compare))
+    const responses = (succeeded ? command.success : command.failure).map((operation) => execution.perform(operation))
+    return encodeKvResult({ revision: execution.finish(), response: { kind: 'txn', succeeded, responses } })
+  },
+} satisfies StateMachine)
+
+/** One command: all its writes carry one revision, the next. */
+class Execution {
+  private readonly store: Store
+  private readonly revision: number
+  /** Keys written, as text; a second write would have the same revision as the first. */
+  private readonly written = new Set<string>()
+
+  constructor(store: Store) {
+    this.store = store
+    const stored = store.get(REVISION_KEY)
+    this.revision = stored === undefined ? 0 : new ByteReader(stored).u64()
+  }
+
+  /** Stores the new revision where something changed; returns the one that now holds. */
+  finish(): number {
+    if (this.written.size === 0) return this.revision
+    this.store.put(REVISION_KEY, new ByteWriter().u64(this.revision + 1).finish())
+    return this.revision + 1
+  }
+
+  perform(operation: Operation): OperationResponse {
+    switch (operation.kind) {
+      case 'put':
+        return this.put(operation)
+      case 'get':
+        return { kind: 'get', entry: this.find(operation.key) }
+      case 'delete':
+        return this.delete(operation.key, operation.previous)
+      case 'range':
+        return this.range(operation)
+      case 'delete-range':
+        return this.deleteRange(operation)
+      default:
+        return assertNever(operation)
+    }
+  }
+
+  holds(compare: Compare): boolean {
+    const entry = this.find(compare.key)
+    if (compare.target === 'value') {
+      return entry !== undefined && related(compareBytes(entry.value, compare.value), compare.relation)
+    }
+    return related(numberOf(entry, compare.target) - compare.number, compare.relation)
+  }
+
+  private put({ key, value, previous }: Put): OperationResponse {
+    const old = this.find(key)
+    const modRevision = this.revision + 1
+    const createRevision = old?.createRevision ?? modRevision
+    this.claim(key)
+    this.store.put(
+      entryKey(key),
+      encodeEntry({ key, value, createRevision, modRevision, version: (old?.version ?? 0) + 1 }),
+    )
+    return { kind: 'put', previous: previous ? old : undefined }
+  }
+
+  private delete(key: Uint8Array, previous: boolean): OperationResponse {
+    const old = this.find(key)
+    if (old === undefined) return { kind: 'delete', count: 0, previous: [] }
+    this.claim(key)
+    this.store.delete(entryKey(key))
+    return { kind: 'delete', count: 1, previous: previous ? [old] : [] }
+  }
+
+  private deleteRange({ start, end, previous }: DeleteRange): OperationResponse {
+    const entries = this.store.range(bounds(start, end)).map(asKeyValue)
+    for (const { key } of entries) {
+      this.claim(key)
+      this.store.delete(entryKey(key))
+    }
+    return { kind: 'delete', count: entries.length, previous: previous ? entries : [] }
+  }
+
+  private range({ start, end, limit, keysOnly, countOnly }: Range): RangeResponse {
+    const range = bounds(start, end)
+    if (countOnly) return { kind: 'range', count: this.store.count(range), more: false, entries: [] }
+    const found = this.store.range(limit === 0 ? range : { ...range, limit: limit + 1 })
+    const more = limit > 0 && found.length > limit
+    const entries = (more ? found.slice(0, limit) : found).map(asKeyValue)
+    const shown = keysOnly ? entries.map((entry) => ({ ...entry, value: new Uint8Array(0) })) : entries
+    return { kind: 'range', count: shown.length, more, entries: shown }
+  }
+
+  private find(key: Uint8Array): KeyValue | undefined {
+    const stored = this.store.get(entryKey(key))
+    return stored === undefined ? undefined : entryOf(key, stored)
+  }
+
+  private claim(key: Uint8Array): void {
+    const text = toText(key)
+    if (this.written.has(text)) throw new CommandRefused('duplicate-key')
+    this.written.add(text)
+  }
+}
+
+function bounds(start: Uint8Array, end: Uint8Array | undefined): { start: Uint8Array; end: Uint8Array } {
+  return { start: entryKey(start), end: end === undefined ? ENTRIES_END : entryKey(end) }
+}
+
+function asKeyValue({ key, value }: StoreEntry): KeyValue {
+  return entryOf(key.subarray(1), value)
+}
+
+function entryOf(key: Uint8Array, stored: Uint8Array): KeyValue {
+  const entry = decodeEntry(key, stored)
+  if (entry === undefined) throw new Error('kv: unreadable entry')
+  return entry
+}
+
+function numberOf(entry: KeyValue | undefined, target: Exclude<Compare['target'], 'value'>): number {
+  if (entry === undefined) return 0
+  if (target === 'version') return entry.version
+  return target === 'create-revision' ? entry.createRevision : entry.modRevision
+}
+
+function related(order: number, relation: Compare['relation']): boolean {
+  switch (relation) {
+    case '=':
+      return order === 0
+    case '!=':
+      return order !== 0
+    case '<':
+      return order < 0
+    case '>':
+      return order > 0
+    default:
+      return assertNever(relation)
+  }
+}
