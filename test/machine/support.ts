@@ -1,6 +1,6 @@
 // Shared by the tests of the replicated machine: requests, entries, and a slow obvious twin of the state tree.
 
-import { concatBytes, type Digest, digest, equalBytes, leafHash, sha256, utf8, writeU64 } from '../../crypto/index.ts'
+import { concatBytes, type Digest, digest, leafHash, sha256, writeU64 } from '../../crypto/index.ts'
 import {
   createExecutor,
   decodeResultRecord,
@@ -81,5 +81,3 @@ function tagged(tag: number, text: string): Uint8Array {
 export function fail(why: string): never {
   throw new Error(why)
 }
-
-export { equalBytes, utf8 }
