@@ -18,6 +18,8 @@ export const GENESIS_FORMAT = 'quorate-genesis-1'
 export const MAX_GENESIS_BYTES = 1024 * 1024
 export const MAX_CLIENTS = 1000
 export const MAX_ADDRESSES = 8
+/** A file with a hundred thousand unknown fields is not worth as many sentences. */
+const MOST_FAULTS = 100
 
 export const ROLES = Object.freeze(['reader', 'writer', 'admin'] as const)
 export type Role = (typeof ROLES)[number]
@@ -104,7 +106,10 @@ const genesis: z.ZodType<GenesisContents> = z.strictObject({
 /** `value` as a document, or every place where it has not the shape of one. */
 export function contentsOf(value: unknown): GenesisContents | readonly GenesisFault[] {
   const result = genesis.safeParse(value)
-  return result.success ? result.data : result.error.issues.flatMap((issue) => faultsOf(issue, value))
+  if (result.success) return result.data
+  const faults = result.error.issues.flatMap((issue) => faultsOf(issue, value))
+  const more = faults.length - MOST_FAULTS
+  return more > 0 ? [...faults.slice(0, MOST_FAULTS), { path: '', message: `has ${more} more faults` }] : faults
 }
 
 function faultsOf(issue: z.core.$ZodIssue, value: unknown): GenesisFault[] {

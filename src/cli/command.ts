@@ -33,7 +33,7 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
-  /** Shows how far a long computation is; only people at a terminal see it. */
+  /** Shows how far a long computation is, in place of what it showed before; only people at a terminal see it. */
   readonly progress: (text: string) => void
 }
 

@@ -45,13 +45,15 @@ export async function runProcess(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
+  let shown = ''
   process.exitCode = await main(process.argv.slice(2), {
     environment: process.env,
     signal: interrupt.signal,
     out: (text) => process.stdout.write(text),
     error: (text) => process.stderr.write(text),
     progress: (text) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+      if (process.stderr.isTTY && text !== shown) process.stderr.write(`\r\x1b[K${text}`)
+      shown = text
     },
   })
 }
@@ -66,8 +68,10 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   try {
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
+    terminal.progress('')
     return report(error, terminal, json)
   }
+  terminal.progress('')
   if (outcome === undefined) return EXIT.done
   terminal.out(json ? `${JSON.stringify(outcome.value, undefined, 2)}\n` : `${outcome.text}\n`)
   return EXIT[outcome.status]

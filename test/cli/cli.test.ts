@@ -19,13 +19,17 @@ async function quorate(
   more: { environment?: Record<string, string>; signal?: AbortSignal } = {},
 ) {
   const [out, error]: [string[], string[]] = [[], []]
+  let progress: string | undefined
   const code = await main(args, {
     environment: more.environment ?? {},
     signal: more.signal ?? new AbortController().signal,
     out: (text) => out.push(text),
     error: (text) => error.push(text),
-    progress: () => {},
+    progress: (text) => {
+      progress = text
+    },
   })
+  expect(progress, 'what a terminal shows of the progress in the end').toBe('')
   const run: Run = { code, out: out.join(''), error: error.join('') }
   return run
 }

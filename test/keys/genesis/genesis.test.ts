@@ -152,6 +152,14 @@ describe('the shape of a genesis', () => {
     ])
   })
 
+  it('is not reported with more than a hundred faults of shape', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`f${i}`, 0]))
+    const faults = faultsOf({ ...GOOD, ...unknown })
+    expect(faults).toHaveLength(101)
+    expect(faults.at(-1)).toEqual({ path: '', message: 'has 49900 more faults' })
+    expect(faultsOf({ ...GOOD, members: Array(100_000).fill(0) })).toHaveLength(1)
+  })
+
   it('cannot put control characters into our sentences', () => {
     const faults = faultsOf({ ...GOOD, '\u001b[2J\u202e': 1 })
     expect(faults.map(faultText)).toEqual(['["\\u001b[2J\\u202e"]: unknown field'])
