@@ -1,4 +1,5 @@
-// Marks values as verified. Not exported from the folder: only its verifiers may say that something was checked.
+// Marks values as verified. Only verifiers and the makers of what is true by construction may import this; the architecture
+// test keeps the list.
 
 import type { Verified } from './brands.ts'
 

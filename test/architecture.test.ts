@@ -85,7 +85,7 @@ const ZONES: readonly Zone[] = [
 
 /** Words that pure code may not use: I/O, clocks, randomness, and what differs from machine to machine (pitfall P46). */
 const IMPURE =
-  /\b(?:Date|Math\.random|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Buffer|console|fetch|globalThis|crypto|Intl|toLocale\w+|localeCompare|navigator|window|document|require)\b(?=\s*[.(\x5b]|\s*$)/m
+  /(?<![.\w])(?:Date|Math\.random|performance|setTimeout|setInterval|setImmediate|queueMicrotask|process|Buffer|console|fetch|globalThis|crypto|Intl|navigator|window|document|require)\b(?=\s*[.(\x5b]|\s*$)|\b(?:toLocale\w+|localeCompare)\b/m
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const FOLDERS = ['crypto', 'keys', 'net', 'src'].filter((folder) => existsSync(join(ROOT, folder)))

@@ -1,0 +1,136 @@
+// Proof that a replica lied: signatures of its own that no honest replica could have made. Recognised by replicas as they go,
+// and verified by anyone with nothing but the membership. The statements are self-describing, so the verifier needs no state.
+//
+//   two-votes          two Prepare, Accept or receipt statements for one view and slot, or two ViewChanges or NewViews for one
+//                      view, that differ: in the digest, or in the NewView that they rely on
+//   two-checkpoints    two checkpoint notes for one slot with different roots
+//   hidden-prepared    an Accept in view w, and a ViewChange for a later view that neither covers its slot by a stable
+//                      checkpoint nor reports a certificate of view >= w for it (amnesia)
+//   against-new-view   a Prepare or Accept that names a NewView and contradicts the selection which that NewView justifies
+//   wrong-receipt      a receipt for a result other than the one that t replicas signed
+//
+// Ref: Sheng et al., "BFT protocol forensics", 2021; CometBFT's accountability notes, F1-F3.
+
+import {
+  type Certificate,
+  type Epoch,
+  equalBytes,
+  statementBytes,
+  type Vote,
+  verifyCertificate,
+  verifyVote,
+} from '../../crypto/index.ts'
+import { newViewDigest } from './digests.ts'
+import type { CheckpointVote, Evidence, NewView, ViewChange } from './messages.ts'
+import { select } from './select.ts'
+import { checkpointVoteFault, newViewFault, type VerifyContext, viewChangeFault } from './verify.ts'
+
+/** What is missing for `evidence` to convict the accused; undefined where it does. */
+export function evidenceFault(evidence: Evidence, context: VerifyContext): string | undefined {
+  const wrong = contradictionFault(evidence, context)
+  if (wrong !== undefined) return wrong
+  return signersOf(evidence).every((signer) => signer === evidence.accused) ? undefined : 'it accuses another replica'
+}
+
+/** Evidence from two votes of one replica, or undefined where an honest one may sign both. Does not check signatures. */
+export function conflictOf(first: Vote, second: Vote): Evidence | undefined {
+  return first.replica === second.replica && votesConflict(first, second)
+    ? { kind: 'two-votes', accused: first.replica, first, second }
+    : undefined
+}
+
+/** Evidence from two checkpoint votes of one replica, or undefined where an honest one may sign both. */
+export function checkpointConflictOf(first: CheckpointVote, second: CheckpointVote): Evidence | undefined {
+  return first.replica === second.replica && first.slot === second.slot && rootsDiffer(first, second)
+    ? { kind: 'two-checkpoints', accused: first.replica, first, second }
+    : undefined
+}
+
+/** Evidence from an Accept that the sender of `viewChange` once signed, or undefined where the two agree. */
+export function amnesiaOf(accept: Vote, viewChange: ViewChange): Evidence | undefined {
+  return accept.replica === viewChange.vote.replica && hides(accept, viewChange)
+    ? { kind: 'hidden-prepared', accused: accept.replica, accept, viewChange }
+    : undefined
+}
+
+/** Evidence from a vote that names `newView`, or undefined where it follows the selection. */
+export function disobedienceOf(vote: Vote, newView: NewView, epoch: Epoch): Evidence | undefined {
+  return contradicts(vote, newView, epoch)
+    ? { kind: 'against-new-view', accused: vote.replica, vote, newView }
+    : undefined
+}
+
+function contradictionFault(evidence: Evidence, context: VerifyContext): string | undefined {
+  switch (evidence.kind) {
+    case 'two-votes':
+      if (!votesConflict(evidence.first, evidence.second)) return 'the two votes do not contradict each other'
+      return voteFault(evidence.first, context) ?? voteFault(evidence.second, context)
+    case 'two-checkpoints':
+      if (evidence.first.slot !== evidence.second.slot || !rootsDiffer(evidence.first, evidence.second)) {
+        return 'the two checkpoints do not contradict each other'
+      }
+      return (checkpointVoteFault(evidence.first, context) ?? checkpointVoteFault(evidence.second, context))?.code
+    case 'hidden-prepared':
+      if (!hides(evidence.accept, evidence.viewChange)) return 'the ViewChange hides nothing'
+      return voteFault(evidence.accept, context) ?? viewChangeFault(evidence.viewChange, context)?.code
+    case 'against-new-view':
+      if (!contradicts(evidence.vote, evidence.newView, context.membership.epoch)) return 'the vote follows its NewView'
+      return voteFault(evidence.vote, context) ?? newViewFault(evidence.newView, context)?.code
+    case 'wrong-receipt':
+      return receiptFault(evidence.receipt, evidence.certificate, context)
+  }
+}
+
+function signersOf(evidence: Evidence): readonly number[] {
+  switch (evidence.kind) {
+    case 'two-votes':
+    case 'two-checkpoints':
+      return [evidence.first.replica, evidence.second.replica]
+    case 'hidden-prepared':
+      return [evidence.accept.replica, evidence.viewChange.vote.replica]
+    case 'against-new-view':
+      return [evidence.vote.replica]
+    case 'wrong-receipt':
+      return [evidence.receipt.replica]
+  }
+}
+
+function votesConflict({ statement: a }: Vote, { statement: b }: Vote): boolean {
+  if (a.kind !== b.kind || a.view !== b.view) return false
+  const onePerView = a.kind === 'view-change' || a.kind === 'new-view'
+  if (!onePerView && a.slot !== b.slot) return false
+  return !equalBytes(statementBytes(a), statementBytes(b))
+}
+
+function rootsDiffer(a: CheckpointVote, b: CheckpointVote): boolean {
+  return !equalBytes(a.logRoot, b.logRoot) || !equalBytes(a.stateRoot, b.stateRoot)
+}
+
+function hides({ statement }: Vote, { view, stable, prepared }: ViewChange): boolean {
+  if (statement.kind !== 'accept' || statement.view >= view || statement.slot <= stable.slot) return false
+  const reported = prepared.find((certificate) => certificate.statement.slot === statement.slot)?.statement
+  if (reported === undefined || reported.view < statement.view) return true
+  return reported.view === statement.view && !equalBytes(reported.digest, statement.digest)
+}
+
+function contradicts({ statement }: Vote, { view, viewChanges }: NewView, epoch: Epoch): boolean {
+  if (statement.kind !== 'prepare' && statement.kind !== 'accept') return false
+  if (statement.view !== view || !equalBytes(statement.justification, newViewDigest(view, viewChanges))) return false
+  const { values } = select(viewChanges, epoch)
+  const value = values.find((each) => each.slot === statement.slot)
+  return value !== undefined && !equalBytes(value.digest, statement.digest)
+}
+
+function receiptFault(receipt: Vote, certificate: Certificate, context: VerifyContext): string | undefined {
+  const { statement } = receipt
+  if (statement.kind !== 'receipt' || statement.slot !== certificate.statement.slot)
+    return 'not two receipts of one slot'
+  if (equalBytes(statement.digest, certificate.statement.digest)) return 'the receipts agree'
+  const checked = verifyCertificate(certificate, { kind: 'receipt' }, context.membership, context.verifier)
+  return checked.ok ? voteFault(receipt, context) : checked.fault.code
+}
+
+function voteFault(vote: Vote, { membership, verifier }: VerifyContext): string | undefined {
+  const checked = verifyVote(vote, membership, verifier)
+  return checked.ok ? undefined : checked.fault.code
+}

@@ -1,0 +1,17 @@
+// The only door of src/consensus: the protocol as one deterministic state machine. README.md is its specification.
+
+export { SafetyViolation } from './chosen.ts'
+export { type CoreConfig, checkpointBytes, type Mutation } from './config.ts'
+export * from './digests.ts'
+export * from './entry.ts'
+export { amnesiaOf, checkpointConflictOf, conflictOf, disobedienceOf, evidenceFault } from './evidence.ts'
+export * from './io.ts'
+export * from './limits.ts'
+export * from './messages.ts'
+export { originOf } from './reach.ts'
+export { init } from './recover.ts'
+export * from './select.ts'
+export { type CoreState, genesisCheckpoint, leads, type Phase } from './state.ts'
+export { type CoreStatus, status } from './status.ts'
+export { ignoreReason, step } from './step.ts'
+export { type MessageFault, requestFault, type VerifyContext, verifyMessage, verifyRequest } from './verify.ts'

@@ -1,0 +1,95 @@
+// What goes into the core and what comes out. Effects are data; each says who carries it out and which input answers it.
+
+import type { Certificate, Digest, Frontier, ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
+import type { Entry, SignedRequest } from './entry.ts'
+import type { CheckpointVote, Evidence, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+
+export type Input =
+  /** A message whose signatures were checked (verify.ts), from the peer at the other end of the channel. */
+  | { readonly kind: 'message'; readonly from: ReplicaIndex; readonly message: Verified<Message> }
+  /**
+   * Requests of clients, checked and not known as executed (the shell asks the session table first, pitfall P50).
+   */
+  | { readonly kind: 'requests'; readonly requests: readonly Verified<SignedRequest>[] }
+  /** Time goes on: monotonic milliseconds for timers, wall-clock milliseconds for timestamps. */
+  | { readonly kind: 'tick'; readonly nowMs: number; readonly wallMs: number }
+  /** Answers `persist`: the records up to this number are on disk. */
+  | { readonly kind: 'durable'; readonly number: number }
+  /** Answers `execute`. The state root comes at slots that are multiples of K. */
+  | {
+      readonly kind: 'executed'
+      readonly slot: Slot
+      readonly resultsRoot: Digest
+      readonly stateRoot: Digest | undefined
+    }
+  /** Answers `transfer`: the machine is now in the state of this checkpoint; the log has this frontier, agreed time is this. */
+  | {
+      readonly kind: 'installed'
+      readonly checkpoint: Verified<StableCheckpoint>
+      readonly frontier: Frontier
+      readonly timestampMs: number
+    }
+
+export type Effect =
+  /** Storage: append `records` as one unit; answered by `durable` with `number` once they are on disk. */
+  | { readonly kind: 'persist'; readonly number: number; readonly records: readonly DurableRecord[] }
+  /** Network. Everything that the message relies on is durable when this effect appears. */
+  | { readonly kind: 'send'; readonly to: ReplicaIndex; readonly message: Message }
+  /** Network: to every other member. */
+  | { readonly kind: 'broadcast'; readonly message: Message }
+  /** Machine: apply; answered by `executed`. Comes in slot order, each slot once. */
+  | { readonly kind: 'execute'; readonly entry: Entry; readonly certificate: Certificate; readonly timestampMs: number }
+  /** Clients' door: answer the requests of this slot with their results under this signed receipt. */
+  | { readonly kind: 'receipt'; readonly slot: Slot; readonly receipt: Verified<Vote> }
+  /** Storage and machine: this checkpoint is stable; keep its snapshot, drop what is below as retention allows. */
+  | { readonly kind: 'stabilize'; readonly checkpoint: Verified<StableCheckpoint> }
+  /** Transfer: fetch the snapshot of this checkpoint from any of `sources`; answered by `installed`. */
+  | {
+      readonly kind: 'transfer'
+      readonly checkpoint: Verified<StableCheckpoint>
+      readonly sources: readonly ReplicaIndex[]
+      readonly reason: 'behind' | 'diverged'
+    }
+  /** Operator: this replica's own state is wrong. */
+  | { readonly kind: 'alarm'; readonly code: 'state-diverged' | 'nondeterministic-machine'; readonly slot: Slot }
+  /** Operator and storage: somebody lied, and this proves it. */
+  | { readonly kind: 'evidence'; readonly evidence: Evidence }
+  /** Operator: the view began or was given up, and why. */
+  | { readonly kind: 'view'; readonly view: View; readonly active: boolean; readonly reason: ViewReason }
+
+export type ViewReason =
+  | 'start'
+  | 'new-view'
+  | 'no-progress'
+  | 'censorship'
+  | 'slow-leader'
+  | 'leader-lied'
+  | 'joined'
+  | 'no-new-view'
+  | 'rotation'
+  | 'lower-alive'
+
+/** What must survive a power cut. A core that is rebuilt from its records never contradicts what it sent. */
+export type DurableRecord =
+  /** The body of an entry that was voted for or chosen. */
+  | { readonly kind: 'entry'; readonly entry: Entry }
+  /** An own Prepare or Accept vote. */
+  | { readonly kind: 'vote'; readonly vote: Vote }
+  /** A prepare certificate that an own Accept relies on. */
+  | { readonly kind: 'prepared'; readonly certificate: Certificate }
+  | { readonly kind: 'chosen'; readonly certificate: Certificate }
+  /** The promise: an own ViewChange. */
+  | { readonly kind: 'promise'; readonly viewChange: ViewChange }
+  | { readonly kind: 'new-view'; readonly newView: NewView }
+  /** An own signature on a checkpoint note, and the frontier of the log at that slot. */
+  | { readonly kind: 'checkpoint'; readonly vote: CheckpointVote; readonly frontier: Frontier }
+  /** Everything at or below its slot may be forgotten, but for what audits need. */
+  | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint; readonly frontier: Frontier }
+  | { readonly kind: 'evidence'; readonly evidence: Evidence }
+
+/** Where the machine stands when a core is built: after how many entries, at which agreed time. */
+export interface MachinePosition {
+  readonly slot: Slot
+  readonly frontier: Frontier
+  readonly timestampMs: number
+}

@@ -1,0 +1,70 @@
+// Every bound of the core, with its unit and where it comes from. Nothing that a peer or client sends makes memory grow past
+// what follows from these and from the genesis parameters.
+
+/**
+ * The genesis parameters that the core works with. Times are milliseconds.
+ */
+export interface ProtocolParameters {
+  /** W: slots in flight above the last one that was executed. */
+  readonly window: number
+  /** K: slots between checkpoints; at least W, so that a full window never spans two boundaries. */
+  readonly checkpointInterval: number
+  /** Requests in an entry. */
+  readonly maxBatchRequests: number
+  /** Bytes of commands in an entry. */
+  readonly maxBatchBytes: number
+  /** Bytes of one command. */
+  readonly maxRequestBytes: number
+  /** How far a proposed timestamp may lie from a follower's clock. */
+  readonly clockDriftMs: number
+  /** Time without progress after which a view is given up; doubles with each failed view in a row. */
+  readonly viewTimeoutMs: number
+  readonly viewTimeoutCapMs: number
+  readonly rotation: Rotation
+}
+
+export type Rotation =
+  | { readonly policy: 'sticky' }
+  | { readonly policy: 'every'; readonly slots: number }
+  | { readonly policy: 'lowest-alive' }
+
+/**
+ * L: slots above the stable checkpoint that anything is kept for. A checkpoint needs K slots; while its votes are on their way
+ * the leader may go on for a window. A ViewChange carries at most so many certificates.
+ */
+export function logWindow(parameters: ProtocolParameters): number {
+  return parameters.checkpointInterval + parameters.window
+}
+
+/** Checkpoint boundaries that a peer's notes are kept for: those of the log window, and two for seeing that we lag. */
+export function checkpointsPerPeer(parameters: ProtocolParameters): number {
+  return Math.ceil(logWindow(parameters) / parameters.checkpointInterval) + 2
+}
+
+/** Requests that a replica keeps for one client beyond those in entries: what one SDK may have outstanding. */
+export const PENDING_PER_CLIENT = 4096
+/** Requests that a replica keeps in all, in windows of full batches. */
+export const PENDING_REQUESTS = 65_536
+/** Messages of later views kept per peer until the view begins; enough for one window of three messages a slot. */
+export const AHEAD_PER_PEER = 256
+/** Entries in one answer to a fetch. */
+export const FETCH_ENTRIES = 64
+/** Bytes of commands in one answer to a fetch; at least one entry is sent whatever its size. */
+export const FETCH_BYTES = 4 * 1024 * 1024
+/** Digests in one request for bodies. */
+export const FETCH_BODIES = 32
+/** Proposals and votes sent again in one go. */
+export const RESEND_SLOTS = 32
+/** Kept proofs of lies, one a replica and kind: a second proof against the same liar adds nothing. */
+export const EVIDENCE_PER_REPLICA = 8
+
+/** Shares of the base view timeout. */
+export const HEARTBEAT_SHARE = 1 / 5
+/** After so long without progress, votes, ViewChanges and fetches are sent again. */
+export const RESEND_SHARE = 1 / 4
+/** A peer not heard from for so long counts as out of reach. */
+export const REACH_SHARE = 3 / 5
+/** A request older than so many timeouts was passed over on purpose, though other requests go through. */
+export const CENSORSHIP_TIMEOUTS = 6
+/** Largest number of doublings of the timeout before the cap is applied. */
+export const TIMEOUT_DOUBLINGS = 10

@@ -1,0 +1,111 @@
+// What leaves a step. A vote, promise or proposal is queued here and appears as an effect only once every record made up to that
+// moment is durable (pitfall P27): without it a power cut would make an honest replica vote twice, differently. Our own votes
+// count for ourselves at that same moment, so no certificate rests on a vote that could still be lost.
+
+import { hex, markVerified, type ReplicaIndex, sha256, statementBytes, type Verified } from '../../crypto/index.ts'
+import { checkpointBytes } from './config.ts'
+import type { DurableRecord, Effect } from './io.ts'
+import { EVIDENCE_PER_REPLICA } from './limits.ts'
+import type { Evidence, Message } from './messages.ts'
+import type { CoreState } from './state.ts'
+
+export function emit(state: CoreState, effect: Effect): void {
+  state.effects.push(effect)
+}
+
+export function persist(state: CoreState, ...records: readonly DurableRecord[]): void {
+  state.records.push(...records)
+}
+
+/** To every member, ourselves included, once all records so far are durable. */
+export function publish(state: CoreState, message: Message): void {
+  state.fresh.push({ to: 'all', message: markVerified(message) })
+}
+
+/** To one peer, once all records so far are durable. */
+export function answer(state: CoreState, to: ReplicaIndex, message: Message): void {
+  if (to !== state.config.self) state.fresh.push({ to, message })
+}
+
+/** To one peer at once: hints and requests for data, which rely on no record. */
+export function tell(state: CoreState, to: ReplicaIndex, message: Message): void {
+  if (to !== state.config.self) emit(state, { kind: 'send', to, message })
+}
+
+/** Reports a lie once: to the operator, to the disk, and to the other replicas. */
+export function accuse(state: CoreState, evidence: Evidence | undefined): void {
+  if (evidence === undefined) return
+  const known = state.accused.get(evidence.accused) ?? new Set()
+  const key = evidenceKey(state, evidence)
+  if (known.has(key) || known.size >= EVIDENCE_PER_REPLICA) return
+  known.add(key)
+  state.accused.set(evidence.accused, known)
+  persist(state, { kind: 'evidence', evidence })
+  emit(state, { kind: 'evidence', evidence })
+  emit(state, { kind: 'broadcast', message: { kind: 'evidence', evidence } })
+}
+
+/** Ends a step: one persist effect for its records, then whatever may already leave. */
+export function close(state: CoreState, deliver: (message: Verified<Message>) => void): readonly Effect[] {
+  seal(state)
+  release(state, deliver)
+  const { effects } = state
+  state.effects = []
+  return effects
+}
+
+function seal(state: CoreState): void {
+  if (state.records.length > 0) {
+    state.lastRecord += 1
+    emit(state, { kind: 'persist', number: state.lastRecord, records: state.records })
+    state.records = []
+  }
+  for (const outgoing of state.fresh) state.outbox.push({ after: state.lastRecord, outgoing })
+  state.fresh = []
+}
+
+function release(state: CoreState, deliver: (message: Verified<Message>) => void): void {
+  const open = state.config.mutations.has('send-before-durable')
+  for (;;) {
+    const next = state.outbox[0]
+    if (next === undefined || (next.after > state.durable && !open)) return
+    state.outbox.shift()
+    const { outgoing } = next
+    if (outgoing.to === 'all') {
+      emit(state, { kind: 'broadcast', message: outgoing.message })
+      deliver(outgoing.message)
+      seal(state)
+    } else {
+      emit(state, { kind: 'send', to: outgoing.to, message: outgoing.message })
+    }
+  }
+}
+
+function evidenceKey(state: CoreState, evidence: Evidence): string {
+  const { membership, clusterName } = state.config
+  switch (evidence.kind) {
+    case 'two-votes':
+      return pair(evidence.kind, [statementBytes(evidence.first.statement), statementBytes(evidence.second.statement)])
+    case 'two-checkpoints':
+      return pair(evidence.kind, [
+        checkpointBytes(evidence.first, membership, clusterName),
+        checkpointBytes(evidence.second, membership, clusterName),
+      ])
+    case 'hidden-prepared':
+      return pair(evidence.kind, [
+        statementBytes(evidence.accept.statement),
+        statementBytes(evidence.viewChange.vote.statement),
+      ])
+    case 'against-new-view':
+      return pair(evidence.kind, [
+        statementBytes(evidence.vote.statement),
+        statementBytes(evidence.newView.vote.statement),
+      ])
+    case 'wrong-receipt':
+      return pair(evidence.kind, [statementBytes(evidence.receipt.statement)])
+  }
+}
+
+function pair(kind: string, parts: readonly Uint8Array[]): string {
+  return [kind, ...parts.map((part) => hex(sha256(part))).sort()].join('/')
+}

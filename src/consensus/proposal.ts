@@ -1,0 +1,208 @@
+// Proposals: what a follower checks before it votes Prepare, and what the leader does with its own.
+//
+//   P1  of the current view, by its leader, relying on the NewView that began the view
+//   P2  inside the log window and not beyond the leader's hand-over
+//   P3  contiguous: every earlier slot above the stable checkpoint has a proposal of this view or is chosen (pitfall P54)
+//   P4  the first for its view and slot: a second, different one convicts the leader (P26)
+//   P5  timestamp not before the last and within the drift bound of our clock
+//   P6  the body is here and stored before the vote leaves (P12)
+//
+// What a NewView carries over is never judged again (P20): it reaches `carryOver`, not `onPropose`.
+
+import {
+  type Digest,
+  equalBytes,
+  markVerified,
+  type Slot,
+  signVote,
+  slot,
+  type Verified,
+  type Vote,
+  type VoteStatement,
+} from '../../crypto/index.ts'
+import { choose } from './chosen.ts'
+import { partOf } from './config.ts'
+import { digestKey, type Entry, noopEntry } from './entry.ts'
+import { conflictOf } from './evidence.ts'
+import type { Message } from './messages.ts'
+import { accuse, persist, publish } from './outbox.ts'
+import { handoverSlot, lastTimestamp, markProposed } from './requests.ts'
+import { type CoreState, inWindow, leader, leads, type SlotState, slotState } from './state.ts'
+import { suspect } from './suspicion.ts'
+import { advance } from './votes.ts'
+
+type Propose = Message & { readonly kind: 'propose' }
+
+/** A proposal from the leader of the current view. */
+export function onPropose(state: CoreState, message: Verified<Propose>): void {
+  const at = slotState(state, message.entry.header.slot)
+  if (contradicts(state, at, message)) return
+  // A body that we lacked for a value that the NewView carried over.
+  if (at.proposal !== undefined) return learnBody(state, message.entry)
+  at.held = message
+  releaseHeld(state)
+}
+
+/** Votes for held proposals as far as their predecessors and the clock allow. */
+export function releaseHeld(state: CoreState): void {
+  if (state.phase !== 'active') return
+  for (let next = firstWithoutProposal(state); ; next++) {
+    const at = state.slots.get(next)
+    const held = at?.held
+    if (at === undefined || held === undefined || next > handoverSlot(state)) return
+    if (!timely(state, held.entry)) return
+    at.held = undefined
+    adopt(state, at, markVerified(held.vote), held.entry)
+  }
+}
+
+/** The leader's own proposal: like a follower's, but that its vote is what everybody else is shown. */
+export function acceptProposal(state: CoreState, entry: Entry): void {
+  const at = slotState(state, entry.header.slot)
+  const vote = signVote(statement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
+  at.proposal = vote
+  at.ownPrepare = vote
+  store(state, at, entry)
+  persist(state, { kind: 'vote', vote })
+  markProposed(state, entry)
+  publish(state, { kind: 'propose', vote, entry })
+}
+
+/** A value that the NewView carried over: proposed by the leader's vote in it, whatever we think of it. */
+export function carryOver(state: CoreState, leaderVote: Verified<Vote>): void {
+  const { slot: number, digest } = leaderVote.statement
+  const at = slotState(state, number)
+  const noop = noopEntry(number, state.config.membership.epoch)
+  if (equalBytes(noop.digest, digest)) at.bodies.set(digestKey(digest), noop)
+  at.proposal = leaderVote
+  at.prepares.set(leaderVote.replica, leaderVote)
+  const entry = at.bodies.get(digestKey(digest))
+  if (entry !== undefined) voteFor(state, at, leaderVote, entry)
+}
+
+/** A body that we asked for, or that came with a proposal: any digest that the slot is waiting for is served by it. */
+export function learnBody(state: CoreState, entry: Entry): void {
+  const at = state.slots.get(entry.header.slot)
+  if (at === undefined || !isWanted(at, entry.digest)) return
+  store(state, at, entry)
+  const { proposal } = at
+  if (proposal !== undefined && state.phase === 'active' && equalBytes(proposal.statement.digest, entry.digest)) {
+    voteFor(state, at, proposal, entry)
+  }
+  advance(state, at)
+  choose(state)
+}
+
+/** True where the slot has a proposal, a certificate or a decision for this digest and lacks its body. */
+export function isWanted(at: SlotState, digest: Digest): boolean {
+  if (at.bodies.has(digestKey(digest))) return false
+  return [at.proposal, at.prepared, at.chosen].some(
+    (each) => each !== undefined && equalBytes(each.statement.digest, digest),
+  )
+}
+
+/** After a restart: votes that the crash kept from being made, for proposals whose bodies are here. */
+export function resumeVotes(state: CoreState): void {
+  if (state.phase !== 'active') return
+  for (const at of state.slots.values()) {
+    const entry = at.proposal && at.bodies.get(digestKey(at.proposal.statement.digest))
+    if (at.proposal !== undefined && entry !== undefined) voteFor(state, at, at.proposal, entry)
+  }
+}
+
+/** The statement of a vote of ours in the current view. */
+export function statement(state: CoreState, kind: 'prepare' | 'accept', at: Slot, digest: Digest): VoteStatement {
+  const { clusterId, digest: members } = state.config.membership
+  return {
+    kind,
+    clusterId,
+    membership: members,
+    view: state.view,
+    justification: state.justification,
+    slot: at,
+    digest,
+  }
+}
+
+function adopt(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
+  at.proposal = leaderVote
+  at.prepares.set(leaderVote.replica, leaderVote)
+  markProposed(state, entry)
+  store(state, at, entry)
+  voteFor(state, at, leaderVote, entry)
+}
+
+function store(state: CoreState, at: SlotState, entry: Entry): void {
+  const key = digestKey(entry.digest)
+  if (at.bodies.has(key)) return
+  at.bodies.set(key, entry)
+  persist(state, { kind: 'entry', entry })
+  state.workSince ??= state.nowMs
+}
+
+/** Our Prepare vote; with b = 0 the leader's vote alone prepares, and ours is not needed. */
+function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
+  state.workSince ??= state.nowMs
+  if (leaderVote.replica === state.config.self) {
+    at.ownPrepare = leaderVote
+  } else if (at.ownPrepare === undefined && !state.config.membership.quorums.crashMode) {
+    const vote = signVote(statement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
+    at.ownPrepare = vote
+    persist(state, { kind: 'vote', vote })
+    publish(state, { kind: 'vote', vote })
+  }
+  advance(state, at)
+}
+
+function firstWithoutProposal(state: CoreState): number {
+  let at = state.stable.slot + 1
+  for (;;) {
+    const known = state.slots.get(at)
+    if (at > state.chosen && known?.proposal === undefined && known?.chosen === undefined) return at
+    at += 1
+  }
+}
+
+/** P5. A time ahead of our clock waits until the clock has caught up; one that goes back or lies far behind is not voted for. */
+function timely(state: CoreState, entry: Entry): boolean {
+  const { timestampMs, slot: at, kind } = entry.header
+  if (kind === 'noop') return true
+  const { clockDriftMs } = state.config.parameters
+  return timestampMs >= lastTimestamp(state, at) && Math.abs(timestampMs - state.wallMs) <= clockDriftMs
+}
+
+/** P4. A second vote of the leader for this view and slot proves that it lies, and it leads us no longer. */
+function contradicts(state: CoreState, at: SlotState, message: Verified<Propose>): boolean {
+  const first = at.proposal ?? at.held?.vote
+  const evidence = first && conflictOf(first, partOf(message, message.vote))
+  if (evidence === undefined) return false
+  accuse(state, evidence)
+  suspect(state, 'leader-lied')
+  return true
+}
+
+/** Slots of the current view whose proposal or decision lacks its body, with the digest to ask for. */
+export function missingBodies(state: CoreState): { readonly slot: Slot; readonly digest: Digest }[] {
+  const missing: { slot: Slot; digest: Digest }[] = []
+  for (const at of state.slots.values()) {
+    for (const known of [at.chosen, at.proposal]) {
+      if (known === undefined || at.bodies.has(digestKey(known.statement.digest))) continue
+      missing.push({ slot: slot(at.slot), digest: known.statement.digest })
+      break
+    }
+  }
+  return missing
+}
+
+/** P1 and P2, before anything is stored; the reason to pass a proposal over, or undefined. */
+export function ignoreProposal(state: CoreState, { vote }: Propose): string | undefined {
+  const { view, slot: at, justification, digest } = vote.statement
+  if (view !== state.view || state.phase !== 'active') return 'other-view'
+  if (vote.replica !== leader(state) || leads(state)) return 'not-from-the-leader'
+  if (!equalBytes(justification, state.justification)) return 'other-new-view'
+  if (!inWindow(state, at)) return 'outside-window'
+  const known = state.slots.get(at)
+  const first = known?.proposal ?? known?.held?.vote
+  if (first === undefined || !equalBytes(first.statement.digest, digest)) return undefined
+  return known?.held !== undefined || known?.bodies.has(digestKey(digest)) ? 'duplicate' : undefined
+}

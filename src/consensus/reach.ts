@@ -1,0 +1,49 @@
+// Who can be heard, directly. A neighbour that hears somebody whom another neighbour does not hear relays what that one signs, so
+// two replicas that cannot reach each other but share a neighbour still take part (the partial partitions of OmniPaxos).
+// Ref: Ng, Haridi and Carbone, "Omni-Paxos", 2023, section 2.
+
+import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import { REACH_SHARE } from './limits.ts'
+import type { Heartbeat, Message } from './messages.ts'
+import { tell } from './outbox.ts'
+import { type CoreState, otherMembers, peerOf } from './state.ts'
+
+/** True where something came from `replica` over its own channel lately. */
+export function isReachable(state: CoreState, replica: ReplicaIndex): boolean {
+  if (replica === state.config.self) return true
+  return state.nowMs - peerOf(state, replica).heardAt <= state.config.parameters.viewTimeoutMs * REACH_SHARE
+}
+
+export function reachablePeers(state: CoreState): ReplicaIndex[] {
+  return otherMembers(state).filter((peer) => isReachable(state, peer))
+}
+
+/** The replica whose signature makes a message relayable; undefined for what counts on its own channel alone. */
+export function originOf(message: Message): ReplicaIndex | undefined {
+  switch (message.kind) {
+    case 'propose':
+    case 'vote':
+    case 'checkpoint':
+      return message.vote.replica
+    case 'view-change':
+      return message.viewChange.vote.replica
+    case 'new-view':
+      return message.newView.vote.replica
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Passes a message that was news to us on to every neighbour that does not hear its signer. News only, so nothing circles; it
+ * spreads over any number of hops.
+ */
+export function relay(state: CoreState, from: ReplicaIndex, message: Verified<Message>): void {
+  const origin = originOf(message)
+  if (origin === undefined || origin === state.config.self) return
+  for (const peer of otherMembers(state)) {
+    if (peer === from || peer === origin || !isReachable(state, peer)) continue
+    const heartbeat: Heartbeat | undefined = peerOf(state, peer).heartbeat
+    if (heartbeat !== undefined && !heartbeat.heard.includes(origin)) tell(state, peer, message)
+  }
+}

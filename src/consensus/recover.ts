@@ -1,0 +1,110 @@
+// A core from its records: the promises, votes and certificates that it may have sent are all in them, since nothing left before
+// they were durable. What is rebuilt here therefore never contradicts what the others hold of us.
+
+import { markVerified, slot, type Verified, type Vote } from '../../crypto/index.ts'
+import { choose } from './chosen.ts'
+import type { CoreConfig } from './config.ts'
+import { digestKey } from './entry.ts'
+import type { DurableRecord, Effect, MachinePosition } from './io.ts'
+import { close } from './outbox.ts'
+import { resumeVotes } from './proposal.ts'
+import { transfer } from './stability.ts'
+import { type CoreState, emptyState, inWindow, leads, peerOf, slotState } from './state.ts'
+import { installView } from './view-change.ts'
+
+/**
+ * A core and its first effects. `records` is everything that was durable, in the order in which it was written, without what
+ * truncation dropped; `machine` is where the machine's own durable state stands.
+ */
+export function init(
+  config: CoreConfig,
+  records: readonly DurableRecord[],
+  machine: MachinePosition,
+): { readonly state: CoreState; readonly effects: readonly Effect[] } {
+  const state = emptyState(config, machine)
+  recallStable(state, records)
+  for (const record of records) recall(state, record)
+  // Remembering is not doing: what installing a view queued while it was recalled has long been sent, or will be sent again.
+  state.fresh = []
+  state.records = []
+  state.effects = []
+  state.replay = []
+  if (state.stable.slot > machine.slot) transfer(state, 'behind')
+  resumeVotes(state)
+  choose(state)
+  return { state, effects: close(state, () => {}) }
+}
+
+/** The stable checkpoint first: it says which of the other records still count. */
+function recallStable(state: CoreState, records: readonly DurableRecord[]): void {
+  for (const record of records) {
+    if (record.kind !== 'stable' || record.checkpoint.slot < state.stable.slot) continue
+    state.stable = markVerified(record.checkpoint)
+    state.known = state.stable
+    state.nextSlot = slot(Math.max(state.nextSlot, record.checkpoint.slot + 1))
+  }
+  if (state.chosen < state.stable.slot) state.chosen = state.stable.slot
+}
+
+function recall(state: CoreState, record: DurableRecord): void {
+  switch (record.kind) {
+    case 'entry':
+      if (inWindow(state, record.entry.header.slot)) {
+        slotState(state, record.entry.header.slot).bodies.set(digestKey(record.entry.digest), record.entry)
+      }
+      return
+    case 'vote':
+      return recallVote(state, markVerified(record.vote))
+    case 'prepared':
+    case 'chosen': {
+      const { slot: number, view } = record.certificate.statement
+      if (!inWindow(state, number)) return
+      const at = slotState(state, number)
+      if (record.kind === 'chosen') at.chosen = markVerified(record.certificate)
+      else if (at.prepared === undefined || at.prepared.statement.view < view)
+        at.prepared = markVerified(record.certificate)
+      return
+    }
+    case 'promise':
+      state.view = record.viewChange.view
+      state.phase = 'changing'
+      state.ownViewChange = markVerified(record.viewChange)
+      state.viewChanges.set(state.config.self, markVerified(record.viewChange))
+      return
+    case 'new-view':
+      if (record.newView.view < state.view) return
+      state.view = record.newView.view
+      state.phase = 'active'
+      state.newView = markVerified(record.newView)
+      state.justification = record.newView.vote.statement.digest
+      state.ownViewChange = undefined
+      return installView(state, state.newView ?? markVerified(record.newView))
+    case 'checkpoint':
+      if (record.vote.slot < state.stable.slot) return
+      state.ownCheckpoints.set(record.vote.slot, record.vote)
+      state.frontiers.set(record.vote.slot, record.frontier)
+      peerOf(state, state.config.self).checkpoints.set(record.vote.slot, markVerified(record.vote))
+      return
+    case 'stable':
+    case 'evidence':
+      return
+  }
+}
+
+/** An own vote binds us in the view that it names; in a later view only the certificates count. */
+function recallVote(state: CoreState, vote: Verified<Vote>): void {
+  const { kind, slot: number, view } = vote.statement
+  if (view !== state.view || state.phase !== 'active' || !inWindow(state, number)) return
+  const at = slotState(state, number)
+  if (kind === 'accept') {
+    at.ownAccept = vote
+    at.accepts.set(vote.replica, vote)
+    return
+  }
+  at.ownPrepare = vote
+  at.prepares.set(vote.replica, vote)
+  if (leads(state)) {
+    at.proposal = vote
+    state.nextSlot = slot(Math.max(state.nextSlot, number + 1))
+  }
+}

@@ -1,0 +1,139 @@
+// Requests that wait: known from a client or a peer, not yet executed. A replica passes what it knows on to the leader and starts
+// a clock for it, so a leader that ignores a request is found out (pitfall P49). Bounded per client and in all.
+
+import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
+import { batchEntry, digestKey, type Entry, type SignedRequest } from './entry.ts'
+import { logWindow, PENDING_PER_CLIENT, PENDING_REQUESTS, RESEND_SHARE } from './limits.ts'
+import { tell } from './outbox.ts'
+import { acceptProposal } from './proposal.ts'
+import { isReachable } from './reach.ts'
+import { type CoreState, leader, leads, otherMembers, type Pending } from './state.ts'
+
+/** Takes in requests, whoever sent them; what is known or over a bound is passed over. */
+export function addRequests(state: CoreState, requests: readonly Verified<SignedRequest>[]): void {
+  for (const request of requests) {
+    const key = digestKey(request.id)
+    const client = digestKey(request.request.client)
+    const ofClient = state.pendingOf.get(client) ?? 0
+    if (state.pending.has(key) || ofClient >= PENDING_PER_CLIENT || state.pending.size >= PENDING_REQUESTS) continue
+    state.pending.set(key, { request, since: state.nowMs, forwardedAt: undefined, proposedAt: undefined })
+    state.pendingOf.set(client, ofClient + 1)
+    state.unassigned.add(key)
+  }
+  propose(state)
+}
+
+/** The requests of an executed entry wait no longer. */
+export function dropRequests(state: CoreState, entry: Entry): void {
+  for (const { id, request } of entry.requests) {
+    const key = digestKey(id)
+    if (!state.pending.delete(key)) continue
+    state.unassigned.delete(key)
+    const client = digestKey(request.client)
+    const left = (state.pendingOf.get(client) ?? 1) - 1
+    if (left > 0) state.pendingOf.set(client, left)
+    else state.pendingOf.delete(client)
+  }
+}
+
+/** At the begin of a view: every request waits anew, but for those in the values carried over. */
+export function reassignRequests(state: CoreState): void {
+  state.unassigned.clear()
+  for (const [key, pending] of state.pending) {
+    pending.since = state.nowMs
+    pending.forwardedAt = undefined
+    pending.proposedAt = undefined
+    state.unassigned.add(key)
+  }
+}
+
+/** Notes which requests a proposal of the current view holds. */
+export function markProposed(state: CoreState, entry: Entry): void {
+  for (const { id } of entry.requests) {
+    const key = digestKey(id)
+    state.unassigned.delete(key)
+    const pending = state.pending.get(key)
+    if (pending === undefined || pending.proposedAt !== undefined) continue
+    pending.proposedAt = entry.header.slot
+    state.latencies.push(state.nowMs - (pending.forwardedAt ?? pending.since))
+  }
+}
+
+/**
+ * As leader: proposes what waits, one batch a slot, while the window has room (W slots in flight above the last chosen one, the log
+ * window, and the boundary at which a rotating leader hands over).
+ */
+export function propose(state: CoreState): void {
+  while (leads(state) && state.unassigned.size > 0 && state.nextSlot <= lastProposable(state)) {
+    const at = state.nextSlot
+    const entry = batchEntry(at, state.config.membership.epoch, nextTimestamp(state), takeBatch(state))
+    state.nextSlot = slot(at + 1)
+    acceptProposal(state, entry)
+  }
+}
+
+/** The last slot that the leader of this view may propose for. Followers hold it to that. */
+export function lastProposable(state: CoreState): number {
+  const { parameters } = state.config
+  const flight = state.chosen + parameters.window
+  const log = state.stable.slot + logWindow(parameters)
+  return Math.min(flight, log, handoverSlot(state))
+}
+
+/** With rotation every N slots: the boundary at which this view ends; no bound otherwise. */
+export function handoverSlot(state: CoreState): number {
+  const { rotation } = state.config.parameters
+  if (rotation.policy !== 'every') return Number.POSITIVE_INFINITY
+  return (Math.floor(state.base / rotation.slots) + 1) * rotation.slots
+}
+
+/** Passes on to the leader what it has not proposed for a while; past a cut link through everybody that can be reached. */
+export function forwardRequests(state: CoreState): void {
+  if (state.phase !== 'active' || leads(state)) return
+  const { viewTimeoutMs, maxBatchRequests } = state.config.parameters
+  const due: Pending[] = []
+  for (const pending of state.pending.values()) {
+    if (pending.proposedAt !== undefined || due.length >= maxBatchRequests) continue
+    const waited = state.nowMs - (pending.forwardedAt ?? pending.since)
+    if (waited >= viewTimeoutMs * RESEND_SHARE) due.push(pending)
+  }
+  if (due.length === 0) return
+  for (const pending of due) pending.forwardedAt = state.nowMs
+  const requests = due.map((pending) => pending.request)
+  for (const to of forwardTargets(state)) tell(state, to, { kind: 'requests', requests })
+}
+
+function forwardTargets(state: CoreState): readonly ReplicaIndex[] {
+  const head = leader(state)
+  return isReachable(state, head) ? [head] : otherMembers(state).filter((peer) => isReachable(state, peer))
+}
+
+function takeBatch(state: CoreState): Verified<SignedRequest>[] {
+  const { maxBatchRequests, maxBatchBytes } = state.config.parameters
+  const batch: Verified<SignedRequest>[] = []
+  let bytes = 0
+  for (const key of state.unassigned) {
+    const request = state.pending.get(key)?.request
+    if (request === undefined) continue
+    bytes += request.request.command.length
+    if (batch.length > 0 && (batch.length >= maxBatchRequests || bytes > maxBatchBytes)) break
+    batch.push(request)
+  }
+  return batch
+}
+
+/** Never before the last one proposed: agreed time does not go back. */
+function nextTimestamp(state: CoreState): number {
+  return Math.max(1, Math.floor(state.wallMs), lastTimestamp(state, state.nextSlot))
+}
+
+/** The latest agreed or proposed time before slot `before`; of bodies not yet here nothing is known. */
+export function lastTimestamp(state: CoreState, before: Slot): number {
+  for (let at = before - 1; at > state.executing; at--) {
+    const known = state.slots.get(at)
+    const digest = known?.chosen?.statement.digest ?? known?.proposal?.statement.digest
+    const entry = digest && known?.bodies.get(digestKey(digest))
+    if (entry !== undefined && entry.header.kind === 'batch') return entry.header.timestampMs
+  }
+  return state.timestampMs
+}

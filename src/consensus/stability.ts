@@ -1,0 +1,209 @@
+// Execution's results, checkpoints, and what may be forgotten.
+//
+//   K1  after every K slots: sign the note over log root and state root, durably before it leaves; never two for one slot (P59)
+//   K2  q notes with the same roots make the checkpoint stable; fewer never free memory (P56)
+//   K3  stable here only once our own state is that state: then slots at or below it go, but for a tail for peers that lag a little
+//   K4  own roots differ from what q signed: our state is wrong; raise the alarm and fetch theirs (bit rot, a bug)
+//   K5  behind what peers still have as entries: fetch the snapshot; nothing of it is used before it matches what q signed (P57)
+
+import {
+  type Digest,
+  EMPTY_FRONTIER,
+  equalBytes,
+  type Frontier,
+  frontierRoot,
+  markVerified,
+  type Slot,
+  signature,
+  signVote,
+  slot,
+  type Verified,
+  view,
+  ZERO_DIGEST,
+} from '../../crypto/index.ts'
+import { choose, chosenEntry } from './chosen.ts'
+import { checkpointBytes } from './config.ts'
+import { checkpointConflictOf } from './evidence.ts'
+import { checkpointsPerPeer } from './limits.ts'
+import type { CheckpointVote, StableCheckpoint } from './messages.ts'
+import { accuse, emit, persist, publish } from './outbox.ts'
+import { dropRequests, handoverSlot, propose } from './requests.ts'
+import { type CoreState, peerOf } from './state.ts'
+import { trimLatencies } from './suspicion.ts'
+import { startViewChange } from './view-change.ts'
+
+/** The machine has executed the next slot. */
+export function onExecuted(state: CoreState, at: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
+  if (at !== state.executed + 1 || at > state.executing) return
+  state.executed = at
+  noteProgress(state)
+  const entry = chosenEntry(state, at)?.entry
+  if (entry !== undefined) dropRequests(state, entry)
+  if (!hasWork(state)) state.workSince = undefined
+  emit(state, { kind: 'receipt', slot: at, receipt: receiptFor(state, at, resultsRoot) })
+  if (stateRoot !== undefined) signCheckpoint(state, at, stateRoot)
+  settle(state)
+  propose(state)
+}
+
+function noteProgress(state: CoreState): void {
+  state.progressAt = state.nowMs
+  state.failures = 0
+  trimLatencies(state)
+}
+
+function hasWork(state: CoreState): boolean {
+  return (
+    state.pending.size > 0 ||
+    [...state.slots.values()].some((at) => at.slot > state.executed && at.proposal !== undefined)
+  )
+}
+
+function receiptFor(state: CoreState, at: Slot, resultsRoot: Digest) {
+  const { clusterId, digest: members } = state.config.membership
+  const said = {
+    clusterId,
+    membership: members,
+    view: view(0),
+    justification: ZERO_DIGEST,
+    slot: at,
+    digest: resultsRoot,
+  }
+  return signVote({ kind: 'receipt', ...said }, state.config.self, state.config.signer)
+}
+
+/** K1. */
+function signCheckpoint(state: CoreState, at: Slot, stateRoot: Digest): void {
+  const frontier = state.frontiers.get(at)
+  if (frontier === undefined) return
+  const content = { slot: at, logRoot: frontierRoot(frontier), stateRoot }
+  const signed = state.ownCheckpoints.get(at)
+  if (signed !== undefined) {
+    // Executed again after a restart. Had it come out differently, a second note would make liars of us.
+    if (!sameRoots(signed, content)) emit(state, { kind: 'alarm', code: 'nondeterministic-machine', slot: at })
+    return
+  }
+  const { membership, clusterName, self, signer } = state.config
+  const bytes = signer.sign(checkpointBytes(content, membership, clusterName))
+  const vote: CheckpointVote = { ...content, replica: self, signature: signature(bytes) }
+  state.ownCheckpoints.set(at, vote)
+  persist(state, { kind: 'checkpoint', vote, frontier })
+  publish(state, { kind: 'checkpoint', vote })
+}
+
+/** A note of a peer, or our own once it is durable. */
+export function onCheckpointVote(state: CoreState, vote: Verified<CheckpointVote>): void {
+  const { checkpoints } = peerOf(state, vote.replica)
+  const first = checkpoints.get(vote.slot)
+  if (first !== undefined) return accuse(state, checkpointConflictOf(first, vote))
+  checkpoints.set(vote.slot, vote)
+  // A peer's notes push out only its own: far slots that it invents cost nobody else's.
+  if (checkpoints.size > checkpointsPerPeer(state.config.parameters))
+    checkpoints.delete(Math.min(...checkpoints.keys()))
+  const made = assembleStable(state, vote)
+  if (made !== undefined) learnStable(state, made)
+}
+
+/** K2. */
+function assembleStable(state: CoreState, like: CheckpointVote): Verified<StableCheckpoint> | undefined {
+  const { quorums } = state.config.membership
+  const need = state.config.mutations.has('collect-garbage-at-trust') ? quorums.trust : quorums.quorum
+  const same = state.peers.flatMap(({ checkpoints }) => {
+    const vote = checkpoints.get(like.slot)
+    return vote !== undefined && sameRoots(vote, like) ? [vote] : []
+  })
+  if (same.length < need) return undefined
+  const signatures = same.slice(0, need).map(({ replica, signature: bytes }) => ({ replica, signature: bytes }))
+  return markVerified({ slot: like.slot, logRoot: like.logRoot, stateRoot: like.stateRoot, signatures })
+}
+
+/** A stable checkpoint, wherever it was seen: in notes, a ViewChange, a NewView, an answer. */
+export function learnStable(state: CoreState, checkpoint: Verified<StableCheckpoint>): void {
+  if (checkpoint.slot <= state.known.slot) return
+  state.known = checkpoint
+  settle(state)
+}
+
+/** K3 and K4. */
+function settle(state: CoreState): void {
+  const { known } = state
+  if (known.slot <= state.stable.slot || state.executed < known.slot || state.transferring) return
+  const own = state.ownCheckpoints.get(known.slot)
+  if (own !== undefined && sameRoots(own, known)) return stabilize(state, known, state.frontiers.get(known.slot))
+  emit(state, { kind: 'alarm', code: 'state-diverged', slot: known.slot })
+  transfer(state, 'diverged')
+}
+
+function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, frontier: Frontier | undefined): void {
+  for (let at = state.stable.slot + 1; at <= checkpoint.slot; at++) {
+    const kept = chosenEntry(state, slot(at))
+    if (kept !== undefined) state.tail.set(at, kept)
+  }
+  state.stable = checkpoint
+  const { checkpointInterval } = state.config.parameters
+  forget(state.tail, (at) => at <= checkpoint.slot - checkpointInterval)
+  forget(state.slots, (at) => at <= checkpoint.slot)
+  forget(state.ownCheckpoints, (at) => at < checkpoint.slot)
+  forget(state.frontiers, (at) => at < checkpoint.slot)
+  for (const { checkpoints } of state.peers) forget(checkpoints, (at) => at < checkpoint.slot)
+  persist(state, { kind: 'stable', checkpoint, frontier: frontier ?? EMPTY_FRONTIER })
+  emit(state, { kind: 'stabilize', checkpoint })
+  rotate(state)
+}
+
+/** With rotation every N slots: at the boundary everybody moves to the next leader at once; no time-out is spent. */
+export function rotate(state: CoreState): void {
+  if (state.phase === 'active' && state.stable.slot >= handoverSlot(state)) {
+    startViewChange(state, view(state.view + 1), 'rotation')
+  }
+}
+
+/** K5. Sources are those who signed; the shell asks others too when they fail. */
+export function transfer(state: CoreState, reason: 'behind' | 'diverged'): void {
+  state.transferring = true
+  state.transferAt = state.nowMs
+  const sources = state.known.signatures.map(({ replica }) => replica).filter((each) => each !== state.config.self)
+  emit(state, { kind: 'transfer', checkpoint: state.known, sources, reason })
+}
+
+/** The machine holds the state of `checkpoint`, which the shell has verified chunk by chunk. */
+export function onInstalled(
+  state: CoreState,
+  checkpoint: Verified<StableCheckpoint>,
+  frontier: Frontier,
+  timestampMs: number,
+): void {
+  if (!state.transferring || checkpoint.slot < state.stable.slot) return
+  if (!equalBytes(frontierRoot(frontier), checkpoint.logRoot))
+    throw new RangeError('frontier: not that of the checkpoint')
+  state.transferring = false
+  state.executing = checkpoint.slot
+  state.executed = checkpoint.slot
+  state.chosen = slot(Math.max(state.chosen, checkpoint.slot))
+  state.frontier = frontier
+  state.timestampMs = timestampMs
+  if (checkpoint.slot > state.known.slot) state.known = checkpoint
+  state.nextSlot = slot(Math.max(state.nextSlot, checkpoint.slot + 1))
+  noteProgress(state)
+  stabilize(state, checkpoint, frontier)
+  choose(state)
+  propose(state)
+}
+
+/** The reason to pass a note over before its signature is checked, or undefined. */
+export function ignoreCheckpoint(state: CoreState, vote: CheckpointVote): string | undefined {
+  if (vote.slot <= state.stable.slot) return 'already-stable'
+  const first = state.peers[vote.replica]?.checkpoints.get(vote.slot)
+  return first !== undefined && sameRoots(first, vote) ? 'duplicate' : undefined
+}
+
+function sameRoots(
+  a: Pick<CheckpointVote, 'logRoot' | 'stateRoot'>,
+  b: Pick<CheckpointVote, 'logRoot' | 'stateRoot'>,
+): boolean {
+  return equalBytes(a.logRoot, b.logRoot) && equalBytes(a.stateRoot, b.stateRoot)
+}
+
+function forget<Value>(map: Map<number, Value>, old: (at: number) => boolean): void {
+  for (const at of map.keys()) if (old(at)) map.delete(at)
+}

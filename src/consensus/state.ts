@@ -1,0 +1,271 @@
+// Everything that one core remembers, and how a fresh one looks. Only the files of this folder change it, inside `step`.
+
+import {
+  type Certificate,
+  type Digest,
+  EMPTY_ROOT,
+  type Frontier,
+  leaderOf,
+  markVerified,
+  type ReplicaIndex,
+  replicaIndex,
+  type Slot,
+  slot,
+  type Verified,
+  type View,
+  type Vote,
+  view,
+  ZERO_DIGEST,
+} from '../../crypto/index.ts'
+import type { CoreConfig } from './config.ts'
+import type { Entry, SignedRequest } from './entry.ts'
+import type { DurableRecord, Effect, MachinePosition } from './io.ts'
+import { logWindow } from './limits.ts'
+import type { CheckpointVote, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+
+/** What is known of one slot above the stable checkpoint. Votes are those of the current view. */
+export interface SlotState {
+  readonly slot: Slot
+  /** What the leader of the current view offered here: its own Prepare vote. */
+  proposal: Verified<Vote> | undefined
+  /** A proposal that waits for its predecessor or for the clock; at most one. */
+  held: (Message & { readonly kind: 'propose' }) | undefined
+  /** At most one vote a replica and phase. */
+  readonly prepares: Map<ReplicaIndex, Verified<Vote>>
+  readonly accepts: Map<ReplicaIndex, Verified<Vote>>
+  /** The prepare certificate with the highest view; only one of a higher view replaces it (pitfall P08). */
+  prepared: Verified<Certificate> | undefined
+  chosen: Verified<Certificate> | undefined
+  /** Bodies by digest: of the proposal, of the prepared and of the chosen value. */
+  readonly bodies: Map<string, Entry>
+  /** Own votes of the current view, made but perhaps not yet durable. */
+  ownPrepare: Verified<Vote> | undefined
+  ownAccept: Verified<Vote> | undefined
+}
+
+/** A request that waits to be executed. */
+export interface Pending {
+  readonly request: Verified<SignedRequest>
+  /** When it became known here, or when the current view began, whichever is later; milliseconds. */
+  since: number
+  /** When it was passed on to the leader of the current view. */
+  forwardedAt: number | undefined
+  /** In the proposal of this slot in the current view. */
+  proposedAt: Slot | undefined
+}
+
+export interface PeerState {
+  /** When anything last came from it over its own channel. */
+  heardAt: number
+  heartbeat: Heartbeat | undefined
+  /** Messages of views that have not begun here. */
+  ahead: Verified<Message>[]
+  /** When the current NewView was last sent to it. */
+  newViewSentAt: number
+  /** Notes of this peer by slot. */
+  readonly checkpoints: Map<number, Verified<CheckpointVote>>
+}
+
+export type Phase = 'active' | 'changing'
+
+export interface CoreState {
+  readonly config: CoreConfig
+  nowMs: number
+  wallMs: number
+
+  /** Highest view promised or begun; never goes back. */
+  view: View
+  /** `changing` from leaving one view until a NewView begins the next. */
+  phase: Phase
+  /** The NewView that began the current view; none in view 0, and while changing the one before. */
+  newView: Verified<NewView> | undefined
+  /** Digest of that NewView: what votes of this view rely on. */
+  justification: Digest
+  /** The stable slot at which the view began. */
+  base: Slot
+  /** Own ViewChange while changing. */
+  ownViewChange: Verified<ViewChange> | undefined
+  /** The highest ViewChange of each replica, own included. */
+  readonly viewChanges: Map<ReplicaIndex, Verified<ViewChange>>
+  /** When q ViewChanges for the view that we wait for were there. */
+  quorumSince: number | undefined
+  /** Views given up in a row without progress. */
+  failures: number
+  /** Crash mode: replicas that also want the view that we probe for. */
+  probe: { readonly view: View; readonly granted: Set<ReplicaIndex>; readonly startedAt: number } | undefined
+
+  readonly slots: Map<number, SlotState>
+  /** Chosen entries at or below the stable checkpoint, kept for peers that lag a little. */
+  readonly tail: Map<number, { readonly entry: Entry; readonly certificate: Verified<Certificate> }>
+  stable: Verified<StableCheckpoint>
+  /** The highest stable checkpoint known; above `stable` while we lack its state. */
+  known: Verified<StableCheckpoint>
+  /** Every slot up to here is chosen. */
+  chosen: Slot
+  /** Every slot up to here was handed to the machine. */
+  executing: Slot
+  executed: Slot
+  /** Root of the state at the last checkpoint slot executed, until the checkpoint is stable. */
+  readonly ownCheckpoints: Map<number, CheckpointVote>
+  /** The log's frontier after each of the slots executed above the stable checkpoint that are multiples of K. */
+  readonly frontiers: Map<number, Frontier>
+  /** The log up to `executing`. */
+  frontier: Frontier
+  /** Agreed time after `executing`. */
+  timestampMs: number
+  /** True from asking for a snapshot until it is installed: nothing is executed meanwhile. */
+  transferring: boolean
+  transferAt: number
+
+  /** As leader: the next slot to propose for. */
+  nextSlot: Slot
+  readonly pending: Map<string, Pending>
+  readonly pendingOf: Map<string, number>
+  /** As leader: keys of `pending` that no proposal of this view holds, in order of arrival. */
+  readonly unassigned: Set<string>
+
+  readonly peers: readonly PeerState[]
+  /** Last execution, or begin of the view. */
+  progressAt: number
+  /** Since when there has been something to wait for; undefined while there is not. */
+  workSince: number | undefined
+  heartbeatAt: number
+  resentAt: number
+  fetch: { readonly peer: ReplicaIndex; readonly at: number } | undefined
+  bodiesAskedAt: number
+  /** Slow-leader guard: proposal latencies of this view and the best median of any view, milliseconds. */
+  readonly latencies: number[]
+  bestLatency: number | undefined
+  demotions: number
+
+  /** Digests of evidence already reported, per accused. */
+  readonly accused: Map<ReplicaIndex, Set<string>>
+
+  /** Effects of the step in progress, its records, and messages that wait for records to be durable. */
+  effects: Effect[]
+  records: DurableRecord[]
+  fresh: Outgoing[]
+  /** Messages to be handled before the step ends: those that waited for the view that it began. */
+  replay: Verified<Message>[]
+  readonly outbox: { readonly after: number; readonly outgoing: Outgoing }[]
+  lastRecord: number
+  durable: number
+}
+
+/** A message of our own; to one peer, or to all and to ourselves. */
+export type Outgoing =
+  | { readonly to: ReplicaIndex; readonly message: Message }
+  | { readonly to: 'all'; readonly message: Verified<Message> }
+
+export function emptyState(config: CoreConfig, machine: MachinePosition): CoreState {
+  const genesis = genesisCheckpoint(config)
+  return {
+    config,
+    nowMs: 0,
+    wallMs: 0,
+    view: view(0),
+    phase: 'active',
+    newView: undefined,
+    justification: ZERO_DIGEST,
+    base: slot(0),
+    ownViewChange: undefined,
+    viewChanges: new Map(),
+    quorumSince: undefined,
+    failures: 0,
+    probe: undefined,
+    slots: new Map(),
+    tail: new Map(),
+    stable: genesis,
+    known: genesis,
+    chosen: machine.slot,
+    executing: machine.slot,
+    executed: machine.slot,
+    ownCheckpoints: new Map(),
+    frontiers: new Map(),
+    frontier: machine.frontier,
+    timestampMs: machine.timestampMs,
+    transferring: false,
+    transferAt: 0,
+    nextSlot: slot(machine.slot + 1),
+    pending: new Map(),
+    pendingOf: new Map(),
+    unassigned: new Set(),
+    peers: Array.from({ length: config.membership.quorums.replicas }, () => ({
+      heardAt: Number.NEGATIVE_INFINITY,
+      heartbeat: undefined,
+      ahead: [],
+      newViewSentAt: Number.NEGATIVE_INFINITY,
+      checkpoints: new Map(),
+    })),
+    progressAt: 0,
+    workSince: undefined,
+    heartbeatAt: Number.NEGATIVE_INFINITY,
+    resentAt: 0,
+    fetch: undefined,
+    bodiesAskedAt: Number.NEGATIVE_INFINITY,
+    latencies: [],
+    bestLatency: undefined,
+    demotions: 0,
+    accused: new Map(),
+    effects: [],
+    records: [],
+    fresh: [],
+    replay: [],
+    outbox: [],
+    lastRecord: 0,
+    durable: 0,
+  }
+}
+
+/** Slot 0: what everybody starts from, with no signatures. */
+export function genesisCheckpoint(config: CoreConfig): Verified<StableCheckpoint> {
+  return markVerified({ slot: slot(0), logRoot: EMPTY_ROOT, stateRoot: config.genesisStateRoot, signatures: [] })
+}
+
+export function leader(state: CoreState): ReplicaIndex {
+  return leaderOf(state.config.membership, state.view)
+}
+
+export function leads(state: CoreState): boolean {
+  return state.phase === 'active' && leader(state) === state.config.self
+}
+
+export function lastLogSlot(state: CoreState): number {
+  return state.stable.slot + logWindow(state.config.parameters)
+}
+
+/** True for slots that anything is kept for: above the stable checkpoint, within the log window. */
+export function inWindow(state: CoreState, at: number): boolean {
+  return at > state.stable.slot && at <= lastLogSlot(state)
+}
+
+/** The state of a slot inside the window, made on first use. */
+export function slotState(state: CoreState, at: Slot): SlotState {
+  const known = state.slots.get(at)
+  if (known !== undefined) return known
+  const made: SlotState = {
+    slot: at,
+    proposal: undefined,
+    held: undefined,
+    prepares: new Map(),
+    accepts: new Map(),
+    prepared: undefined,
+    chosen: undefined,
+    bodies: new Map(),
+    ownPrepare: undefined,
+    ownAccept: undefined,
+  }
+  state.slots.set(at, made)
+  return made
+}
+
+export function peerOf(state: CoreState, replica: ReplicaIndex): PeerState {
+  const peer = state.peers[replica]
+  if (peer === undefined) throw new RangeError(`replica: expected a member, got ${replica}`)
+  return peer
+}
+
+/** All members but ourselves, ascending. */
+export function otherMembers(state: CoreState): ReplicaIndex[] {
+  return state.peers.map((_, i) => replicaIndex(i)).filter((i) => i !== state.config.self)
+}

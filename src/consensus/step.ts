@@ -1,0 +1,173 @@
+// The door of the state machine: one input in, effects out. Nothing else changes a core's state.
+
+import { assertNever, type ReplicaIndex, type Verified, type View } from '../../crypto/index.ts'
+import { learnEntry } from './chosen.ts'
+import { partOf } from './config.ts'
+import type { Effect, Input } from './io.ts'
+import { AHEAD_PER_PEER } from './limits.ts'
+import type { Message } from './messages.ts'
+import { accuse, close } from './outbox.ts'
+import { fetchMore, onFetchBodies, onFetchEntries, onHeartbeat, onStable } from './peers.ts'
+import { ignoreProposal, learnBody, onPropose } from './proposal.ts'
+import { originOf, relay } from './reach.ts'
+import { addRequests } from './requests.ts'
+import { ignoreCheckpoint, learnStable, onCheckpointVote, onExecuted, onInstalled } from './stability.ts'
+import { type CoreState, leader, peerOf } from './state.ts'
+import { onProbe, onProbeAnswer, suspect } from './suspicion.ts'
+import { onTick } from './tick.ts'
+import { ignoreViewMessage, onNewView, onViewChange } from './view-change.ts'
+import { ignoreVote, onVote } from './votes.ts'
+
+/**
+ * Handles one input; the effects are to be carried out in their order. Deterministic: the same state and inputs give the same
+ * effects, byte for byte. Never throws on any verified input while at most b replicas lie.
+ * @throws {SafetyViolation} where two entries are certified for one slot, which takes more than b liars.
+ */
+export function step(state: CoreState, input: Input): readonly Effect[] {
+  switch (input.kind) {
+    case 'message':
+      onMessage(state, input.from, input.message)
+      break
+    case 'requests':
+      addRequests(state, input.requests)
+      break
+    case 'tick':
+      onTick(state, input.nowMs, input.wallMs)
+      break
+    case 'durable':
+      state.durable = Math.max(state.durable, input.number)
+      break
+    case 'executed':
+      onExecuted(state, input.slot, input.resultsRoot, input.stateRoot)
+      break
+    case 'installed':
+      onInstalled(state, input.checkpoint, input.frontier, input.timestampMs)
+      break
+    default:
+      assertNever(input)
+  }
+  replay(state)
+  return close(state, (message) => {
+    handle(state, state.config.self, message)
+    replay(state)
+  })
+}
+
+/**
+ * Why `message` is of no use now, or undefined. Cheap; asked before its signatures are checked, so that votes beyond the quorum and
+ * floods of stale or far-off messages cost nothing (pitfalls P51, P53).
+ */
+export function ignoreReason(state: CoreState, from: ReplicaIndex, message: Message): string | undefined {
+  if (isAhead(state, message)) {
+    const origin = originOf(message)
+    if (origin === undefined || state.peers[origin] === undefined) return 'no-origin'
+    return peerOf(state, origin).ahead.length >= AHEAD_PER_PEER ? 'too-much-ahead' : undefined
+  }
+  switch (message.kind) {
+    case 'propose':
+      return ignoreProposal(state, message)
+    case 'vote':
+      return ignoreVote(state, message.vote)
+    case 'view-change':
+    case 'new-view':
+      return ignoreViewMessage(state, message)
+    case 'checkpoint':
+      return ignoreCheckpoint(state, message.vote)
+    case 'stable':
+      return message.checkpoint.slot <= state.known.slot && !awaits(state, from) ? 'known' : undefined
+    case 'entries':
+      return message.entries.every(({ entry }) => entry.header.slot <= state.executing) ? 'known' : undefined
+    default:
+      return undefined
+  }
+}
+
+function onMessage(state: CoreState, from: ReplicaIndex, message: Verified<Message>): void {
+  peerOf(state, from).heardAt = state.nowMs
+  if (ignoreReason(state, from, message) !== undefined) return
+  relay(state, from, message)
+  handle(state, from, message)
+}
+
+function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>): void {
+  if (isAhead(state, message)) return keep(state, message)
+  switch (message.kind) {
+    case 'requests':
+      return addRequests(
+        state,
+        message.requests.map((request) => partOf(message, request)),
+      )
+    case 'propose':
+      // Our own comes back here once it is durable, and only its vote is news.
+      if (message.vote.replica === state.config.self) return countVote(state, message, message.vote)
+      return onPropose(state, message)
+    case 'vote':
+      return countVote(state, message, message.vote)
+    case 'view-change':
+      return onViewChange(state, partOf(message, message.viewChange))
+    case 'new-view':
+      return onNewView(state, partOf(message, message.newView))
+    case 'checkpoint':
+      return ignoreCheckpoint(state, message.vote) === undefined
+        ? onCheckpointVote(state, partOf(message, message.vote))
+        : undefined
+    case 'stable':
+      learnStable(state, partOf(message, message.checkpoint))
+      return onStable(state)
+    case 'entries':
+      for (const { entry, certificate } of message.entries) learnEntry(state, entry, partOf(message, certificate))
+      return fetchMore(state, message.entries.length)
+    case 'bodies':
+      for (const entry of message.entries) learnBody(state, entry)
+      return
+    case 'evidence':
+      accuse(state, message.evidence)
+      if (message.evidence.accused === leader(state) && state.phase === 'active') suspect(state, 'leader-lied')
+      return
+    case 'heartbeat':
+      return onHeartbeat(state, from, message)
+    case 'fetch-entries':
+      return onFetchEntries(state, from, message)
+    case 'fetch-bodies':
+      return onFetchBodies(state, from, message)
+    case 'probe':
+      return onProbe(state, from, message.view)
+    case 'probe-answer':
+      return onProbeAnswer(state, from, message.view)
+    default:
+      return assertNever(message)
+  }
+}
+
+/** A vote that came back after its view was left, or twice, is dropped like anybody's. */
+function countVote(state: CoreState, message: Verified<Message>, vote: Parameters<typeof ignoreVote>[1]): void {
+  if (ignoreVote(state, vote) === undefined) onVote(state, partOf(message, vote))
+}
+
+/** The view of a proposal or vote that has not begun here. */
+function isAhead(state: CoreState, message: Message): boolean {
+  if (message.kind !== 'propose' && message.kind !== 'vote') return false
+  const target: View = message.vote.statement.view
+  return target > state.view || (target === state.view && state.phase === 'changing')
+}
+
+/** Kept for when its view begins; bounded per signer, so a flood of far views costs only the flooder (pitfall P51). */
+function keep(state: CoreState, message: Verified<Message>): void {
+  const origin = originOf(message)
+  if (origin === undefined) return
+  const { ahead } = peerOf(state, origin)
+  if (ahead.length < AHEAD_PER_PEER) ahead.push(message)
+}
+
+function replay(state: CoreState): void {
+  for (;;) {
+    const message = state.replay.shift()
+    if (message === undefined) return
+    const origin = originOf(message)
+    if (origin !== undefined && ignoreReason(state, origin, message) === undefined) handle(state, origin, message)
+  }
+}
+
+function awaits(state: CoreState, from: ReplicaIndex): boolean {
+  return state.fetch?.peer === from && !state.transferring
+}

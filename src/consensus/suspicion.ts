@@ -1,0 +1,165 @@
+// When a view is given up, and for which one.
+//
+//   T1  something waits (a request or an undecided proposal) and nothing was executed for a time-out: no progress
+//   T2  one request was passed over for several time-outs though others went through: censorship
+//   T3  proposals come far slower than the replicas have themselves seen possible: slow leader
+//   T4  the leader was caught in a lie
+//   T5  q replicas want the next view, and no NewView came for a time-out
+//
+// A replica that only lags, as one of t peers shows, does not suspect the leader: it catches up. With b = 0 one ViewChange moves
+// everybody (t = 1), so a replica first asks whether a quorum also misses the leader (pitfalls P62, P63).
+
+import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
+import type { ViewReason } from './io.ts'
+import { CENSORSHIP_TIMEOUTS, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
+import { emit, tell } from './outbox.ts'
+import { isReachable, reachablePeers } from './reach.ts'
+import { type CoreState, leader, leads, otherMembers, peerOf } from './state.ts'
+import { startViewChange } from './view-change.ts'
+
+/** Proposal latencies that the slow-leader guard looks at. */
+const LATENCY_SAMPLES = 16
+/** A leader this many times slower than the best median seen is slow. */
+const SLOW_FACTOR = 4
+
+/** The time-out of the current view, milliseconds: doubled for each failed view in a row, capped. */
+export function viewTimeout(state: CoreState): number {
+  const { viewTimeoutMs, viewTimeoutCapMs } = state.config.parameters
+  return Math.min(viewTimeoutMs * 2 ** Math.min(state.failures, TIMEOUT_DOUBLINGS), viewTimeoutCapMs)
+}
+
+/** Why the current view should be given up now; undefined where it should not. */
+export function complaint(state: CoreState): ViewReason | undefined {
+  const limit = viewTimeout(state)
+  if (state.phase === 'changing') {
+    const waited = state.quorumSince === undefined ? 0 : state.nowMs - state.quorumSince
+    return waited > limit ? 'no-new-view' : undefined // T5
+  }
+  if (isBehind(state)) return undefined
+  if (stalledFor(state) > limit) return 'no-progress' // T1
+  if (oldestRequest(state) > limit * CENSORSHIP_TIMEOUTS) return 'censorship' // T2
+  if (isSlow(state)) return 'slow-leader' // T3
+  return shouldReclaim(state) ? 'lower-alive' : undefined
+}
+
+/** Gives up the current view, in crash mode only once a quorum agrees. */
+export function suspect(state: CoreState, reason: ViewReason): void {
+  const target = nextView(state)
+  if (state.config.membership.quorums.crashMode && state.phase === 'active') startProbe(state, target)
+  else startViewChange(state, target, reason)
+}
+
+/** Milliseconds without progress while there was something to do. */
+export function stalledFor(state: CoreState): number {
+  return state.workSince === undefined ? 0 : state.nowMs - Math.max(state.workSince, state.progressAt)
+}
+
+/** The next view; with `lowest-alive` the next that the lowest-numbered reachable member leads. */
+function nextView(state: CoreState): View {
+  if (state.config.parameters.rotation.policy !== 'lowest-alive') return view(state.view + 1)
+  const lost = leader(state)
+  const alive = [state.config.self, ...reachablePeers(state)].filter((each) => each !== lost || leads(state))
+  return nextViewOf(state, Math.min(...alive))
+}
+
+function nextViewOf(state: CoreState, replica: number): View {
+  const { replicas } = state.config.membership.quorums
+  const distance = (replica - (state.view % replicas) + replicas) % replicas
+  return view(state.view + (distance === 0 ? replicas : distance))
+}
+
+/** t peers within reach have decided more than we have: at least one honest one has, so the leader works. */
+function isBehind(state: CoreState): boolean {
+  const claims = reachablePeers(state)
+    .map((peer) => peerOf(state, peer).heartbeat?.chosen ?? 0)
+    .sort((a, b) => b - a)
+  return (claims[state.config.membership.quorums.trust - 1] ?? 0) > state.chosen
+}
+
+function oldestRequest(state: CoreState): number {
+  // In order of arrival, and all reset together when a view begins: the first has waited longest.
+  const first = state.pending.values().next().value
+  return first === undefined ? 0 : state.nowMs - first.since
+}
+
+/** T3. Every demotion doubles what is tolerated, so that a slow network does not keep leaders changing. */
+function isSlow(state: CoreState): boolean {
+  const { latencies, bestLatency, demotions } = state
+  const { viewTimeoutMs } = state.config.parameters
+  if (leads(state) || latencies.length < LATENCY_SAMPLES) return false
+  const measured = median(latencies.slice(-LATENCY_SAMPLES))
+  const expected = Math.max((bestLatency ?? viewTimeoutMs) * SLOW_FACTOR, viewTimeoutMs / 8)
+  return measured > Math.min(expected, viewTimeoutMs / 2) * 2 ** demotions
+}
+
+/** Keeps what this view's leader was seen to do as a measure for the next. */
+export function closeLatencies(state: CoreState, reason: ViewReason): void {
+  if (state.latencies.length >= LATENCY_SAMPLES) {
+    const measured = median(state.latencies.slice(-LATENCY_SAMPLES))
+    state.bestLatency = Math.min(state.bestLatency ?? Number.POSITIVE_INFINITY, measured)
+  }
+  if (reason === 'slow-leader') state.demotions += 1
+  state.latencies.length = 0
+}
+
+/** Drops old samples; a slow leader's first ones must not be outweighed forever by a good past. */
+export function trimLatencies(state: CoreState): void {
+  if (state.latencies.length > LATENCY_SAMPLES) state.latencies.splice(0, state.latencies.length - LATENCY_SAMPLES)
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? 0
+}
+
+/** With `lowest-alive`: a lower-numbered member that keeps up is back, and should lead again. */
+function shouldReclaim(state: CoreState): boolean {
+  if (state.config.parameters.rotation.policy !== 'lowest-alive') return false
+  if (state.nowMs - state.progressAt < state.config.parameters.viewTimeoutMs && state.view > 0) return false
+  const head = leader(state)
+  const lower = [state.config.self, ...reachablePeers(state)].filter((each) => each < head).sort((a, b) => a - b)[0]
+  if (lower === undefined) return false
+  const executed = lower === state.config.self ? state.executed : (peerOf(state, lower).heartbeat?.executed ?? 0)
+  return executed >= state.executed
+}
+
+// Crash mode: probe before disturbing.
+
+function startProbe(state: CoreState, target: View): void {
+  const { viewTimeoutMs } = state.config.parameters
+  const { probe } = state
+  if (probe !== undefined && probe.view === target && state.nowMs - probe.startedAt < viewTimeoutMs * REACH_SHARE)
+    return
+  state.probe = { view: target, granted: new Set([state.config.self]), startedAt: state.nowMs }
+  for (const peer of otherMembers(state)) tell(state, peer, { kind: 'probe', view: target })
+  concludeProbe(state)
+}
+
+/** A peer asks whether we would leave for `target` too. */
+export function onProbe(state: CoreState, from: ReplicaIndex, target: View): void {
+  if (target <= state.view) return
+  const { viewTimeoutMs, rotation } = state.config.parameters
+  const missing = !leads(state) && !isReachable(state, leader(state))
+  const reclaim = rotation.policy === 'lowest-alive' && complaint(state) === 'lower-alive'
+  if (state.phase === 'changing' || missing || reclaim || stalledFor(state) > viewTimeoutMs / 2) {
+    tell(state, from, { kind: 'probe-answer', view: target })
+  }
+}
+
+export function onProbeAnswer(state: CoreState, from: ReplicaIndex, target: View): void {
+  if (state.probe?.view !== target || target <= state.view) return
+  state.probe.granted.add(from)
+  concludeProbe(state)
+}
+
+function concludeProbe(state: CoreState): void {
+  const { probe } = state
+  if (probe === undefined || probe.granted.size < state.config.membership.quorums.quorum) return
+  state.probe = undefined
+  startViewChange(state, probe.view, 'no-progress')
+}
+
+/** Reports to the operator that a view began or was given up. */
+export function announce(state: CoreState, active: boolean, reason: ViewReason): void {
+  emit(state, { kind: 'view', view: state.view, active, reason })
+}

@@ -1,0 +1,57 @@
+// Time: heartbeats, complaints, and sending again. Retransmission is part of the protocol (pitfalls P14, P15): until a slot is
+// decided or a view has begun, whoever holds a piece of it says so again.
+
+import { digestKey } from './entry.ts'
+import { HEARTBEAT_SHARE, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
+import { publish } from './outbox.ts'
+import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
+import { releaseHeld } from './proposal.ts'
+import { forwardRequests } from './requests.ts'
+import { transfer } from './stability.ts'
+import type { CoreState, SlotState } from './state.ts'
+import { complaint, stalledFor, suspect } from './suspicion.ts'
+import { resendViewChange } from './view-change.ts'
+
+/** Intervals of a base time-out after which a snapshot that does not come is asked for anew. */
+const TRANSFER_TIMEOUTS = 8
+
+export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
+  state.nowMs = Math.max(state.nowMs, nowMs)
+  state.wallMs = wallMs
+  const { viewTimeoutMs } = state.config.parameters
+  if (state.pending.size > 0) state.workSince ??= state.nowMs
+  releaseHeld(state)
+  if (state.nowMs - state.heartbeatAt >= viewTimeoutMs * HEARTBEAT_SHARE) sendHeartbeats(state)
+  const reason = complaint(state)
+  if (reason !== undefined) suspect(state, reason)
+  if (state.transferring && state.nowMs - state.transferAt > viewTimeoutMs * TRANSFER_TIMEOUTS)
+    transfer(state, 'behind')
+  fetchBodies(state)
+  fetchEntries(state)
+  if (state.nowMs - state.resentAt >= viewTimeoutMs * RESEND_SHARE) resend(state)
+}
+
+function resend(state: CoreState): void {
+  state.resentAt = state.nowMs
+  forwardRequests(state)
+  for (const vote of state.ownCheckpoints.values()) {
+    if (vote.slot > state.stable.slot) publish(state, { kind: 'checkpoint', vote })
+  }
+  if (state.phase === 'changing') return resendViewChange(state)
+  if (stalledFor(state) < state.config.parameters.viewTimeoutMs * RESEND_SHARE) return
+  for (let at = state.chosen + 1; at <= state.chosen + RESEND_SLOTS; at++) {
+    const open = state.slots.get(at)
+    if (open !== undefined) resendSlot(state, open)
+  }
+}
+
+function resendSlot(state: CoreState, at: SlotState): void {
+  const { proposal, ownPrepare, ownAccept } = at
+  const entry = proposal && at.bodies.get(digestKey(proposal.statement.digest))
+  if (proposal?.replica === state.config.self && entry !== undefined) {
+    publish(state, { kind: 'propose', vote: proposal, entry })
+  } else if (ownPrepare !== undefined) {
+    publish(state, { kind: 'vote', vote: ownPrepare })
+  }
+  if (ownAccept !== undefined) publish(state, { kind: 'vote', vote: ownAccept })
+}

@@ -1,0 +1,81 @@
+// Prepare and Accept votes.
+//
+//   V1  a vote counts in the view that it names, once a replica and phase; a second, different one convicts its signer
+//   V2  a prepare certificate (q votes, the leader's among them; with b = 0 the leader's alone) for the digest whose body we hold:
+//       it is stored, then Accept
+//   V3  q Accept votes make the accept certificate: chosen
+//   V4  a vote that contradicts the selection of the NewView it names convicts its signer
+
+import { assembleCertificate, equalBytes, signVote, type Verified, type Vote } from '../../crypto/index.ts'
+import { learnChosen } from './chosen.ts'
+import { digestKey } from './entry.ts'
+import { conflictOf, disobedienceOf } from './evidence.ts'
+import { accuse, answer, persist, publish } from './outbox.ts'
+import { statement } from './proposal.ts'
+import { type CoreState, inWindow, type SlotState, slotState } from './state.ts'
+
+/** A Prepare or Accept vote of the current view, from anyone, ourselves included. */
+export function onVote(state: CoreState, vote: Verified<Vote>): void {
+  const at = slotState(state, vote.statement.slot)
+  const votes = vote.statement.kind === 'prepare' ? at.prepares : at.accepts
+  const first = votes.get(vote.replica)
+  if (first !== undefined) return accuse(state, conflictOf(first, vote)) // V1
+  votes.set(vote.replica, vote)
+  if (state.newView !== undefined) accuse(state, disobedienceOf(vote, state.newView, state.config.membership.epoch)) // V4
+  showLeaderVote(state, at, vote)
+  advance(state, at)
+}
+
+/** Moves a slot on as far as its votes allow. */
+export function advance(state: CoreState, at: SlotState): void {
+  prepareAt(state, at)
+  acceptedAt(state, at)
+}
+
+/** V2. The body must be here: an Accept vouches that enough honest replicas can hand it out (pitfall P12). */
+function prepareAt(state: CoreState, at: SlotState): void {
+  const digest = at.proposal?.statement.digest
+  if (digest === undefined || at.ownAccept !== undefined || state.phase !== 'active') return
+  if (!at.bodies.has(digestKey(digest))) return
+  const wanted = statement(state, 'prepare', at.slot, digest)
+  const certificate = assembleCertificate({ ...wanted, kind: 'prepare' }, at.prepares.values(), state.config.membership)
+  if (certificate === undefined) return
+  if (!state.config.mutations.has('forget-prepared')) at.prepared = certificate
+  const vote = signVote(statement(state, 'accept', at.slot, digest), state.config.self, state.config.signer)
+  at.ownAccept = vote
+  persist(state, { kind: 'prepared', certificate }, { kind: 'vote', vote })
+  publish(state, { kind: 'vote', vote })
+}
+
+/** V3. */
+function acceptedAt(state: CoreState, at: SlotState): void {
+  if (at.chosen !== undefined) return
+  for (const { statement: said } of at.accepts.values()) {
+    const certificate = assembleCertificate({ ...said, kind: 'accept' }, at.accepts.values(), state.config.membership)
+    if (certificate !== undefined) return learnChosen(state, certificate)
+  }
+}
+
+/**
+ * A peer that prepares something else than what the leader offered us has another proposal: each of us shows the other the
+ * leader's vote, and the pair convicts the leader.
+ */
+function showLeaderVote(state: CoreState, at: SlotState, vote: Verified<Vote>): void {
+  const { proposal } = at
+  if (proposal === undefined || vote.statement.kind !== 'prepare' || vote.replica === state.config.self) return
+  if (equalBytes(proposal.statement.digest, vote.statement.digest) || vote.replica === proposal.replica) return
+  answer(state, vote.replica, { kind: 'vote', vote: proposal })
+}
+
+/** The reason to pass a vote over before its signature is checked, or undefined. */
+export function ignoreVote(state: CoreState, vote: Vote): string | undefined {
+  const { view, slot: number, kind, digest } = vote.statement
+  if (view !== state.view || state.phase !== 'active') return 'other-view'
+  if (!inWindow(state, number)) return 'outside-window'
+  const at = state.slots.get(number)
+  const first = (kind === 'prepare' ? at?.prepares : at?.accepts)?.get(vote.replica)
+  if (first !== undefined && equalBytes(first.statement.digest, digest)) return 'duplicate'
+  if (first === undefined && kind === 'accept' && at?.chosen !== undefined) return 'already-chosen'
+  if (first === undefined && kind === 'prepare' && at?.ownAccept !== undefined) return 'already-prepared'
+  return undefined
+}

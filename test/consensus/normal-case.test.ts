@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { commands, miniCluster } from '../support/mini-cluster.ts'
+
+const ALL = [0, 1, 2, 3]
+
+describe('the normal case', () => {
+  it('every replica executes every request, in one order (n=4)', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    for (let i = 0; i < 30; i++) {
+      cluster.submit(ALL, `c${i}`)
+      cluster.settle()
+    }
+    cluster.run(200)
+    const expected = Array.from({ length: 30 }, (_, i) => `c${i}`)
+    for (const replica of cluster.replicas) expect(commands(replica)).toEqual(expected)
+    expect(cluster.replicas.map((each) => each.views)).toEqual([[], [], [], []])
+    expect(ALL.map((i) => cluster.status(i).stable.slot)).toEqual([24, 24, 24, 24])
+  })
+
+  it('a crashed leader is replaced and nothing that was submitted is lost (n=4)', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    cluster.submit(ALL, 'a', 'b')
+    cluster.settle()
+    cluster.crash(0)
+    cluster.submit([1, 2, 3], 'c')
+    cluster.run(2000)
+    for (const i of [1, 2, 3]) {
+      expect(commands(cluster.replicas[i] ?? never())).toEqual(['a', 'b', 'c'])
+      expect(cluster.status(i)).toMatchObject({ view: 1, phase: 'active', leader: 1 })
+    }
+    cluster.restart(0)
+    cluster.run(1000)
+    expect(commands(cluster.replicas[0] ?? never())).toEqual(['a', 'b', 'c'])
+    expect(cluster.status(0)).toMatchObject({ view: 1, phase: 'active' })
+  })
+
+  it('in crash mode a majority goes on without the others, with no Prepare votes (n=3, b=0)', () => {
+    const cluster = miniCluster({ replicas: 3, byzantine: 0, crash: 1 })
+    const kinds = new Set<string>()
+    cluster.filter = (_, __, message) => {
+      kinds.add(message.kind === 'vote' ? message.vote.statement.kind : message.kind)
+      return true
+    }
+    cluster.run(50)
+    cluster.submit([0, 1, 2], 'a')
+    cluster.settle()
+    cluster.crash(0)
+    cluster.submit([1, 2], 'b')
+    cluster.run(3000)
+    expect(commands(cluster.replicas[1] ?? never())).toEqual(['a', 'b'])
+    expect(commands(cluster.replicas[2] ?? never())).toEqual(['a', 'b'])
+    expect(kinds.has('prepare')).toBe(false)
+    expect(kinds.has('accept')).toBe(true)
+  })
+})
+
+function never(): never {
+  throw new Error('no such replica')
+}
