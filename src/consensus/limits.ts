@@ -1,32 +1,11 @@
 // Every bound of the core, with its unit and where it comes from. Nothing that a peer or client sends makes memory grow past
 // what follows from these and from the genesis parameters.
 
-/**
- * The genesis parameters that the core works with. Times are milliseconds.
- */
-export interface ProtocolParameters {
-  /** W: slots in flight above the last one that was executed. */
-  readonly window: number
-  /** K: slots between checkpoints; at least W, so that a full window never spans two boundaries. */
-  readonly checkpointInterval: number
-  /** Requests in an entry. */
-  readonly maxBatchRequests: number
-  /** Bytes of commands in an entry. */
-  readonly maxBatchBytes: number
-  /** Bytes of one command. */
-  readonly maxRequestBytes: number
-  /** How far a proposed timestamp may lie from a follower's clock. */
-  readonly clockDriftMs: number
-  /** Time without progress after which a view is given up; doubles with each failed view in a row. */
-  readonly viewTimeoutMs: number
-  readonly viewTimeoutCapMs: number
-  readonly rotation: Rotation
-}
+import type { Parameters } from '../../keys/genesis/index.ts'
 
-export type Rotation =
-  | { readonly policy: 'sticky' }
-  | { readonly policy: 'every'; readonly slots: number }
-  | { readonly policy: 'lowest-alive' }
+/** The genesis parameters. */
+export type ProtocolParameters = Parameters
+export type { Rotation } from '../../keys/genesis/index.ts'
 
 /**
  * L: slots above the stable checkpoint that anything is kept for. A checkpoint needs K slots; while its votes are on their way

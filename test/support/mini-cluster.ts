@@ -50,6 +50,7 @@ export const PARAMETERS: ProtocolParameters = {
   viewTimeoutMs: 500,
   viewTimeoutCapMs: 8000,
   rotation: { policy: 'sticky' },
+  signedVotes: true,
 }
 
 export interface MiniReplica {
