@@ -170,6 +170,13 @@ describe('the architecture', () => {
     expect(violations(new Map([['crypto/a.ts', source]]))).toEqual([])
   })
 
+  it('lets nobody but the verifiers and the core call something verified', () => {
+    const users = [...readSources(ROOT, FOLDERS)].filter(([, source]) => codeOnly(source).includes('markVerified'))
+    const strangers = users.filter(([path]) => !path.startsWith('crypto/') && !path.startsWith('src/consensus/'))
+    expect(users.length).toBeGreaterThan(3)
+    expect(strangers.map(([path]) => path)).toEqual([])
+  })
+
   it('keeps Node out of every package that pure code reaches, when it is really loaded', () => {
     const doors = ZONES.filter((zone) => zone.pure !== undefined)
       .map((zone) => join(ROOT, zone.folder, 'index.ts'))
