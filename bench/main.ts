@@ -3,12 +3,14 @@
 import { availableParallelism, cpus } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { cryptoSuite } from './crypto.ts'
+import { machineSuite } from './machine.ts'
 import { measure, type Suite } from './measure.ts'
 import { heading, progressBar, type Report, table } from './report.ts'
 
 /** Every suite by its name. */
 const SUITES: Readonly<Record<string, Suite>> = {
   crypto: cryptoSuite,
+  machine: machineSuite,
 }
 
 interface Options {

@@ -77,9 +77,19 @@ export class ByteReader {
   }
 }
 
+/** The buffer of the last writer that finished: allocating one for each would cost more than writing to it. */
+let spare: Uint8Array | undefined
+const SPARE_BYTES = 4096
+const NOTHING = new Uint8Array(0)
+
 export class ByteWriter {
-  private bytes = new Uint8Array(96)
+  private bytes: Uint8Array
   private at = 0
+
+  constructor() {
+    this.bytes = spare ?? new Uint8Array(SPARE_BYTES)
+    spare = undefined
+  }
 
   u8(value: number): this {
     const at = this.room(1)
@@ -122,8 +132,12 @@ export class ByteWriter {
     return this
   }
 
+  /** The bytes written; the writer is used up. */
   finish(): Uint8Array {
-    return this.bytes.slice(0, this.at)
+    const written = this.bytes.slice(0, this.at)
+    if (this.bytes.length === SPARE_BYTES) spare = this.bytes
+    this.bytes = NOTHING
+    return written
   }
 
   /** Where the next `count` bytes go; may replace the buffer. */

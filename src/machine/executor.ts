@@ -2,7 +2,7 @@
 // puts what all of them need: clients and their roles, exactly-once sessions, undo, the records that receipts are about,
 // and the state root.
 
-import { copyOf, type Digest, equalBytes, leafHash, merkleRoot, utf8 } from '../../crypto/index.ts'
+import { type Digest, equalBytes, leafHash, merkleRoot, utf8 } from '../../crypto/index.ts'
 import {
   AuthenticatedMap,
   type Hash,
@@ -177,8 +177,10 @@ class MapExecutor implements Executor {
     let outcome: Outcome = 'done'
     let result: Uint8Array = NOTHING
     try {
-      result = copyOf(this.machine.apply(command, context, transaction))
-      if (result.length > MAX_RESULT_BYTES) outcome = 'limit'
+      const given: unknown = this.machine.apply(command, context, transaction)
+      if (!(given instanceof Uint8Array)) throw new TypeError('result: expected bytes')
+      if (given.length > MAX_RESULT_BYTES) outcome = 'limit'
+      else result = new Uint8Array(given)
     } catch (error) {
       outcome = error instanceof CommandRefused ? 'refused' : 'failed'
       result = error instanceof CommandRefused ? utf8(error.code) : NOTHING

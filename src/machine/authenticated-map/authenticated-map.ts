@@ -74,7 +74,7 @@ export class AuthenticatedMap {
   commit(): Digest {
     if (this.changed.size > 0) {
       const changes: Change[] = []
-      for (const [key, value] of this.changed) changes.push({ key, value, path: this.hasher.path(toBytes(key)) })
+      for (const [key, value] of this.changed) changes.push({ key, value, path: this.hasher.path(key) })
       this.applyChanges(changes)
       this.changed = new Map()
     }

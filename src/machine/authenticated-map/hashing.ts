@@ -11,8 +11,9 @@
 // purpose can be taken for another.
 
 import { type Digest, sha256, ZERO_DIGEST } from '../../../crypto/index.ts'
+import type { Text } from './text.ts'
 
-/** SHA-256, replaceable by a native one: it must give the same 32 bytes. */
+/** SHA-256, replaceable by a native one: it must give the same 32 bytes, and not keep its argument. */
 export type Hash = (bytes: Uint8Array) => Digest
 
 /** The hash of a subtree without keys, and the root of the empty state. */
@@ -28,8 +29,8 @@ const VALUE = 0x23
 
 export interface StateHasher {
   /** Where `key` stands in the tree. */
-  path(key: Uint8Array): Digest
-  value(value: Uint8Array): Digest
+  path(key: Uint8Array | Text): Digest
+  value(value: Uint8Array | Text): Digest
   leaf(path: Uint8Array, valueHash: Uint8Array): Digest
   /** Of the four hashes in `children`, 128 bytes. */
   branch(children: Uint8Array): Digest
@@ -85,9 +86,14 @@ export function pathAfter(path: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
-function tagged(tag: number, bytes: Uint8Array): Uint8Array {
-  const all = new Uint8Array(1 + bytes.length)
-  all[0] = tag
-  all.set(bytes, 1)
-  return all
+/** A view of `scratch` where it is long enough: allocating would cost about as much as hashing. */
+function tagged(tag: number, content: Uint8Array | Text): Uint8Array {
+  const length = 1 + content.length
+  const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
+  bytes[0] = tag
+  if (typeof content === 'string') for (let i = 1; i < length; i++) bytes[i] = content.charCodeAt(i - 1)
+  else bytes.set(content, 1)
+  return bytes
 }
+
+const scratch = new Uint8Array(4096)

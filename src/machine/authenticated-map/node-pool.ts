@@ -135,7 +135,8 @@ export class NodePool {
   }
 
   private isSeen(birth: number, death: number): boolean {
-    return this.open.some((commit) => birth <= commit && commit < death)
+    for (const commit of this.open) if (birth <= commit && commit < death) return true
+    return false
   }
 
   private growLeaves(least: number): void {

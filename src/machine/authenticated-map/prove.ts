@@ -2,7 +2,6 @@
 
 import { digitAt, FAN_OUT, HASH_BYTES, type StateHasher } from './hashing.ts'
 import { EMPTY, type NodePool, type NodeRef } from './node-pool.ts'
-import { toBytes } from './text.ts'
 import { MAX_PROOF_BYTES } from './verify-proof.ts'
 
 /** The leaf where `path` ends in the tree `root`, be it that of another key; {@link EMPTY} where there is none. */
@@ -33,7 +32,7 @@ export function proveState(pool: NodePool, root: NodeRef, path: Uint8Array, hash
   bytes[0] = depth
   if (node === EMPTY) return bytes.slice(0, at + 1)
   bytes[at] = 1
-  bytes.set(hasher.path(toBytes(pool.key(node))), at + 1)
-  bytes.set(hasher.value(toBytes(pool.value(node))), at + 1 + HASH_BYTES)
+  bytes.set(hasher.path(pool.key(node)), at + 1)
+  bytes.set(hasher.value(pool.value(node)), at + 1 + HASH_BYTES)
   return bytes.slice(0, at + 1 + 2 * HASH_BYTES)
 }

@@ -4,7 +4,7 @@
 import { MAX_TREE_DEPTH } from '../limits.ts'
 import { digitAt, FAN_OUT, HASH_BYTES, type StateHasher } from './hashing.ts'
 import { EMPTY, type NodePool, type NodeRef } from './node-pool.ts'
-import { type Text, toBytes } from './text.ts'
+import type { Text } from './text.ts'
 
 /** What one key becomes. */
 export interface Change {
@@ -71,7 +71,7 @@ export class StateTree {
     }
     if (!kept) this.pool.retire(node)
     else if (arrivals.length > 0) {
-      const path = this.hasher.path(toBytes(this.pool.key(node)))
+      const path = this.hasher.path(this.pool.key(node))
       insertByPath(arrivals, { path, change: undefined, leaf: node })
     } else return node
     return this.build(arrivals, depth)
@@ -94,7 +94,7 @@ export class StateTree {
 
   private settle({ path, change, leaf }: Arrival): NodeRef {
     if (change?.value === undefined) return leaf
-    const hash = change.leafHash ?? this.hasher.leaf(path, this.hasher.value(toBytes(change.value)))
+    const hash = change.leafHash ?? this.hasher.leaf(path, this.hasher.value(change.value))
     return this.pool.addLeaf(change.key, change.value, hash)
   }
 

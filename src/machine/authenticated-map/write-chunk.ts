@@ -90,7 +90,7 @@ class ChunkWriter {
     this.reserve(1 + 2 * HASH_BYTES)
     this.bytes[this.at] = 0
     this.bytes.set(path, this.at + 1)
-    this.bytes.set(this.hasher.value(toBytes(this.pool.value(leaf))), this.at + 1 + HASH_BYTES)
+    this.bytes.set(this.hasher.value(this.pool.value(leaf)), this.at + 1 + HASH_BYTES)
     this.at += 1 + 2 * HASH_BYTES
   }
 

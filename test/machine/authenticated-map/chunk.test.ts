@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Digest, utf8 } from '../../../crypto/index.ts'
+import { type Digest, sha256, utf8 } from '../../../crypto/index.ts'
 import {
   AuthenticatedMap,
   CHUNK_BYTES,
@@ -11,6 +11,7 @@ import {
   MapRestoration,
   type MapSnapshot,
   type Text,
+  toBytes,
   toText,
   verifyChunk,
 } from '../../../src/machine/index.ts'
@@ -122,8 +123,7 @@ describe('a poisoned snapshot', () => {
     expect(verdict(chunk, tiny.root)).toBe('accepted')
     for (let at = 0; at < chunk.length; at++) {
       for (const bit of [1, 2, 4, 8, 16, 32, 64, 128]) {
-        const changed = Uint8Array.from(chunk, (byte, i) => (i === at ? byte ^ bit : byte))
-        expect(verdict(changed, tiny.root), `byte ${at}, bit ${bit}`).not.toBe('accepted')
+        expect(verdict(flipped(chunk, at, bit), tiny.root), `byte ${at}, bit ${bit}`).not.toBe('accepted')
       }
     }
   })
@@ -134,8 +134,8 @@ describe('a poisoned snapshot', () => {
     const accepts = (bytes: Uint8Array) => verifyChunk(small.root, from, bytes).ok
     expect(accepts(chunk)).toBe(true)
     const positions = [...Array(900).keys()].map((i) => (i < 500 ? i : (i * 2_654_435) % chunk.length))
-    for (const at of positions.filter((_, i) => i % 6 === 0)) {
-      expect(accepts(Uint8Array.from(chunk, (byte, i) => (i === at ? byte ^ 0x10 : byte))), `byte ${at}`).toBe(false)
+    for (const at of positions.filter((_, i) => i % 15 === 0)) {
+      expect(accepts(flipped(chunk, at, 0x10)), `byte ${at}`).toBe(false)
     }
     for (const length of [0, 1, 33, 34, 500, chunk.length - 1]) expect(accepts(chunk.subarray(0, length))).toBe(false)
     expect(accepts(Uint8Array.from([...chunk, 0]))).toBe(false)
@@ -162,13 +162,9 @@ describe('a poisoned snapshot', () => {
   })
 
   it('is refused where the last chunk claims that more follows, or an earlier one that nothing does', () => {
-    expect(verdict(Uint8Array.from(first, (byte, i) => (i === 32 ? byte ^ 1 : byte)))).toBe('end')
+    expect(verdict(flipped(first, 32, 1))).toBe('end')
     const start = third.slice(0, 32)
-    const more = verifyChunk(
-      small.root,
-      start,
-      Uint8Array.from(third, (byte, i) => (i === 32 ? 0 : byte)),
-    )
+    const more = verifyChunk(small.root, start, flipped(third, 32, 1))
     expect(more).toEqual({ ok: false, fault: 'end' })
   })
 
@@ -180,6 +176,14 @@ describe('a poisoned snapshot', () => {
     const root = mapOf(1, 5).commit()
     const crumb = Uint8Array.from([...FIRST_PATH, 0, 1, ...root])
     expect(verdict(crumb, root)).toBe('gap')
+  })
+
+  it('is refused where it goes on after it is full: all honest peers send the same bytes', () => {
+    const whole = encodeWhole(entriesOf(mapOf(1500, 400)))
+    expect(whole.length).toBeLessThan(MAX_CHUNK_BYTES)
+    expect(verdict(whole)).toBe('gap')
+    const few = mapOf(40, 40)
+    expect(encodeWhole(entriesOf(few))).toEqual(few.snapshot().chunk(FIRST_PATH).bytes)
   })
 
   it('is refused before it is read where it is larger than any honest chunk', () => {
@@ -198,4 +202,38 @@ describe('a poisoned snapshot', () => {
 /** The chunk of a state with one key, with the leaf's hash in place of the entry. */
 function pruneOneEntry(snapshot: MapSnapshot): Uint8Array {
   return Uint8Array.from([...FIRST_PATH, 1, 1, ...snapshot.root])
+}
+
+function flipped(bytes: Uint8Array, at: number, bits: number): Uint8Array {
+  const copy = bytes.slice()
+  copy[at] = (copy[at] ?? 0) ^ bits
+  return copy
+}
+
+/** All entries in one chunk, however many; straight from the format. */
+function encodeWhole(entries: readonly [Text, Text][]): Uint8Array {
+  const leaves = entries.map(([key, value]) => {
+    const path = sha256(Uint8Array.of(0x22, ...toBytes(key)))
+    return {
+      key: toBytes(key),
+      value: toBytes(value),
+      bits: [...path].map((byte) => byte.toString(2).padStart(8, '0')).join(''),
+    }
+  })
+  const out: number[] = []
+  const kindOf = (some: typeof leaves) => (some.length > 1 ? 3 : some.length === 1 ? 2 : 0)
+  const write = (some: typeof leaves, depth: number) => {
+    const [first] = some
+    if (first !== undefined && some.length === 1) {
+      const { key, value } = first
+      out.push(1, key.length >>> 8, key.length & 255, ...key, 0, 0, value.length >>> 8, value.length & 255, ...value)
+    } else if (some.length > 1) {
+      const digits = ['00', '01', '10', '11']
+      const parts = digits.map((digit) => some.filter(({ bits }) => bits.slice(2 * depth, 2 * depth + 2) === digit))
+      out.push(parts.reduce((mask, part, digit) => mask | (kindOf(part) << (2 * digit)), 0))
+      for (const part of parts) write(part, depth + 1)
+    }
+  }
+  write(leaves, 0)
+  return Uint8Array.from([...FIRST_PATH, 1, kindOf(leaves), ...out])
 }
