@@ -1,0 +1,210 @@
+// A simulated client: what the SDK does. It keeps a number of requests under way, signs those of one turn as a bundle, asks the
+// leader first and everybody when the leader is silent, and believes a result when t replicas signed the same one.
+
+import {
+  equalBytes,
+  hex,
+  inclusionProof,
+  leafHash,
+  merkleTree,
+  type ReplicaIndex,
+  replicaIndex,
+  type Signature,
+  type Signer,
+  statementBytes,
+  verifyInclusion,
+  verifyVote,
+} from '../../crypto/index.ts'
+import { type Request, requestId, type SignedRequest } from '../consensus/index.ts'
+import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
+import type { Operation } from './history.ts'
+import type { Random } from './kernel/index.ts'
+import type { Packet, Reply } from './packets.ts'
+import type { ClientSettings } from './scenario.ts'
+import { answerOf, commandBytes, Workload } from './workload.ts'
+import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
+
+/** A request under way. */
+interface Waiting {
+  readonly sequence: number
+  /** Two where the client equivocates, one otherwise; each with its request. */
+  readonly operations: readonly Operation[]
+  readonly requests: readonly SignedRequest[]
+  /** By receipt statement: who signed it, and the record that it proves. */
+  readonly receipts: Map<string, { readonly record: ResultRecord; readonly replicas: Set<ReplicaIndex> }>
+}
+
+export class SimulatedClient {
+  readonly index: number
+  private readonly world: World
+  private readonly settings: ClientSettings
+  private readonly signer: Signer
+  private readonly random: Random
+  private readonly workload: Workload
+  private readonly waiting = new Map<number, Waiting>()
+  private sequence = 0
+  private leader: ReplicaIndex
+  private asleep = false
+  private operations: number
+
+  constructor(world: World, index: number, settings: ClientSettings, signer: Signer) {
+    this.world = world
+    this.index = index
+    this.settings = settings
+    this.operations = settings.operations
+    this.signer = signer
+    this.random = world.random.fork(`client ${index}`)
+    this.workload = new Workload(world.scenario.workload, index, this.random.fork('workload'))
+    this.leader = replicaIndex(0)
+  }
+
+  start(): void {
+    this.submit()
+  }
+
+  /** Nothing is left to ask or to wait for. */
+  get done(): boolean {
+    return this.waiting.size === 0 && this.sequence >= this.operations
+  }
+
+  /** From now on it asks no more than `more` new things. */
+  finishAfter(more: number): void {
+    this.operations = Math.min(this.operations, this.sequence + more)
+    this.submit()
+  }
+
+  /** The operations whose outcome nobody knows yet. */
+  get pending(): readonly Operation[] {
+    return [...this.waiting.values()].flatMap(({ operations }) => operations)
+  }
+
+  receive(packet: Packet): void {
+    if (packet.kind === 'reply') this.take(packet.reply)
+  }
+
+  private submit(): void {
+    const { outstanding, bundle } = this.settings
+    const room = Math.min(outstanding - this.waiting.size, this.operations - this.sequence, bundle)
+    if (room <= 0) return
+    const fresh = Array.from({ length: this.random.between(1, room) }, () => this.prepare())
+    const signed = fresh.flatMap(({ requests }) => requests)
+    for (const { sequence, operations } of fresh) {
+      for (const operation of operations) this.world.announce((observer) => observer.invoked?.(operation))
+      this.watch(sequence)
+    }
+    if (this.settings.fault === 'equivocates') this.sendApart(signed)
+    else this.send(signed, [this.leader])
+    if (this.waiting.size < outstanding) this.submit()
+  }
+
+  private prepare(): Waiting {
+    const sequence = ++this.sequence
+    const { nowUs } = this.world
+    const twice = this.settings.fault === 'equivocates'
+    const commands = twice ? this.workload.nextTwo(sequence) : [this.workload.next(sequence)]
+    const operations = commands.map((command): Operation => {
+      const nothing = { returnedUs: undefined, answer: undefined, slot: undefined, givenUp: false }
+      return { client: this.index, sequence, command, invokedUs: nowUs, outcome: 'unknown', ...nothing }
+    })
+    const requests = commands.map((each) => ({ client: this.signer.publicKey, sequence, command: commandBytes(each) }))
+    const made: Waiting = { sequence, operations, requests: this.sign(requests), receipts: new Map() }
+    this.waiting.set(sequence, made)
+    return made
+  }
+
+  /** Signs requests as one bundle. */
+  private sign(requests: readonly Request[]): SignedRequest[] {
+    const ids = requests.map(requestId)
+    const tree = merkleTree(ids)
+    const root = tree.root()
+    const { clusterId } = this.world.group.membership
+    const count = requests.length
+    const statement = { kind: 'bundle', clusterId, client: this.signer.publicKey, count, root } as const
+    const signature: Signature = this.signer.sign(statementBytes(statement))
+    return requests.flatMap((request, index) => {
+      const id = ids[index]
+      if (id === undefined) return []
+      return [{ request, id, proof: { index, count, root, path: inclusionProof(tree.read, index, count), signature } }]
+    })
+  }
+
+  private send(requests: readonly SignedRequest[], to: readonly ReplicaIndex[]): void {
+    const from = FIRST_CLIENT_ADDRESS + this.index
+    for (const replica of to) {
+      for (const address of this.world.addressesOf(replica)) {
+        this.world.transmit(from, address, { kind: 'requests', client: this.index, requests })
+      }
+    }
+  }
+
+  /** Every request to a half of the replicas of its own. */
+  private sendApart(requests: readonly SignedRequest[]): void {
+    for (const request of requests) {
+      this.send(
+        [request],
+        this.world.members.filter(() => this.random.chance(0.5)),
+      )
+    }
+  }
+
+  /** Asks everybody again as long as there is no answer; gives up for its caller when the deadline is over. */
+  private watch(sequence: number): void {
+    const { retryMs, deadlineMs } = this.settings
+    const jitter = this.random.below(1 + 200 * retryMs)
+    this.world.at(this.world.nowUs + 1000 * retryMs + jitter, () => {
+      const waiting = this.waiting.get(sequence)
+      if (waiting === undefined) return
+      for (const operation of waiting.operations) {
+        const waitedMs = (this.world.nowUs - operation.invokedUs) / 1000
+        if (deadlineMs !== undefined && waitedMs > deadlineMs) operation.givenUp = true
+      }
+      this.send(waiting.requests, this.world.members)
+      this.watch(sequence)
+    })
+  }
+
+  private take({ replica, view, receipt, record: bytes, index, count, path }: Reply): void {
+    const record = decodeResultRecord(bytes)
+    const waiting = record && this.waiting.get(record.sequence)
+    if (record === undefined || waiting === undefined) return
+    const { membership, suite } = this.world.group
+    const { statement } = receipt
+    if (statement.kind !== 'receipt' || receipt.replica !== replica) return
+    if (!verifyVote(receipt, membership, suite.verifier).ok) return
+    if (hex(record.client) !== hex(this.signer.publicKey)) return
+    if (!verifyInclusion({ leaf: leafHash(bytes), index, size: count, root: statement.digest }, path)) return
+    const key = `${hex(statement.digest)}/${statement.slot}/${hex(leafHash(bytes))}`
+    const known = waiting.receipts.get(key) ?? { record, replicas: new Set() }
+    waiting.receipts.set(key, known)
+    known.replicas.add(replica)
+    if (known.replicas.size < membership.quorums.trust) return
+    this.leader = replicaIndex(view % membership.quorums.replicas)
+    this.finish(waiting, record)
+  }
+
+  /** What t replicas say of one of the commands under this number. */
+  private finish({ sequence, operations, requests }: Waiting, record: ResultRecord): void {
+    const which = requests.findIndex(({ id }) => equalBytes(id, record.request))
+    const operation = operations[which]
+    if (operation === undefined || operation.returnedUs !== undefined) return
+    operation.returnedUs = this.world.nowUs
+    operation.slot = record.slot
+    operation.outcome = record.outcome === 'done' || record.outcome === 'conflict' ? record.outcome : 'refused'
+    if (record.outcome === 'done') operation.answer = answerOf(operation.command, record.result)
+    this.workload.saw(operation)
+    this.world.announce((observer) => observer.returned?.(operation))
+    if (operations.some(({ returnedUs }) => returnedUs === undefined)) return
+    this.waiting.delete(sequence)
+    this.goOn()
+  }
+
+  private goOn(): void {
+    if (this.asleep) return
+    this.asleep = true
+    const pause = this.settings.thinkUs === 0 ? 0 : this.random.exponential(this.settings.thinkUs)
+    this.world.at(this.world.nowUs + pause, () => {
+      this.asleep = false
+      this.submit()
+    })
+  }
+}

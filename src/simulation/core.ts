@@ -1,0 +1,72 @@
+// The core as the simulator runs it: the only file here that names functions of src/consensus. Tests put other cores in its
+// place to show that the checkers see what those do wrong.
+
+import type { ReplicaIndex, Result, Verified } from '../../crypto/index.ts'
+import {
+  type CoreConfig,
+  type CoreState,
+  type CoreStatus,
+  type DurableRecord,
+  type Effect,
+  type Input,
+  ignoreReason,
+  init,
+  type MachinePosition,
+  type Message,
+  type MessageFault,
+  type Mutation,
+  status,
+  step,
+  type VerifyContext,
+  verifyMessage,
+} from '../consensus/index.ts'
+
+export type { CoreStatus }
+
+/** Deliberate mistakes that checkers must catch: of the core, and of the shell around it. */
+export type Defect = Mutation | 'accept-torsion' | 'reset-sessions'
+
+export interface Core {
+  step(input: Input): readonly Effect[]
+  /** Why a message is of no use any more, before anybody spends time on its signatures. */
+  ignoreReason(from: ReplicaIndex, message: Message): string | undefined
+  verify(message: Message): Result<Verified<Message>, MessageFault>
+  status(): CoreStatus
+  /** All that it remembers, to be measured and never changed. */
+  readonly memory: object
+}
+
+export interface StartedCore {
+  readonly core: Core
+  /** To be carried out before any input. */
+  readonly effects: readonly Effect[]
+}
+
+export interface CoreStart {
+  readonly config: CoreConfig
+  readonly context: VerifyContext
+  readonly records: readonly DurableRecord[]
+  readonly machine: MachinePosition
+}
+
+/** Builds a core from what is on its disk. */
+export type CoreFactory = (start: CoreStart) => StartedCore
+
+/** The defects that are the core's. */
+export function coreMutations(defects: ReadonlySet<Defect>): ReadonlySet<Mutation> {
+  const own = new Set<Mutation>()
+  for (const defect of defects) if (defect !== 'accept-torsion' && defect !== 'reset-sessions') own.add(defect)
+  return own
+}
+
+export const realCore: CoreFactory = ({ config, context, records, machine }) => {
+  const { state, effects }: { state: CoreState; effects: readonly Effect[] } = init(config, records, machine)
+  const core: Core = {
+    step: (input) => step(state, input),
+    ignoreReason: (from, message) => ignoreReason(state, from, message),
+    verify: (message) => verifyMessage(message, context),
+    status: () => status(state),
+    memory: state,
+  }
+  return { core, effects }
+}

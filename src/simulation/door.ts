@@ -1,0 +1,59 @@
+// Where a simulated replica meets clients: checks their requests, keeps away those that were answered lately, and sends results
+// with their receipts and proofs.
+
+import type { ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
+import { type SignedRequest, type VerifyContext, verifyRequest } from '../consensus/index.ts'
+import type { Answered, MachineHost } from './machine-host.ts'
+import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
+
+export class Door {
+  private readonly world: World
+  private readonly self: { readonly address: number; readonly index: ReplicaIndex }
+  private readonly host: MachineHost
+  private readonly context: VerifyContext
+  private readonly view: () => View
+  private readonly receipts = new Map<number, Vote>()
+
+  constructor(world: World, self: Door['self'], host: MachineHost, context: VerifyContext, view: () => View) {
+    this.world = world
+    this.self = self
+    this.host = host
+    this.context = context
+    this.view = view
+  }
+
+  /** The requests that the core has to see; the others are answered here, or not worth an answer. */
+  take(requests: readonly SignedRequest[]): Verified<SignedRequest>[] {
+    const wanted: Verified<SignedRequest>[] = []
+    for (const request of requests) {
+      const answered = this.host.answerTo(request.id)
+      if (answered !== undefined) this.reply(request, answered)
+      else {
+        const verified = verifyRequest(request, this.context)
+        if (verified.ok) wanted.push(verified.value)
+      }
+    }
+    return wanted
+  }
+
+  /** The receipt of a slot is signed: everybody who asked in it gets an answer. */
+  receipt(slot: Slot, receipt: Vote): void {
+    this.receipts.set(slot, receipt)
+    this.receipts.delete(slot - this.world.scenario.shell.keptResults)
+    this.host.requestsOf(slot).forEach((request, index) => {
+      this.reply(request, { slot, index })
+    })
+  }
+
+  private reply({ request }: SignedRequest, answered: Answered): void {
+    const client = this.world.group.clientOf(request.client)
+    const receipt = this.receipts.get(answered.slot)
+    const proof = this.host.proof(answered)
+    if (client === undefined || receipt === undefined || proof === undefined) return
+    const { record, count, path } = proof
+    this.world.transmit(this.self.address, FIRST_CLIENT_ADDRESS + client, {
+      kind: 'reply',
+      reply: { replica: this.self.index, view: this.view(), receipt, record, index: answered.index, count, path },
+    })
+  }
+}

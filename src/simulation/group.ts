@@ -1,0 +1,84 @@
+// Who takes part in a simulated cluster: its membership, keys, clients, and what everybody knows at the start.
+
+import {
+  type AdmittedKey,
+  admitKey,
+  type Digest,
+  epoch,
+  hex,
+  type Membership,
+  membership,
+  type PublicKey,
+  publicKey,
+  quorumSystem,
+  type Signer,
+  sha256,
+  utf8,
+} from '../../crypto/index.ts'
+import type { VerifyContext } from '../consensus/index.ts'
+import { type Client, createExecutor, type Executor, kv } from '../machine/index.ts'
+import type { Scenario } from './scenario.ts'
+import type { SignatureSuite } from './signatures.ts'
+
+export const CLUSTER_NAME = 'simulated'
+
+export interface Group {
+  readonly membership: Membership
+  readonly suite: SignatureSuite
+  /** By replica. */
+  readonly signers: readonly Signer[]
+  /** By client. */
+  readonly clientSigners: readonly Signer[]
+  readonly genesisStateRoot: Digest
+  readonly context: VerifyContext
+  /** The client of this key, if it is one. */
+  clientOf(key: Uint8Array): number | undefined
+  /** The machine before the first entry. */
+  machine(): Executor
+}
+
+export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
+  const quorums = quorumSystem(scenario.group)
+  const signers = Array.from({ length: quorums.replicas }, (_, i) => suite.signer(`replica ${i}`))
+  const members = signers.map((signer, i) => ({
+    consensusKey: signer.publicKey,
+    transportKey: publicKey(sha256(utf8(`transport of replica ${i}`))),
+  }))
+  const clusterId = sha256(utf8(`simulated cluster ${scenario.seed}`))
+  const members0 = membership(clusterId, epoch(0), members, quorums)
+  const clientSigners = scenario.clients.map((_, i) => suite.signer(`client ${i}`))
+  const clients = clientSigners.map(({ publicKey: key }): Client => ({ key, role: 'writer' }))
+  const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [hex(key), i]))
+  const machine = () => createExecutor({ machine: kv, clients })
+  const genesisStateRoot = machine().stateRoot()
+  return {
+    membership: members0,
+    suite,
+    signers,
+    clientSigners,
+    genesisStateRoot,
+    clientOf: (key) => numbers.get(hex(key)),
+    machine,
+    context: {
+      membership: members0,
+      clusterName: CLUSTER_NAME,
+      parameters: scenario.parameters,
+      genesisStateRoot,
+      verifier: suite.verifier,
+      admit: admission(clientSigners),
+    },
+  }
+}
+
+/** Keys of the group are admitted from the start; a stranger's is when it comes, which costs milliseconds. */
+function admission(signers: readonly Signer[]): (key: PublicKey) => AdmittedKey | undefined {
+  const known = new Map<string, AdmittedKey | undefined>(signers.map(({ publicKey: key }) => [hex(key), key] as const))
+  const byObject = new WeakMap<PublicKey, AdmittedKey>(signers.map(({ publicKey: key }) => [key, key] as const))
+  return (key) => {
+    const quick = byObject.get(key)
+    if (quick !== undefined) return quick
+    const text = hex(key)
+    if (!known.has(text)) known.set(text, admitKey(key))
+    return known.get(text)
+  }
+}

@@ -1,0 +1,159 @@
+// The replicated machine inside a simulated replica: executes entries, keeps their results for clients, and snapshots of
+// checkpoints for its own restarts and for others.
+
+import {
+  appendLeaf,
+  type Digest,
+  EMPTY_FRONTIER,
+  type Frontier,
+  frontierRoot,
+  inclusionProof,
+  leafHash,
+  type MerkleTree,
+  merkleTree,
+  type Slot,
+  slot,
+} from '../../crypto/index.ts'
+import { digestKey, type Entry, type MachinePosition, type SignedRequest } from '../consensus/index.ts'
+import {
+  type AuthenticatedMap,
+  type EntryResults,
+  type Executor,
+  kv,
+  MapRestoration,
+  resumeExecutor,
+  type StateSnapshot,
+} from '../machine/index.ts'
+import type { World } from './world.ts'
+
+/** The state after a checkpoint's slot, and the log up to it. */
+export interface KeptSnapshot {
+  readonly slot: Slot
+  readonly frontier: Frontier
+  readonly timestampMs: number
+  readonly state: StateSnapshot
+}
+
+/** Where a request was answered, and how. */
+export interface Answered {
+  readonly slot: Slot
+  readonly index: number
+}
+
+interface SlotResults {
+  readonly requests: readonly SignedRequest[]
+  readonly records: readonly Uint8Array[]
+  tree: MerkleTree | undefined
+}
+
+/** Snapshots kept for others below the newest stable one. */
+const KEPT_SNAPSHOTS = 1
+
+export class MachineHost {
+  private executor: Executor
+  private frontier: Frontier
+  private readonly interval: number
+  private readonly keptResults: number
+  private readonly results = new Map<number, SlotResults>()
+  private readonly answered = new Map<string, Answered>()
+  private readonly snapshots = new Map<number, KeptSnapshot>()
+
+  constructor({ group, scenario }: World, from: KeptSnapshot | undefined) {
+    this.interval = scenario.parameters.checkpointInterval
+    this.keptResults = scenario.shell.keptResults
+    this.executor = from === undefined ? group.machine() : resumed(from.state)
+    this.frontier = from?.frontier ?? EMPTY_FRONTIER
+    if (from !== undefined) this.snapshots.set(from.slot, from)
+  }
+
+  get position(): MachinePosition {
+    const { slot: at, timestampMs } = this.executor
+    return { slot: slot(at), frontier: this.frontier, timestampMs }
+  }
+
+  /** Executes the next entry; the state root comes at checkpoint slots. */
+  execute(entry: Entry, timestampMs: number): { results: EntryResults; stateRoot: Digest | undefined } {
+    const { slot: at } = entry.header
+    const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
+    this.frontier = appendLeaf(this.frontier, entry.digest)
+    this.results.set(at, { requests: entry.requests, records: results.records, tree: undefined })
+    entry.requests.forEach(({ id }, index) => {
+      this.answered.set(digestKey(id), { slot: at, index })
+    })
+    this.forget(at - this.keptResults)
+    if (at % this.interval !== 0) return { results, stateRoot: undefined }
+    const stateRoot = this.executor.stateRoot()
+    this.snapshots.set(at, this.keep())
+    return { results, stateRoot }
+  }
+
+  /** Where this request was answered lately. */
+  answerTo(id: Digest): Answered | undefined {
+    return this.answered.get(digestKey(id))
+  }
+
+  requestsOf(at: number): readonly SignedRequest[] {
+    return this.results.get(at)?.requests ?? []
+  }
+
+  /** The record of one request, with its proof under the results root of its slot. */
+  proof({ slot: at, index }: Answered): { record: Uint8Array; count: number; path: readonly Digest[] } | undefined {
+    const known = this.results.get(at)
+    const record = known?.records[index]
+    if (known === undefined || record === undefined) return undefined
+    known.tree ??= merkleTree(known.records.map(leafHash))
+    return { record, count: known.records.length, path: inclusionProof(known.tree.read, index, known.records.length) }
+  }
+
+  snapshotAt(at: number): KeptSnapshot | undefined {
+    return this.snapshots.get(at)
+  }
+
+  /** Keeps the snapshots from `stable` on, the last few before it, and those that the disk still refers to. */
+  release(stable: number, pinned: readonly number[]): void {
+    const old = [...this.snapshots.keys()].filter((at) => at < stable && !pinned.includes(at)).sort((a, b) => b - a)
+    for (const at of old.slice(KEPT_SNAPSHOTS)) {
+      this.snapshots.get(at)?.state.close()
+      this.snapshots.delete(at)
+    }
+  }
+
+  /** Goes on from a state that was fetched from others, whose chunks were verified. */
+  install(map: AuthenticatedMap, frontier: Frontier): KeptSnapshot {
+    this.executor = resumeExecutor({ machine: kv }, map)
+    this.frontier = frontier
+    this.results.clear()
+    this.answered.clear()
+    this.snapshots.clear()
+    const kept = this.keep()
+    this.snapshots.set(kept.slot, kept)
+    return kept
+  }
+
+  private keep(): KeptSnapshot {
+    const { timestampMs } = this.executor
+    const state = this.executor.snapshot()
+    return { slot: slot(state.slot), frontier: this.frontier, timestampMs, state }
+  }
+
+  private forget(at: number): void {
+    for (const { id } of this.results.get(at)?.requests ?? []) {
+      if (this.answered.get(digestKey(id))?.slot === at) this.answered.delete(digestKey(id))
+    }
+    this.results.delete(at)
+  }
+}
+
+/** True where `frontier` is that of the log with this root and size. */
+export function isFrontierOf(frontier: Frontier, size: number, root: Digest): boolean {
+  return frontier.size === size && frontierRoot(frontier).every((byte, i) => byte === root[i])
+}
+
+function resumed(state: StateSnapshot): Executor {
+  const restoration = new MapRestoration(state.root)
+  for (const chunk of state.chunks()) {
+    const taken = restoration.offer(chunk)
+    if (!taken.ok) throw new Error(`own snapshot of slot ${state.slot} does not verify: ${taken.fault}`)
+  }
+  return resumeExecutor({ machine: kv }, restoration.finish())
+}

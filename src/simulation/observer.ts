@@ -1,0 +1,56 @@
+// What checkers, witnesses and faults get to see of a run. They look and never touch: a run is the same with and without them.
+
+import type { Digest, ReplicaIndex, Slot, Verified } from '../../crypto/index.ts'
+import type { DurableRecord, Effect, Input, Message, StableCheckpoint } from '../consensus/index.ts'
+import type { EntryResults } from '../machine/index.ts'
+import type { CoreStatus } from './core.ts'
+import type { Operation } from './history.ts'
+import type { PowerCut } from './kernel/index.ts'
+
+/** One running copy of a replica. */
+export interface ReplicaView {
+  /** Where it is on the network; its index, but for the second copy of a twin. */
+  readonly address: number
+  readonly index: ReplicaIndex
+  /** False for liars, for twins, and from the moment that it lost its disk. */
+  readonly honest: boolean
+  readonly up: boolean
+  status(): CoreStatus | undefined
+}
+
+export interface Observer {
+  /** Simulated time went on to the next event. */
+  time?(nowUs: number): void
+  input?(replica: ReplicaView, input: Input): void
+  /** The effect, as it is carried out: what a liar changed it to. */
+  effect?(replica: ReplicaView, effect: Effect): void
+  /** Once for each receiver, before the network gets it. */
+  sent?(replica: ReplicaView, to: ReplicaIndex, message: Message): void
+  durable?(replica: ReplicaView, records: readonly DurableRecord[]): void
+  executed?(replica: ReplicaView, slot: Slot, results: EntryResults, stateRoot: Digest | undefined): void
+  installed?(replica: ReplicaView, checkpoint: Verified<StableCheckpoint>): void
+  started?(replica: ReplicaView, records: readonly DurableRecord[], slot: Slot): void
+  stopped?(replica: ReplicaView, cut: PowerCut): void
+  /** Something of note that no effect tells: `bad chunk`. */
+  noted?(replica: ReplicaView, what: string): void
+  invoked?(operation: Operation): void
+  returned?(operation: Operation): void
+  healed?(nowUs: number): void
+  /** The run is over, and everything finished that had to. */
+  finished?(): void
+}
+
+/** Tells all observers what happened, in their order. */
+export type Announce = (tell: (observer: Observer) => void) => void
+
+/** An invariant does not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  /** The invariant: `I1 agreement`. */
+  readonly invariant: string
+
+  constructor(invariant: string, message: string) {
+    super(message)
+    this.invariant = invariant
+  }
+}

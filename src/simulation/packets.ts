@@ -1,0 +1,63 @@
+// What travels on simulated links: the messages of replicas, and what their shells and clients say beside the protocol.
+
+import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
+import type { Message, SignedRequest } from '../consensus/index.ts'
+
+export type Packet =
+  | { readonly kind: 'message'; readonly from: ReplicaIndex; readonly message: Message }
+  | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }
+  | { readonly kind: 'snapshot-ask'; readonly from: ReplicaIndex; readonly slot: Slot; readonly path: Uint8Array }
+  | {
+      readonly kind: 'snapshot-chunk'
+      readonly from: ReplicaIndex
+      readonly slot: Slot
+      readonly path: Uint8Array
+      /** The log up to the snapshot. */
+      readonly frontier: Frontier
+      readonly chunk: Uint8Array
+    }
+
+/** One replica's answer to one request: enough for the client to check it alone. */
+export interface Reply {
+  readonly replica: ReplicaIndex
+  /** A hint where to send next; nobody vouches for it. */
+  readonly view: View
+  readonly receipt: Vote
+  /** The result record, and where it stands among those of its entry. */
+  readonly record: Uint8Array
+  readonly index: number
+  readonly count: number
+  readonly path: readonly Digest[]
+}
+
+/** The kind by which scenarios name a message: that of the vote where it is one. */
+export function kindOf(message: Message): string {
+  return message.kind === 'vote' ? message.vote.statement.kind : message.kind
+}
+
+/** View and slot that a message is about, as far as it names them. */
+export function placeOf(message: Message): { readonly view?: number; readonly slot?: number } {
+  switch (message.kind) {
+    case 'vote':
+    case 'propose':
+      return message.vote.statement
+    case 'view-change':
+      return { view: message.viewChange.view }
+    case 'new-view':
+      return { view: message.newView.view }
+    case 'checkpoint':
+      return { slot: message.vote.slot }
+    case 'stable':
+      return { slot: message.checkpoint.slot }
+    case 'heartbeat':
+    case 'probe':
+    case 'probe-answer':
+      return { view: message.view }
+    case 'fetch-entries':
+      return { slot: message.from }
+    default:
+      return {}
+  }
+}

@@ -1,0 +1,184 @@
+// From a seed to a scenario: every option of a run is drawn from the seed, swarm-like, so that over many seeds all mixtures come
+// up, the extreme ones too. Ref: Groce et al., "Swarm testing", 2012.
+
+import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index.ts'
+import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
+import { drawFaults } from './draw-faults.ts'
+import { type NetworkSettings, Random } from './kernel/index.ts'
+import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
+
+/**
+ * `fast`: four replicas, 200 operations, mild faults. `swarm`: everything. `crash`: nobody lies (b = 0). `twins`: replicas that
+ * run twice under one identity.
+ */
+export type ProfileName = 'fast' | 'swarm' | 'crash' | 'twins'
+export const PROFILES: readonly ProfileName[] = ['fast', 'swarm', 'crash', 'twins']
+
+export interface DrawOptions {
+  readonly profile: ProfileName
+  readonly replicas?: number
+  readonly byzantine?: number
+  readonly crash?: number
+  /** Liars that the user chose; otherwise they are drawn from `behaviours`. */
+  readonly liars?: readonly Liar[]
+  /** Names that may be drawn. */
+  readonly behaviours?: readonly string[]
+}
+
+/** One run in so many is made with real Ed25519. */
+const REAL_SIGNATURES_EVERY = 50
+
+export function drawScenario(seed: number, options: DrawOptions): Scenario {
+  const label = `${options.profile} ${seed}`
+  const random = new Random(label)
+  const group = drawGroup(random.fork('group'), options)
+  const quorums = quorumSystem(group)
+  const parameters = drawParameters(random.fork('parameters'), options.profile, quorums.crashMode)
+  const liars = options.liars ?? drawLiars(random.fork('liars'), options, group)
+  const twins = options.profile === 'twins' ? random.fork('twins').sample(range(group.replicas), group.byzantine) : []
+  const liesOf = new Set([...twins, ...liars.map(({ replica }) => replica)])
+  const honest = range(group.replicas).filter((replica) => !liesOf.has(replica))
+  const stopped = Math.max(0, Math.min(honest.length - quorums.quorum, group.crash + group.byzantine - liesOf.size))
+  const faultsRandom = random.fork('faults')
+  const core = faultsRandom.sample(honest, honest.length - stopped).sort((a, b) => a - b)
+  const safetyMs = parameters.viewTimeoutMs * (options.profile === 'fast' ? 60 : 120)
+  const mild = options.profile === 'fast'
+  return {
+    format: SCENARIO_FORMAT,
+    about: `seed ${seed} of profile ${options.profile}`,
+    seed: label,
+    group,
+    parameters,
+    signatures: options.profile === 'fast' && seed % REAL_SIGNATURES_EVERY === 0 ? 'real' : 'simulated',
+    network: drawNetwork(random.fork('network'), parameters.viewTimeoutMs, mild),
+    disk: drawDisk(random.fork('disk')),
+    clocks: drawClocks(random.fork('clocks'), group.replicas, parameters.clockDriftMs),
+    shell: {
+      tickMs: Math.max(2, Math.round(parameters.viewTimeoutMs / 10)),
+      executeUs: random.fork('shell').pick([0, 20, 200, 2000]),
+      truncates: random.fork('truncates').chance(0.7),
+      keptResults: random.fork('kept').pick([1, 8, 64, 512]),
+    },
+    clients: drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile),
+    workload: drawWorkload(random.fork('workload')),
+    liars,
+    twins,
+    faults: drawFaults(faultsRandom.fork('list'), {
+      replicas: group.replicas,
+      timeoutMs: parameters.viewTimeoutMs,
+      safetyMs,
+      mild,
+      crashMode: quorums.crashMode,
+    }),
+    safetyMs,
+    core,
+    livenessMs: livenessBound(parameters, group.byzantine),
+    defects: [],
+  }
+}
+
+/**
+ * What a healed core may take: the time-out that had built up, then a view for each liar in a row, the transfer of a state, and
+ * the clients' own patience.
+ */
+function livenessBound({ viewTimeoutCapMs, viewTimeoutMs }: ProtocolParameters, byzantine: number): number {
+  return (2 * byzantine + 6) * viewTimeoutCapMs + 40 * viewTimeoutMs
+}
+
+function drawGroup(random: Random, options: DrawOptions): Scenario['group'] {
+  const crashOnly = options.profile === 'crash'
+  const drawn = options.profile === 'fast' ? 4 : random.pick(crashOnly ? [3, 3, 5, 5, 7] : [4, 4, 4, 5, 6, 7, 7, 9, 10])
+  const replicas = options.replicas ?? drawn
+  const byzantine = options.byzantine ?? (crashOnly ? 0 : Math.max(0, largestByzantine(replicas, options.crash ?? 0)))
+  const crash = options.crash ?? Math.max(0, largestCrash(replicas, byzantine))
+  return { replicas, byzantine, crash }
+}
+
+function drawParameters(random: Random, profile: ProfileName, crashMode: boolean): ProtocolParameters {
+  const window = random.pick(profile === 'fast' ? [4, 8, 16] : [1, 2, 4, 8, 16])
+  const checkpointInterval = window * random.pick([1, 1, 2, 4])
+  const viewTimeoutMs = random.pick([50, 100, 200, 500])
+  const rotations: Rotation[] = [
+    { policy: 'sticky' },
+    { policy: 'sticky' },
+    { policy: 'every', slots: checkpointInterval },
+  ]
+  if (crashMode) rotations.push({ policy: 'lowest-alive' })
+  return {
+    window,
+    checkpointInterval,
+    maxBatchRequests: random.pick([1, 4, 64, 1024]),
+    maxBatchBytes: 65_536,
+    maxRequestBytes: 4096,
+    clockDriftMs: random.pick([500, 5000]),
+    viewTimeoutMs,
+    viewTimeoutCapMs: viewTimeoutMs * random.pick([4, 8, 16]),
+    rotation: random.pick(rotations),
+    signedVotes: true,
+  }
+}
+
+/** Delays that leave the time-out some room; after the healing it must be possible to make progress within one. */
+function drawNetwork(random: Random, timeoutMs: number, mild: boolean): NetworkSettings {
+  const unitUs = timeoutMs * 1000
+  const bad = random.chance(mild ? 0.3 : 0.6)
+  return {
+    minDelayUs: random.between(10, Math.round(unitUs / 200)),
+    meanExtraUs: Math.round(unitUs / random.pick([2000, 500, 200, 100])),
+    slowProbability: bad ? random.pick([0, 0.01, 0.05]) : 0,
+    slowUs: Math.round(unitUs / random.pick([20, 5, 2])),
+    lossProbability: bad ? random.pick([0, 0.01, 0.05, mild ? 0.05 : 0.2]) : 0,
+    duplicateProbability: bad ? random.pick([0, 0.01, 0.1, 0.3]) : 0,
+    ordered: random.chance(0.4),
+  }
+}
+
+function drawDisk(random: Random): Scenario['disk'] {
+  return {
+    meanSyncUs: random.pick([20, 400, 400, 3000]),
+    slowProbability: random.pick([0, 0.01]),
+    keepUnsyncedProbability: random.pick([0, 0.3, 0.8]),
+  }
+}
+
+function drawClocks(random: Random, replicas: number, driftMs: number): Scenario['clocks'] {
+  const spread = random.pick([0, Math.floor(driftMs / 50), Math.floor(driftMs / 5)])
+  return range(replicas).map(() => ({
+    offsetMs: random.between(-spread, spread),
+    driftPpm: random.between(-200, 200),
+  }))
+}
+
+function drawClients(random: Random, timeoutMs: number, profile: ProfileName): ClientSettings[] {
+  const count = random.between(1, 6)
+  const total = profile === 'fast' ? 200 : random.pick([40, 100, 200])
+  const equivocator = profile === 'swarm' && count > 1 && random.chance(0.2)
+  return range(count).map((i) => ({
+    operations: Math.ceil(total / count),
+    outstanding: random.pick([1, 4, 16]),
+    bundle: random.pick([1, 4, 16]),
+    thinkUs: random.pick([0, 1000, timeoutMs * 100]),
+    retryMs: timeoutMs * random.pick([1, 2, 4]),
+    ...(random.chance(0.1) ? { deadlineMs: timeoutMs * 2 } : {}),
+    ...(equivocator && i === 0 ? { fault: 'equivocates' as const } : {}),
+  }))
+}
+
+function drawWorkload(random: Random): Scenario['workload'] {
+  return {
+    keys: random.pick([1, 2, 5, 20]),
+    reads: random.pick([0, 30, 50, 80]),
+    deletes: random.pick([0, 5, 10]),
+    swaps: random.pick([0, 5, 10]),
+  }
+}
+
+function drawLiars(random: Random, { profile, behaviours = [] }: DrawOptions, group: Scenario['group']): Liar[] {
+  if (profile === 'twins' || group.byzantine === 0 || behaviours.length === 0) return []
+  const count = random.between(0, group.byzantine)
+  return random.sample(range(group.replicas), count).map((replica) => ({ replica, behaviour: random.pick(behaviours) }))
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i)
+}

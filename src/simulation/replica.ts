@@ -1,0 +1,343 @@
+// The shell around one core, simulated: verifies what comes, steps the core, and carries out its effects on a simulated disk,
+// network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
+
+import type { Digest, ReplicaIndex, Signer, Slot } from '../../crypto/index.ts'
+import type { DurableRecord, Effect, Input, Message } from '../consensus/index.ts'
+import { type Core, type CoreFactory, type CoreStatus, coreMutations } from './core.ts'
+import { Door } from './door.ts'
+import { CLUSTER_NAME } from './group.ts'
+import { Clock, Disk, type Random } from './kernel/index.ts'
+import type { Behaviour, BehaviourFactory } from './liars.ts'
+import { type KeptSnapshot, MachineHost } from './machine-host.ts'
+import type { ReplicaView } from './observer.ts'
+import { kindOf, type Packet } from './packets.ts'
+import { SnapshotService } from './snapshots.ts'
+import type { World } from './world.ts'
+
+export interface ReplicaSetup {
+  readonly address: number
+  readonly index: ReplicaIndex
+  readonly coreFactory: CoreFactory
+  readonly behaviour: BehaviourFactory | undefined
+  readonly honest: boolean
+}
+
+/** One life of the process, from a start to a power cut. */
+interface Life {
+  readonly core: Core
+  readonly host: MachineHost
+  readonly door: Door
+  readonly snapshots: SnapshotService
+  readonly behaviour: Behaviour | undefined
+  executeFreeUs: number
+  /** Counts installed snapshots: executions planned before one are void. */
+  installs: number
+  /** The snapshot on disk, the one that is being written, and the newest that has come meanwhile. */
+  stored: number
+  writing: number | undefined
+  nextSnapshot: KeptSnapshot | undefined
+}
+
+export class SimulatedReplica implements ReplicaView {
+  readonly address: number
+  readonly index: ReplicaIndex
+  honest: boolean
+  readonly clock: Clock
+  readonly disk: Disk<DurableRecord, KeptSnapshot>
+  private readonly setup: ReplicaSetup
+  private readonly world: World
+  private readonly random: Random
+  private life: Life | undefined
+  private paused = false
+  private backlog: (() => void)[] = []
+
+  constructor(world: World, setup: ReplicaSetup) {
+    const { clocks, disk } = world.scenario
+    this.world = world
+    this.setup = setup
+    this.address = setup.address
+    this.index = setup.index
+    this.honest = setup.honest
+    this.random = world.random.fork(`replica ${setup.address}`)
+    this.clock = new Clock(clocks[setup.address] ?? { offsetMs: 0, driftPpm: 0 })
+    this.disk = new Disk(disk, this.random.fork('disk'))
+  }
+
+  get up(): boolean {
+    return this.life !== undefined
+  }
+
+  status(): CoreStatus | undefined {
+    return this.life?.core.status()
+  }
+
+  /** What the core remembers, for measuring. */
+  get memory(): object | undefined {
+    return this.life?.core.memory
+  }
+
+  start(): void {
+    if (this.life !== undefined) return
+    const { world, random } = this
+    const { scenario, group } = world
+    this.clock.restart(world.nowUs)
+    this.paused = false
+    this.backlog = []
+    const { records, snapshot } = this.disk.read()
+    const host = new MachineHost(world, snapshot)
+    const verifier = world.defects.has('accept-torsion') ? group.suite.lenientVerifier : group.context.verifier
+    const context = { ...group.context, verifier }
+    const config = {
+      self: this.index,
+      membership: group.membership,
+      clusterName: CLUSTER_NAME,
+      parameters: scenario.parameters,
+      signer: this.signer(),
+      genesisStateRoot: group.genesisStateRoot,
+      mutations: coreMutations(world.defects),
+    }
+    const { core, effects } = this.setup.coreFactory({ config, context, records, machine: host.position })
+    const life: Life = {
+      core,
+      host,
+      door: new Door(world, this, host, context, () => core.status().view),
+      snapshots: new SnapshotService(world, this, host),
+      behaviour: this.lie(),
+      executeFreeUs: world.nowUs,
+      installs: 0,
+      stored: host.position.slot,
+      writing: undefined,
+      nextSnapshot: undefined,
+    }
+    this.life = life
+    world.announce((observer) => observer.started?.(this, records, host.position.slot))
+    this.carryOut(life, effects, undefined)
+    world.at(world.nowUs + random.below(1000 * scenario.shell.tickMs), () => this.perform(life, () => this.tick(life)))
+  }
+
+  /** The power goes. */
+  stop(): void {
+    if (this.life === undefined) return
+    this.life = undefined
+    this.backlog = []
+    const cut = this.disk.powerCut(this.world.nowUs)
+    this.world.announce((observer) => observer.stopped?.(this, cut))
+  }
+
+  /** A new, empty disk is put in while it is off. From here on nothing binds it to what it said: it counts as a liar. */
+  wipe(): void {
+    this.disk.wipe()
+    this.honest = false
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+    for (const action of this.backlog.splice(0)) action()
+  }
+
+  receive(packet: Packet): void {
+    const { life } = this
+    if (life !== undefined) this.perform(life, () => this.take(life, packet))
+  }
+
+  /** Runs `action` unless the process that wanted it is gone; where it stands still, when it goes on. */
+  private perform(life: Life, action: () => void): void {
+    if (this.life !== life) return
+    if (this.paused) this.backlog.push(() => this.perform(life, action))
+    else action()
+  }
+
+  private tick(life: Life): void {
+    const { world, clock } = this
+    const nowMs = clock.monotonicMs(world.nowUs)
+    this.input(life, { kind: 'tick', nowMs, wallMs: clock.wallMs(world.nowUs) })
+    life.snapshots.tick()
+    world.at(world.nowUs + 1000 * world.scenario.shell.tickMs, () => this.perform(life, () => this.tick(life)))
+  }
+
+  private take(life: Life, packet: Packet): void {
+    switch (packet.kind) {
+      case 'message':
+        return this.takeMessage(life, packet.from, packet.message)
+      case 'requests': {
+        const requests = life.door.take(packet.requests)
+        if (requests.length > 0) this.input(life, { kind: 'requests', requests })
+        return
+      }
+      case 'snapshot-ask':
+        return life.snapshots.answer(packet)
+      case 'snapshot-chunk': {
+        const installed = life.snapshots.take(packet)
+        if (installed === undefined) return
+        life.installs++
+        this.storeSnapshot(life, installed.kept)
+        this.world.announce((observer) => observer.installed?.(this, installed.checkpoint))
+        const { checkpoint, kept } = installed
+        const { frontier, timestampMs } = kept
+        return this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs })
+      }
+      default:
+        return
+    }
+  }
+
+  private takeMessage(life: Life, from: ReplicaIndex, message: Message): void {
+    const { core } = life
+    if (core.ignoreReason(from, message) !== undefined) return
+    const verified = core.verify(message)
+    if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
+    else this.world.announce((observer) => observer.noted?.(this, `${verified.fault.class}: ${verified.fault.code}`))
+  }
+
+  private input(life: Life, input: Input): void {
+    const { trace, nowUs } = this.world
+    trace.number(nowUs)
+    trace.number(this.address)
+    trace.text(input.kind === 'message' ? kindOf(input.message) : input.kind)
+    this.world.announce((observer) => observer.input?.(this, input))
+    this.carryOut(life, life.core.step(input), input)
+  }
+
+  private carryOut(life: Life, honest: readonly Effect[], input: Input | undefined): void {
+    const effects = life.behaviour === undefined ? honest : life.behaviour(honest, input)
+    for (const effect of effects) {
+      this.world.trace.data(effect)
+      this.world.announce((observer) => observer.effect?.(this, effect))
+      this.carryOutOne(life, effect)
+      if (this.life !== life) return
+    }
+  }
+
+  private carryOutOne(life: Life, effect: Effect): void {
+    switch (effect.kind) {
+      case 'persist':
+        return this.persist(life, effect.number, effect.records)
+      case 'send':
+        return this.send(effect.to, effect.message)
+      case 'broadcast':
+        for (const to of this.world.members) this.send(to, effect.message)
+        return
+      case 'execute':
+        return this.execute(life, effect)
+      case 'receipt':
+        return life.door.receipt(effect.slot, effect.receipt)
+      case 'stabilize': {
+        const kept = life.host.snapshotAt(effect.checkpoint.slot)
+        if (kept !== undefined) this.storeSnapshot(life, kept)
+        return
+      }
+      case 'transfer':
+        return life.snapshots.begin(effect.checkpoint, effect.sources)
+      default:
+        return
+    }
+  }
+
+  private persist(life: Life, number: number, records: readonly DurableRecord[]): void {
+    const atUs = this.disk.append(records, this.world.nowUs)
+    this.whenDurable(life, atUs, () => {
+      this.world.announce((observer) => observer.durable?.(this, records))
+      this.perform(life, () => this.input(life, { kind: 'durable', number }))
+    })
+  }
+
+  /** The disk works on while the process stands still, but not without power. */
+  private whenDurable(life: Life, atUs: number, then: () => void): void {
+    this.world.at(atUs, () => {
+      if (this.life !== life) return
+      this.disk.confirm()
+      then()
+    })
+  }
+
+  private send(to: ReplicaIndex, message: Message): void {
+    if (to === this.index) return
+    this.world.announce((observer) => observer.sent?.(this, to, message))
+    const packet: Packet = { kind: 'message', from: this.index, message }
+    for (const address of this.world.addressesOf(to)) this.world.transmit(this.address, address, packet)
+  }
+
+  private execute(life: Life, { entry, timestampMs }: Effect & { readonly kind: 'execute' }): void {
+    const { nowUs, scenario } = this.world
+    life.executeFreeUs = Math.max(nowUs, life.executeFreeUs) + 1 + this.random.exponential(scenario.shell.executeUs)
+    const { installs } = life
+    this.world.at(life.executeFreeUs, () =>
+      this.perform(life, () => {
+        if (life.installs !== installs) return
+        const { results, stateRoot } = life.host.execute(entry, timestampMs)
+        const slot = entry.header.slot
+        this.world.announce((observer) => observer.executed?.(this, slot, results, stateRoot))
+        this.executed(life, slot, results.root, stateRoot)
+      }),
+    )
+  }
+
+  private executed(life: Life, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
+    this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot })
+  }
+
+  /** Writes the snapshot of a stable checkpoint; what lies below may go only once that is on disk. */
+  private storeSnapshot(life: Life, kept: KeptSnapshot): void {
+    const { disk, world } = this
+    if (life.writing !== undefined) {
+      life.nextSnapshot = kept
+      life.host.release(kept.slot, [life.stored, life.writing])
+      return
+    }
+    life.writing = kept.slot
+    const atUs = disk.putSnapshot(kept, world.nowUs)
+    this.whenDurable(life, atUs, () => this.storedSnapshot(life, kept))
+    if (!world.scenario.shell.truncates) return
+    const truncatedUs = disk.truncate((record) => isNeeded(record, kept.slot), world.nowUs)
+    this.whenDurable(life, truncatedUs, () => {})
+  }
+
+  private storedSnapshot(life: Life, kept: KeptSnapshot): void {
+    const next = life.nextSnapshot
+    life.stored = kept.slot
+    life.writing = undefined
+    life.nextSnapshot = undefined
+    life.host.release(next?.slot ?? kept.slot, [kept.slot])
+    if (next !== undefined) this.storeSnapshot(life, next)
+  }
+
+  private signer(): Signer {
+    const signer = this.world.group.signers[this.index]
+    if (signer === undefined) throw new Error(`no signer for replica ${this.index}`)
+    return signer
+  }
+
+  private lie(): Behaviour | undefined {
+    const { suite, membership } = this.world.group
+    return this.setup.behaviour?.({
+      self: this.index,
+      membership,
+      clusterName: CLUSTER_NAME,
+      parameters: this.world.scenario.parameters,
+      signer: this.signer(),
+      torsionSigner: suite.torsionSigner(`replica ${this.index}`),
+      random: this.random.fork('lies'),
+    })
+  }
+}
+
+/** Whether a record must outlive a stable checkpoint: everything but what is about slots at or below it. */
+function isNeeded(record: DurableRecord, stable: number): boolean {
+  switch (record.kind) {
+    case 'entry':
+      return record.entry.header.slot > stable
+    case 'vote':
+      return record.vote.statement.slot > stable
+    case 'prepared':
+    case 'chosen':
+      return record.certificate.statement.slot > stable
+    case 'checkpoint':
+      return record.vote.slot >= stable
+    default:
+      return true
+  }
+}

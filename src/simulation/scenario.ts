@@ -1,0 +1,128 @@
+// A scenario is everything that a run depends on, as plain JSON: a seed becomes one (profiles.ts), a file may hold one, and the
+// shrinker makes them smaller. Running the same scenario twice gives the same run, event by event.
+
+import type { ProtocolParameters } from '../consensus/index.ts'
+import type { Defect } from './core.ts'
+import type { ClockSettings, DiskSettings, NetworkSettings } from './kernel/index.ts'
+
+export const SCENARIO_FORMAT = 'quorate-scenario-1'
+
+export interface Scenario {
+  readonly format: typeof SCENARIO_FORMAT
+  /** One sentence for people: what it shows. */
+  readonly about: string
+  /** Names the streams of chance for delays, losses and the like. */
+  readonly seed: string
+  readonly group: { readonly replicas: number; readonly byzantine: number; readonly crash: number }
+  readonly parameters: ProtocolParameters
+  readonly signatures: 'simulated' | 'real'
+  readonly network: NetworkSettings
+  readonly disk: DiskSettings
+  /** By replica; those not listed are exact. */
+  readonly clocks: readonly ClockSettings[]
+  readonly shell: ShellSettings
+  readonly clients: readonly ClientSettings[]
+  readonly workload: WorkloadSettings
+  readonly liars: readonly Liar[]
+  /** Replicas that run twice under one identity, each copy with a disk of its own. */
+  readonly twins: readonly number[]
+  readonly faults: readonly Fault[]
+  /** Simulated milliseconds after which the faults end and a core is healed, if the clients are not done before. */
+  readonly safetyMs: number
+  /** The replicas that stay when everything else is taken away for good: honest, and a quorum. */
+  readonly core: readonly number[]
+  /** Simulated milliseconds that the healed core has to finish everything that is pending. */
+  readonly livenessMs: number
+  /** Mistakes to switch on. */
+  readonly defects: readonly Defect[]
+}
+
+/** How the process around the core behaves. */
+export interface ShellSettings {
+  readonly tickMs: number
+  /** Mean time to execute an entry. */
+  readonly executeUs: number
+  /** Records at or below the stable checkpoint are dropped from disk. */
+  readonly truncates: boolean
+  /** Entries whose results are kept for clients that ask again. */
+  readonly keptResults: number
+}
+
+export interface ClientSettings {
+  readonly operations: number
+  /** Requests under way at once. */
+  readonly outstanding: number
+  /** Requests under one signature at most. */
+  readonly bundle: number
+  /** Mean pause between an answer and the next request. */
+  readonly thinkUs: number
+  /** After so long without an answer it asks all replicas. */
+  readonly retryMs: number
+  /** After so long its caller gives up, and the outcome is unknown; never where undefined. */
+  readonly deadlineMs?: number
+  /** `equivocates`: signs two commands under one number, and sends them to different replicas. */
+  readonly fault?: 'equivocates'
+}
+
+export interface WorkloadSettings {
+  readonly keys: number
+  /** Out of 100; the rest are puts. */
+  readonly reads: number
+  readonly deletes: number
+  readonly swaps: number
+}
+
+export interface Liar {
+  readonly replica: number
+  readonly behaviour: string
+}
+
+/** Something that goes wrong: from when its condition holds, until another does or the network is healed. */
+export type Fault = FaultAction & {
+  /** At the start where undefined. */
+  readonly when?: Condition
+  /** Never before the healing where undefined. */
+  readonly until?: Condition
+}
+
+export type FaultAction =
+  /** Ordered pairs of replicas whose messages are lost. */
+  | { readonly do: 'cut'; readonly links: readonly Link[] }
+  /** Ordered pairs of replicas whose messages wait. */
+  | { readonly do: 'clog'; readonly links: readonly Link[] }
+  /** Loses power, and has it again at the end; with `wiped` on a new, empty disk, which makes it a liar. */
+  | { readonly do: 'crash'; readonly replica: number; readonly wiped?: true }
+  /** Stands still and then goes on with everything that came meanwhile. */
+  | { readonly do: 'pause'; readonly replica: number }
+  | { readonly do: 'slow-disk'; readonly replica: number; readonly factor: number }
+  /** The wall clock is set. */
+  | { readonly do: 'clock'; readonly replica: number; readonly byMs: number }
+  /** Messages that match are lost. */
+  | { readonly do: 'drop'; readonly messages: MessageFilter }
+  /** Messages that match arrive so much later. */
+  | { readonly do: 'delay'; readonly messages: MessageFilter; readonly byMs: number }
+
+export type Link = readonly [from: number, to: number]
+
+export type Condition =
+  | { readonly atMs: number }
+  /** Milliseconds after the fault began; for `until` only. */
+  | { readonly afterMs: number }
+  /** The nth (from 1) message that matches is sent. */
+  | { readonly message: MessageFilter; readonly nth?: number }
+  /** The replica's nth record of this kind is handed to its disk, or (durable) is on it. */
+  | { readonly record: string; readonly of: number; readonly nth?: number; readonly durable?: boolean }
+  /** The replica enters this view, or a later one. */
+  | { readonly view: number; readonly of: number }
+  /** The replica executed this slot, or a later one. */
+  | { readonly executed: number; readonly of: number }
+
+/** A message matches where everything that is named agrees. */
+export interface MessageFilter {
+  /** A kind of message, or of vote: `prepare`, `accept`. */
+  readonly kind?: string
+  readonly from?: number
+  readonly to?: number
+  readonly view?: number
+  readonly slot?: number
+}

@@ -1,0 +1,233 @@
+// One run of one scenario, from the first event to the verdict. Two phases: first everything may fail as the scenario says, and
+// only safety is asked for; then the network heals, a core that holds a quorum stays, and all that is pending has to finish.
+
+import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
+import { SimulatedClient } from './client.ts'
+import { type CoreFactory, type Defect, realCore } from './core.ts'
+import { FaultEngine } from './faults.ts'
+import { type Group, groupOf } from './group.ts'
+import { EventQueue, Network, type NetworkCounts, Random, TraceHash } from './kernel/index.ts'
+import type { BehaviourTable } from './liars.ts'
+import { type Announce, type Observer, Violation } from './observer.ts'
+import type { Packet } from './packets.ts'
+import { SimulatedReplica } from './replica.ts'
+import type { Scenario } from './scenario.ts'
+import { type SignatureSuite, simulatedSuite } from './signatures.ts'
+import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
+
+export interface SimulationOptions {
+  readonly suite?: SignatureSuite
+  readonly coreFactory?: CoreFactory
+  readonly behaviours?: BehaviourTable
+  /** Checkers, witnesses; called in this order. */
+  readonly observers?: (simulation: Simulation) => readonly Observer[]
+}
+
+export interface Verdict {
+  readonly failure: Failure | undefined
+  /** Equal for equal runs. */
+  readonly hash: string
+  readonly events: number
+  readonly simulatedMs: number
+  /** When the healed core was done, counted from the healing. */
+  readonly recoveryMs: number
+  readonly ledger: ReadonlyMap<string, number>
+  readonly network: Readonly<NetworkCounts>
+}
+
+export interface Failure {
+  /** `I1 agreement`, or `exception` where the code under test threw. */
+  readonly invariant: string
+  readonly message: string
+  readonly atMs: number
+}
+
+/** Events after which a run is a storm: no honest run of these sizes comes near. */
+const MAX_EVENTS = 3_000_000
+/** How often phases look whether they are over, simulated microseconds. */
+const LOOK_US = 10_000
+
+export class Simulation implements World {
+  readonly scenario: Scenario
+  readonly group: Group
+  readonly members: readonly ReplicaIndex[]
+  readonly defects: ReadonlySet<Defect>
+  readonly random: Random
+  readonly trace = new TraceHash()
+  readonly replicas: readonly SimulatedReplica[]
+  readonly clients: readonly SimulatedClient[]
+  readonly announce: Announce
+  nowUs = 0
+  healed = false
+  private readonly queue = new EventQueue<() => void>()
+  private readonly network: Network
+  private readonly faults: FaultEngine
+  private readonly observers: readonly Observer[]
+  private events = 0
+
+  constructor(scenario: Scenario, options: SimulationOptions = {}) {
+    this.scenario = scenario
+    this.group = groupOf(scenario, options.suite ?? simulatedSuite)
+    this.members = this.group.signers.map((_, i) => replicaIndex(i))
+    this.defects = new Set(scenario.defects)
+    this.random = new Random(scenario.seed)
+    this.network = new Network(scenario.network, this.random.fork('network'), (atUs, run) => this.at(atUs, run))
+    this.announce = (tell) => {
+      for (const observer of this.observers) tell(observer)
+    }
+    this.replicas = this.makeReplicas(options)
+    this.clients = scenario.clients.map((settings, i) => {
+      const signer = this.group.clientSigners[i]
+      if (signer === undefined) throw new Error(`no signer for client ${i}`)
+      return new SimulatedClient(this, i, settings, signer)
+    })
+    this.faults = new FaultEngine(scenario.faults, {
+      network: this.network,
+      at: (atUs, run) => this.at(atUs, run),
+      replicas: (index) => this.replicas.filter((replica) => replica.index === index),
+      addressesOf: (index) => this.addressesOf(replicaIndex(index)),
+      clock: this,
+    })
+    this.observers = [...(options.observers?.(this) ?? []), this.faults]
+  }
+
+  /** Runs to the end. Never throws: whatever the code under test throws is a failure. */
+  run(): Verdict {
+    let failure: Failure | undefined
+    let healedUs = 0
+    try {
+      this.begin()
+      this.runUntil(1000 * this.scenario.safetyMs, () => this.clients.every((client) => client.done))
+      healedUs = this.nowUs
+      this.heal()
+      this.runUntil(this.nowUs + 1000 * this.scenario.livenessMs, () => this.converged())
+      if (!this.converged()) throw new Violation('I12 liveness', this.stuck())
+      this.announce((observer) => observer.finished?.())
+    } catch (error) {
+      failure = this.failureOf(error)
+    }
+    return {
+      failure,
+      hash: this.trace.digest(),
+      events: this.events,
+      simulatedMs: this.nowUs / 1000,
+      recoveryMs: (this.nowUs - healedUs) / 1000,
+      ledger: this.faults.ledger,
+      network: this.network.counts,
+    }
+  }
+
+  at(atUs: number, run: () => void): void {
+    this.queue.push(atUs, run)
+  }
+
+  transmit(from: number, to: number, packet: Packet): void {
+    const receiver = to >= FIRST_CLIENT_ADDRESS ? this.clients[to - FIRST_CLIENT_ADDRESS] : this.replicas[to]
+    if (receiver === undefined) return
+    const sender = this.replicas[from]
+    const goal = this.replicas[to]
+    const arrive = () => receiver.receive(packet)
+    if (packet.kind !== 'message' || sender === undefined || goal === undefined) {
+      this.network.send(from, to, this.nowUs, arrive)
+      return
+    }
+    const fate = this.faults.fate(sender.index, goal.index, packet.message)
+    if (fate !== 'lost') this.network.send(from, to, this.nowUs + fate, arrive)
+  }
+
+  addressesOf(index: ReplicaIndex): readonly number[] {
+    const twin = this.scenario.twins.indexOf(index)
+    return twin < 0 ? [index] : [index, this.members.length + twin]
+  }
+
+  private makeReplicas(options: SimulationOptions): SimulatedReplica[] {
+    const { liars, twins } = this.scenario
+    const coreFactory = options.coreFactory ?? realCore
+    const make = (address: number, index: ReplicaIndex) => {
+      const liar = liars.find(({ replica }) => replica === index)
+      const behaviour = liar && options.behaviours?.get(liar.behaviour)
+      if (liar !== undefined && behaviour === undefined) throw new RangeError(`no behaviour ${liar.behaviour}`)
+      const honest = liar === undefined && !twins.includes(index)
+      return new SimulatedReplica(this, { address, index, coreFactory, behaviour, honest })
+    }
+    const seconds = twins.map((index, i) => make(this.members.length + i, replicaIndex(index)))
+    return [...this.members.map((index) => make(index, index)), ...seconds]
+  }
+
+  private begin(): void {
+    for (const replica of this.replicas) replica.start()
+    this.faults.start()
+    for (const client of this.clients) this.at(1000, () => client.start())
+  }
+
+  /** Runs events up to `endUs`, or until `over` says so; that is asked at regular times only. */
+  private runUntil(endUs: number, over: () => boolean): void {
+    let lookUs = this.nowUs
+    for (;;) {
+      const nextUs = this.queue.nextAt ?? endUs
+      while (lookUs <= nextUs) {
+        if (lookUs > endUs) break
+        this.nowUs = Math.max(this.nowUs, lookUs)
+        this.announce((observer) => observer.time?.(this.nowUs))
+        if (over()) return
+        lookUs += LOOK_US
+      }
+      if (nextUs >= endUs) break
+      const next = this.queue.pop()
+      if (next === undefined) break
+      this.nowUs = Math.max(this.nowUs, next.at)
+      if (++this.events > MAX_EVENTS) throw new Violation('I9 bounds', `more than ${MAX_EVENTS} events: a storm`)
+      next.event()
+    }
+    this.nowUs = endUs
+  }
+
+  private heal(): void {
+    this.healed = true
+    this.faults.healed()
+    this.network.heal(this.nowUs)
+    for (const replica of this.replicas) {
+      const stays = this.scenario.core.includes(replica.address) || !replica.honest
+      if (!stays) replica.stop()
+      else {
+        replica.resume()
+        replica.start()
+      }
+    }
+    for (const client of this.clients) client.finishAfter(2)
+    this.announce((observer) => observer.healed?.(this.nowUs))
+  }
+
+  /** Every client has its answers, and every replica of the core executed the same. */
+  private converged(): boolean {
+    if (this.clients.some((client) => !client.done)) return false
+    const statuses = this.coreReplicas().map((replica) => replica.status())
+    const [first] = statuses
+    return statuses.every((status) => status !== undefined && status.executed === first?.executed)
+  }
+
+  private coreReplicas(): SimulatedReplica[] {
+    return this.scenario.core.flatMap((address) => this.replicas[address] ?? [])
+  }
+
+  private stuck(): string {
+    const pending = this.clients.flatMap((client) => client.pending)
+    const states = this.coreReplicas().map((replica) => {
+      const { view, phase, chosen, executed, stable, pending: waiting, transferring } = replica.status() ?? {}
+      const fetches = transferring ? ', fetching a state' : ''
+      return `r${replica.address}: view ${view} ${phase}, chosen ${chosen}, executed ${executed}, stable ${stable?.slot}, pending ${waiting}${fetches}`
+    })
+    const oldest = pending.map(({ client, sequence }) => `c${client}.${sequence}`).slice(0, 5)
+    return (
+      `${this.scenario.livenessMs} ms after healing a quorum of honest replicas, ${pending.length} requests are unanswered ` +
+      `(${oldest.join(' ')}); ${states.join('; ')}`
+    )
+  }
+
+  private failureOf(error: unknown): Failure {
+    const atMs = this.nowUs / 1000
+    if (error instanceof Violation) return { invariant: error.invariant, message: error.message, atMs }
+    if (!(error instanceof Error)) return { invariant: 'exception', message: String(error), atMs }
+    return { invariant: 'exception', message: error.stack ?? error.message, atMs }
+  }
+}
