@@ -5,17 +5,18 @@
 //   H3  who has decided more than we have is asked for entries with their certificates, one peer at a time, in turn
 //   H4  what is asked for and is no longer kept is answered with the stable checkpoint; the asker fetches its snapshot
 //   H5  bodies are asked for by digest, from everybody within reach
+//   H6  who has a stable checkpoint that another has executed, or can't go on without, sends it: its notes are long forgotten
 
 import { type ReplicaIndex, slot } from '../../crypto/index.ts'
 import { chosenEntry } from './chosen.ts'
-import { digestKey, type Entry } from './entry.ts'
-import { FETCH_BODIES, FETCH_BYTES, FETCH_ENTRIES, RESEND_SHARE } from './limits.ts'
+import { commandBytes, digestKey, type Entry } from './entry.ts'
+import { FETCH_BODIES, FETCH_BYTES, FETCH_ENTRIES, logWindow, RESEND_SHARE } from './limits.ts'
 import type { ChosenEntry, Heartbeat, Message } from './messages.ts'
 import { tell } from './outbox.ts'
 import { missingBodies } from './proposal.ts'
 import { isReachable, reachablePeers } from './reach.ts'
 import { transfer } from './stability.ts'
-import { type CoreState, otherMembers, peerOf } from './state.ts'
+import { type CoreState, lastLogSlot, otherMembers, peerOf } from './state.ts'
 import { helpIntoView } from './view-change.ts'
 
 /** H1. */
@@ -38,7 +39,17 @@ export function onHeartbeat(state: CoreState, from: ReplicaIndex, heartbeat: Hea
   const older = heartbeat.view < state.view || (heartbeat.view === state.view && !heartbeat.active)
   const help = older && state.phase === 'active' ? helpIntoView(state, from) : undefined // H2
   if (help !== undefined) tell(state, from, help)
+  if (lacksCheckpoint(state, heartbeat)) tell(state, from, { kind: 'stable', checkpoint: state.stable }) // H6
   fetchEntries(state)
+}
+
+/**
+ * H6. Without it a replica that missed the notes of its last checkpoint takes entries up to the end of its log window and then none,
+ * since the window moves with the checkpoint; and peers that still have the entries answer with those, never with the checkpoint.
+ */
+function lacksCheckpoint(state: CoreState, { stable, executed }: Heartbeat): boolean {
+  if (stable >= state.stable.slot) return false
+  return executed >= state.stable.slot || executed >= stable + logWindow(state.config.parameters)
 }
 
 /** H3. One request at a time; the next goes to the next peer, so one that stays silent or lies costs one interval. */
@@ -77,7 +88,7 @@ export function onFetchEntries(state: CoreState, peer: ReplicaIndex, { from, to 
   for (let at = from; at <= to && entries.length < FETCH_ENTRIES; at++) {
     const found = chosenEntry(state, slot(at))
     if (found === undefined) break
-    bytes += found.entry.requests.reduce((sum, { request }) => sum + request.command.length, 0)
+    bytes += commandBytes(found.entry)
     if (entries.length > 0 && bytes > FETCH_BYTES) break
     entries.push(found)
   }
@@ -85,9 +96,10 @@ export function onFetchEntries(state: CoreState, peer: ReplicaIndex, { from, to 
   else if (from <= state.stable.slot) tell(state, peer, { kind: 'stable', checkpoint: state.stable })
 }
 
-/** An answer to our fetch that says: too far back, take the snapshot. */
-export function onStable(state: CoreState): void {
-  if (!state.transferring && state.known.slot > state.executing) transfer(state, 'behind')
+/** A checkpoint beyond what we have executed. In answer to our fetch, or where entries can't help any more: take the snapshot. */
+export function onStable(state: CoreState, from: ReplicaIndex): void {
+  if (state.transferring || state.known.slot <= state.executing) return
+  if (state.fetch?.peer === from || state.executing >= lastLogSlot(state)) transfer(state, 'behind')
 }
 
 /** H5. */
@@ -110,7 +122,7 @@ export function onFetchBodies(
   for (const { slot: at, digest } of digests) {
     const entry = state.slots.get(at)?.bodies.get(digestKey(digest))
     if (entry === undefined) continue
-    bytes += entry.requests.reduce((sum, { request }) => sum + request.command.length, 0)
+    bytes += commandBytes(entry)
     if (entries.length > 0 && bytes > FETCH_BYTES) break
     entries.push(entry)
   }

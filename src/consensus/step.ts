@@ -3,8 +3,9 @@
 import { assertNever, type ReplicaIndex, type Verified, type View } from '../../crypto/index.ts'
 import { learnEntry } from './chosen.ts'
 import { partOf } from './config.ts'
+import { commandBytes } from './entry.ts'
 import type { Effect, Input } from './io.ts'
-import { AHEAD_PER_PEER } from './limits.ts'
+import { AHEAD_BYTES_PER_PEER, AHEAD_PER_PEER } from './limits.ts'
 import type { Message } from './messages.ts'
 import { accuse, close } from './outbox.ts'
 import { fetchMore, onFetchBodies, onFetchEntries, onHeartbeat, onStable } from './peers.ts'
@@ -96,6 +97,7 @@ function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>
       return addRequests(
         state,
         message.requests.map((request) => partOf(message, request)),
+        from === state.config.self ? undefined : from,
       )
     case 'propose':
       // Our own comes back here once it is durable, and only its vote is news.
@@ -113,7 +115,7 @@ function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>
         : undefined
     case 'stable':
       learnStable(state, partOf(message, message.checkpoint))
-      return onStable(state)
+      return onStable(state, from)
     case 'entries':
       for (const { entry, certificate } of message.entries) learnEntry(state, entry, partOf(message, certificate))
       return fetchMore(state, message.entries.length)
@@ -155,8 +157,11 @@ function isAhead(state: CoreState, message: Message): boolean {
 function keep(state: CoreState, message: Verified<Message>): void {
   const origin = originOf(message)
   if (origin === undefined) return
-  const { ahead } = peerOf(state, origin)
-  if (ahead.length < AHEAD_PER_PEER) ahead.push(message)
+  const peer = peerOf(state, origin)
+  const bytes = message.kind === 'propose' ? commandBytes(message.entry) : 0
+  if (peer.ahead.length >= AHEAD_PER_PEER || peer.aheadBytes + bytes > AHEAD_BYTES_PER_PEER) return
+  peer.ahead.push(message)
+  peer.aheadBytes += bytes
 }
 
 function replay(state: CoreState): void {
