@@ -114,6 +114,11 @@ export function noopEntry(slot: Slot, epoch: Epoch): Entry {
   return { header, requests: [], digest: headerDigest(header) }
 }
 
+/** Bytes of the commands in an entry: what the limits on batches and answers count. */
+export function commandBytes(entry: Entry): number {
+  return entry.requests.reduce((sum, { request }) => sum + request.command.length, 0)
+}
+
 /** A map key for 32 bytes. */
 export function digestKey(digest: Uint8Array): string {
   return hex(digest)

@@ -24,8 +24,14 @@ export function checkpointsPerPeer(parameters: ProtocolParameters): number {
 export const PENDING_PER_CLIENT = 4096
 /** Requests that a replica keeps in all, in windows of full batches. */
 export const PENDING_REQUESTS = 65_536
-/** Messages of later views kept per peer until the view begins; enough for one window of three messages a slot. */
+/** Of these, so many that came through any one peer: a liar's inventions leave room for everybody else's. */
+export const PENDING_PER_PEER = 8192
+/** Messages of later views kept per signer until the view begins; enough for one window of three messages a slot. */
 export const AHEAD_PER_PEER = 256
+/** Bytes of commands in them; a proposal that does not fit is sent again by its leader. */
+export const AHEAD_BYTES_PER_PEER = 4 * 1024 * 1024
+/** Different bodies kept for one slot: of what was prepared, chosen and proposed, and of proposals of earlier views. */
+export const BODIES_PER_SLOT = 8
 /** Entries in one answer to a fetch. */
 export const FETCH_ENTRIES = 64
 /** Bytes of commands in one answer to a fetch; at least one entry is sent whatever its size. */

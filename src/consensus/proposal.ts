@@ -24,6 +24,7 @@ import { choose } from './chosen.ts'
 import { partOf } from './config.ts'
 import { digestKey, type Entry, noopEntry } from './entry.ts'
 import { conflictOf } from './evidence.ts'
+import { BODIES_PER_SLOT } from './limits.ts'
 import type { Message } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
 import { handoverSlot, lastTimestamp, markProposed } from './requests.ts'
@@ -76,8 +77,6 @@ export function carryOver(state: CoreState, leaderVote: Verified<Vote>): void {
   if (equalBytes(noop.digest, digest)) at.bodies.set(digestKey(digest), noop)
   at.proposal = leaderVote
   at.prepares.set(leaderVote.replica, leaderVote)
-  const entry = at.bodies.get(digestKey(digest))
-  if (entry !== undefined) voteFor(state, at, leaderVote, entry)
 }
 
 /** A body that we asked for, or that came with a proposal: any digest that the slot is waiting for is served by it. */
@@ -101,8 +100,8 @@ export function isWanted(at: SlotState, digest: Digest): boolean {
   )
 }
 
-/** After a restart: votes that the crash kept from being made, for proposals whose bodies are here. */
-export function resumeVotes(state: CoreState): void {
+/** Votes for every proposal whose body is here: when a view begins, and after a restart those that the crash kept from being made. */
+export function voteForProposals(state: CoreState): void {
   if (state.phase !== 'active') return
   for (const at of state.slots.values()) {
     const entry = at.proposal && at.bodies.get(digestKey(at.proposal.statement.digest))
@@ -135,9 +134,21 @@ function adopt(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entr
 function store(state: CoreState, at: SlotState, entry: Entry): void {
   const key = digestKey(entry.digest)
   if (at.bodies.has(key)) return
+  makeRoom(at)
   at.bodies.set(key, entry)
   persist(state, { kind: 'entry', entry })
   state.workSince ??= state.nowMs
+}
+
+/** Drops the oldest body that nothing here refers to; only a slot whose leaders keep changing their offers has so many. */
+function makeRoom(at: SlotState): void {
+  if (at.bodies.size < BODIES_PER_SLOT) return
+  const needed = [at.proposal, at.prepared, at.chosen].map((each) => each && digestKey(each.statement.digest))
+  for (const key of at.bodies.keys()) {
+    if (needed.includes(key)) continue
+    at.bodies.delete(key)
+    return
+  }
 }
 
 /** Our Prepare vote; with b = 0 the leader's vote alone prepares, and ours is not needed. */

@@ -7,7 +7,7 @@ import type { CoreConfig } from './config.ts'
 import { digestKey } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
 import { close } from './outbox.ts'
-import { resumeVotes } from './proposal.ts'
+import { voteForProposals } from './proposal.ts'
 import { transfer } from './stability.ts'
 import { type CoreState, emptyState, inWindow, leads, peerOf, slotState } from './state.ts'
 import { installView } from './view-change.ts'
@@ -30,7 +30,7 @@ export function init(
   state.effects = []
   state.replay = []
   if (state.stable.slot > machine.slot) transfer(state, 'behind')
-  resumeVotes(state)
+  voteForProposals(state)
   choose(state)
   return { state, effects: close(state, () => {}) }
 }

@@ -3,20 +3,26 @@
 
 import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
 import { batchEntry, digestKey, type Entry, type SignedRequest } from './entry.ts'
-import { logWindow, PENDING_PER_CLIENT, PENDING_REQUESTS, RESEND_SHARE } from './limits.ts'
+import { logWindow, PENDING_PER_CLIENT, PENDING_PER_PEER, PENDING_REQUESTS, RESEND_SHARE } from './limits.ts'
 import { tell } from './outbox.ts'
 import { acceptProposal } from './proposal.ts'
 import { isReachable } from './reach.ts'
-import { type CoreState, leader, leads, otherMembers, type Pending } from './state.ts'
+import { type CoreState, leader, leads, otherMembers, type Pending, peerOf } from './state.ts'
+import { trimLatencies } from './suspicion.ts'
 
 /** Takes in requests, whoever sent them; what is known or over a bound is passed over. */
-export function addRequests(state: CoreState, requests: readonly Verified<SignedRequest>[]): void {
+export function addRequests(state: CoreState, requests: readonly Verified<SignedRequest>[], via?: ReplicaIndex): void {
   for (const request of requests) {
     const key = digestKey(request.id)
     const client = digestKey(request.request.client)
     const ofClient = state.pendingOf.get(client) ?? 0
     if (state.pending.has(key) || ofClient >= PENDING_PER_CLIENT || state.pending.size >= PENDING_REQUESTS) continue
-    state.pending.set(key, { request, since: state.nowMs, forwardedAt: undefined, proposedAt: undefined })
+    if (via !== undefined) {
+      const peer = peerOf(state, via)
+      if (peer.pending >= PENDING_PER_PEER) continue
+      peer.pending += 1
+    }
+    state.pending.set(key, { request, since: state.nowMs, forwardedAt: undefined, proposedAt: undefined, via })
     state.pendingOf.set(client, ofClient + 1)
     state.unassigned.add(key)
   }
@@ -27,7 +33,10 @@ export function addRequests(state: CoreState, requests: readonly Verified<Signed
 export function dropRequests(state: CoreState, entry: Entry): void {
   for (const { id, request } of entry.requests) {
     const key = digestKey(id)
-    if (!state.pending.delete(key)) continue
+    const pending = state.pending.get(key)
+    if (pending === undefined) continue
+    state.pending.delete(key)
+    if (pending.via !== undefined) peerOf(state, pending.via).pending -= 1
     state.unassigned.delete(key)
     const client = digestKey(request.client)
     const left = (state.pendingOf.get(client) ?? 1) - 1
@@ -55,6 +64,7 @@ export function markProposed(state: CoreState, entry: Entry): void {
     const pending = state.pending.get(key)
     if (pending === undefined || pending.proposedAt !== undefined) continue
     pending.proposedAt = entry.header.slot
+    trimLatencies(state)
     state.latencies.push(state.nowMs - (pending.forwardedAt ?? pending.since))
   }
 }

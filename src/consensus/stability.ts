@@ -29,7 +29,6 @@ import type { CheckpointVote, StableCheckpoint } from './messages.ts'
 import { accuse, emit, persist, publish } from './outbox.ts'
 import { dropRequests, handoverSlot, propose } from './requests.ts'
 import { type CoreState, peerOf } from './state.ts'
-import { trimLatencies } from './suspicion.ts'
 import { startViewChange } from './view-change.ts'
 
 /** The machine has executed the next slot. */
@@ -49,7 +48,6 @@ export function onExecuted(state: CoreState, at: Slot, resultsRoot: Digest, stat
 function noteProgress(state: CoreState): void {
   state.progressAt = state.nowMs
   state.failures = 0
-  trimLatencies(state)
 }
 
 function hasWork(state: CoreState): boolean {

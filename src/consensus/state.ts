@@ -52,6 +52,8 @@ export interface Pending {
   forwardedAt: number | undefined
   /** In the proposal of this slot in the current view. */
   proposedAt: Slot | undefined
+  /** The peer that passed it on; undefined where a client brought it. */
+  readonly via: ReplicaIndex | undefined
 }
 
 export interface PeerState {
@@ -60,6 +62,9 @@ export interface PeerState {
   heartbeat: Heartbeat | undefined
   /** Messages of views that have not begun here. */
   ahead: Verified<Message>[]
+  aheadBytes: number
+  /** Requests in `pending` that came through it. */
+  pending: number
   /** When the current NewView was last sent to it. */
   newViewSentAt: number
   /** Notes of this peer by slot. */
@@ -125,6 +130,8 @@ export interface CoreState {
   readonly unassigned: Set<string>
 
   readonly peers: readonly PeerState[]
+  /** When the current view began. */
+  viewSince: number
   /** Last execution, or begin of the view. */
   progressAt: number
   /** Since when there has been something to wait for; undefined while there is not. */
@@ -194,9 +201,12 @@ export function emptyState(config: CoreConfig, machine: MachinePosition): CoreSt
       heardAt: Number.NEGATIVE_INFINITY,
       heartbeat: undefined,
       ahead: [],
+      aheadBytes: 0,
+      pending: 0,
       newViewSentAt: Number.NEGATIVE_INFINITY,
       checkpoints: new Map(),
     })),
+    viewSince: 0,
     progressAt: 0,
     workSince: undefined,
     heartbeatAt: Number.NEGATIVE_INFINITY,

@@ -115,7 +115,8 @@ function median(values: readonly number[]): number {
 /** With `lowest-alive`: a lower-numbered member that keeps up is back, and should lead again. */
 function shouldReclaim(state: CoreState): boolean {
   if (state.config.parameters.rotation.policy !== 'lowest-alive') return false
-  if (state.nowMs - state.progressAt < state.config.parameters.viewTimeoutMs && state.view > 0) return false
+  // Not at once: a member that comes and goes must not take the lead along each time.
+  if (state.nowMs - state.viewSince < state.config.parameters.viewTimeoutMs * 2) return false
   const head = leader(state)
   const lower = [state.config.self, ...reachablePeers(state)].filter((each) => each < head).sort((a, b) => a - b)[0]
   if (lower === undefined) return false

@@ -27,7 +27,7 @@ import {
 } from '../../crypto/index.ts'
 import { checkpointBytes } from './config.ts'
 import { newViewDigest, viewChangeDigest } from './digests.ts'
-import { digestKey, type Entry, headerDigest, noopEntry, requestId, type SignedRequest } from './entry.ts'
+import { commandBytes, digestKey, type Entry, headerDigest, noopEntry, requestId, type SignedRequest } from './entry.ts'
 import { evidenceFault } from './evidence.ts'
 import { FETCH_BODIES, FETCH_ENTRIES, logWindow, type ProtocolParameters } from './limits.ts'
 import type { CheckpointVote, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
@@ -71,6 +71,7 @@ export function verifyRequest(
 function messageFault(message: Message, context: VerifyContext): Check {
   switch (message.kind) {
     case 'requests':
+      if (message.requests.length > context.parameters.maxBatchRequests) return blame('too-many-requests')
       return firstFault(message.requests, (request) => requestFault(request, context))
     case 'propose':
       return proposeFault(message.vote, message.entry, context)
@@ -97,6 +98,7 @@ function messageFault(message: Message, context: VerifyContext): Check {
     case 'fetch-entries':
       return message.from < 1 || message.from > message.to ? blame('bad-range') : undefined
     case 'heartbeat':
+      return message.heard.length > context.membership.quorums.replicas ? blame('bad-heartbeat') : undefined
     case 'probe':
     case 'probe-answer':
       return undefined
@@ -139,8 +141,7 @@ function entryFault(entry: Entry, { membership, parameters }: VerifyContext): Ch
   }
   if (header.count !== requests.length || requests.length > parameters.maxBatchRequests)
     return blame('bad-request-count')
-  const bytes = requests.reduce((sum, { request }) => sum + request.command.length, 0)
-  if (bytes > parameters.maxBatchBytes) return blame('batch-too-large')
+  if (commandBytes(entry) > parameters.maxBatchBytes) return blame('batch-too-large')
   if (requests.some(({ request, id }) => !equalBytes(requestId(request), id))) return blame('wrong-request-id')
   if (!equalBytes(merkleRoot(requests.map(({ id }) => id)), header.root)) return blame('wrong-requests-root')
   return equalBytes(headerDigest(header), entry.digest) ? undefined : blame('wrong-entry-digest')

@@ -25,12 +25,12 @@ import { amnesiaOf, conflictOf } from './evidence.ts'
 import type { ViewReason } from './io.ts'
 import type { Message, NewView, ViewChange } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
-import { carryOver, statement } from './proposal.ts'
+import { carryOver, statement, voteForProposals } from './proposal.ts'
 import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
 import { learnStable } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
-import { announce, closeLatencies } from './suspicion.ts'
+import { announce, closeLatencies, suspect } from './suspicion.ts'
 
 /** C1. */
 export function startViewChange(state: CoreState, target: View, reason: ViewReason): void {
@@ -129,8 +129,12 @@ function makeNewView(state: CoreState, viewChanges: readonly ViewChange[]): Veri
 /** C4. A NewView from its leader, directly or through any peer. */
 export function onNewView(state: CoreState, newView: Verified<NewView>): void {
   const current = state.newView
-  if (current !== undefined && current.view === newView.view)
-    return accuse(state, conflictOf(current.vote, newView.vote))
+  if (current !== undefined && current.view === newView.view) {
+    const evidence = conflictOf(current.vote, newView.vote)
+    accuse(state, evidence)
+    if (evidence !== undefined && state.view === newView.view) suspect(state, 'leader-lied')
+    return
+  }
   if (newView.view > state.view || (newView.view === state.view && state.phase === 'changing'))
     beginView(state, newView)
 }
@@ -149,11 +153,12 @@ function beginView(state: CoreState, newView: Verified<NewView>): void {
   if (leader(state) === state.config.self) publish(state, { kind: 'new-view', newView })
   announce(state, true, 'new-view')
   installView(state, newView)
+  voteForProposals(state)
   propose(state)
   releaseAhead(state)
 }
 
-/** Sets the slots up as the NewView says; also when a core is rebuilt from its records, which then bring its votes back. */
+/** Sets the slots up as the NewView says, without voting: a core that is rebuilt from its records first recalls its own votes. */
 export function installView(state: CoreState, newView: Verified<NewView>): void {
   const { start, values } = select(newView.viewChanges, state.config.membership.epoch)
   state.base = start.slot
@@ -166,6 +171,7 @@ export function installView(state: CoreState, newView: Verified<NewView>): void 
     at.ownPrepare = undefined
     at.ownAccept = undefined
   }
+  state.viewSince = state.nowMs
   state.progressAt = state.nowMs
   if (state.workSince !== undefined) state.workSince = state.nowMs
   reassignRequests(state)
@@ -180,6 +186,7 @@ function releaseAhead(state: CoreState): void {
   for (const peer of state.peers) {
     const waiting = peer.ahead
     peer.ahead = []
+    peer.aheadBytes = 0
     for (const message of waiting) state.replay.push(message)
   }
 }
