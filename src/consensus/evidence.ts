@@ -20,10 +20,10 @@ import {
   verifyCertificate,
   verifyVote,
 } from '../../crypto/index.ts'
+import { checkpointVoteFault, newViewFault, type VerifyContext, viewChangeFault } from './checks.ts'
 import { newViewDigest } from './digests.ts'
 import type { CheckpointVote, Evidence, NewView, ViewChange } from './messages.ts'
 import { select } from './select.ts'
-import { checkpointVoteFault, newViewFault, type VerifyContext, viewChangeFault } from './verify.ts'
 
 /** What is missing for `evidence` to convict the accused; undefined where it does. */
 export function evidenceFault(evidence: Evidence, context: VerifyContext): string | undefined {

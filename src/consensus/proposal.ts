@@ -18,7 +18,6 @@ import {
   slot,
   type Verified,
   type Vote,
-  type VoteStatement,
 } from '../../crypto/index.ts'
 import { choose } from './chosen.ts'
 import { partOf } from './config.ts'
@@ -27,6 +26,7 @@ import { conflictOf } from './evidence.ts'
 import { BODIES_PER_SLOT } from './limits.ts'
 import type { Message } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
+import { ownStatement } from './own-statement.ts'
 import { handoverSlot, lastTimestamp, markProposed } from './requests.ts'
 import { type CoreState, inWindow, leader, leads, type SlotState, slotState } from './state.ts'
 import { suspect } from './suspicion.ts'
@@ -60,7 +60,7 @@ export function releaseHeld(state: CoreState): void {
 /** The leader's own proposal: like a follower's, but that its vote is what everybody else is shown. */
 export function acceptProposal(state: CoreState, entry: Entry): void {
   const at = slotState(state, entry.header.slot)
-  const vote = signVote(statement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
+  const vote = signVote(ownStatement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
   at.proposal = vote
   at.ownPrepare = vote
   store(state, at, entry)
@@ -109,20 +109,6 @@ export function voteForProposals(state: CoreState): void {
   }
 }
 
-/** The statement of a vote of ours in the current view. */
-export function statement(state: CoreState, kind: 'prepare' | 'accept', at: Slot, digest: Digest): VoteStatement {
-  const { clusterId, digest: members } = state.config.membership
-  return {
-    kind,
-    clusterId,
-    membership: members,
-    view: state.view,
-    justification: state.justification,
-    slot: at,
-    digest,
-  }
-}
-
 function adopt(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
   at.proposal = leaderVote
   at.prepares.set(leaderVote.replica, leaderVote)
@@ -157,7 +143,7 @@ function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, en
   if (leaderVote.replica === state.config.self) {
     at.ownPrepare = leaderVote
   } else if (at.ownPrepare === undefined && !state.config.membership.quorums.crashMode) {
-    const vote = signVote(statement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
+    const vote = signVote(ownStatement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
     at.ownPrepare = vote
     persist(state, { kind: 'vote', vote })
     publish(state, { kind: 'vote', vote })

@@ -13,19 +13,18 @@ import {
   equalBytes,
   markVerified,
   type ReplicaIndex,
-  type Slot,
   signVote,
   slot,
   type Verified,
   type View,
-  type VoteStatement,
 } from '../../crypto/index.ts'
 import { newViewDigest, viewChangeDigest } from './digests.ts'
 import { amnesiaOf, conflictOf } from './evidence.ts'
 import type { ViewReason } from './io.ts'
 import type { Message, NewView, ViewChange } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
-import { carryOver, statement, voteForProposals } from './proposal.ts'
+import { ownStatement } from './own-statement.ts'
+import { carryOver, voteForProposals } from './proposal.ts'
 import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
 import { learnStable } from './stability.ts'
@@ -55,27 +54,8 @@ function makeViewChange(state: CoreState): Verified<ViewChange> {
     .sort((a, b) => a.slot - b.slot)
     .flatMap(({ prepared: certificate }) => (certificate === undefined ? [] : [certificate]))
   const body = { view: state.view, stable: state.stable, prepared }
-  const said = viewStatement(state, 'view-change', state.stable.slot, viewChangeDigest(body))
+  const said = ownStatement(state, 'view-change', state.stable.slot, viewChangeDigest(body))
   return markVerified({ ...body, vote: signVote(said, state.config.self, state.config.signer) })
-}
-
-/** The last NewView that we followed is what a ViewChange relies on; a NewView's own statement relies on its ViewChanges alone. */
-function viewStatement(
-  state: CoreState,
-  kind: 'view-change' | 'new-view',
-  at: Slot,
-  digest: VoteStatement['digest'],
-): VoteStatement {
-  const { clusterId, digest: members } = state.config.membership
-  return {
-    kind,
-    clusterId,
-    membership: members,
-    view: state.view,
-    justification: state.justification,
-    slot: at,
-    digest,
-  }
 }
 
 /** A ViewChange, of a peer or our own once it is durable. */
@@ -118,9 +98,9 @@ function makeNewView(state: CoreState, viewChanges: readonly ViewChange[]): Veri
     mutations.has(each),
   ) satisfies SelectionDefect | undefined
   const { start, values } = select(viewChanges, membership.epoch, defect)
-  const vote = signVote(viewStatement(state, 'new-view', start.slot, digest), self, signer)
+  const vote = signVote(ownStatement(state, 'new-view', start.slot, digest), self, signer)
   const proposals = values.map((value) => {
-    const said = { ...statement(state, 'prepare', value.slot, value.digest), justification: digest }
+    const said = { ...ownStatement(state, 'prepare', value.slot, value.digest), justification: digest }
     return signVote(said, self, signer)
   })
   return markVerified({ view: state.view, viewChanges, vote, proposals })

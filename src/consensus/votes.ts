@@ -11,7 +11,7 @@ import { learnChosen } from './chosen.ts'
 import { digestKey } from './entry.ts'
 import { conflictOf, disobedienceOf } from './evidence.ts'
 import { accuse, answer, persist, publish } from './outbox.ts'
-import { statement } from './proposal.ts'
+import { ownStatement } from './own-statement.ts'
 import { type CoreState, inWindow, type SlotState, slotState } from './state.ts'
 
 /** A Prepare or Accept vote of the current view, from anyone, ourselves included. */
@@ -37,11 +37,11 @@ function prepareAt(state: CoreState, at: SlotState): void {
   const digest = at.proposal?.statement.digest
   if (digest === undefined || at.ownAccept !== undefined || state.phase !== 'active') return
   if (!at.bodies.has(digestKey(digest))) return
-  const wanted = statement(state, 'prepare', at.slot, digest)
-  const certificate = assembleCertificate({ ...wanted, kind: 'prepare' }, at.prepares.values(), state.config.membership)
+  const wanted = ownStatement(state, 'prepare', at.slot, digest)
+  const certificate = assembleCertificate(wanted, at.prepares.values(), state.config.membership)
   if (certificate === undefined) return
   if (!state.config.mutations.has('forget-prepared')) at.prepared = certificate
-  const vote = signVote(statement(state, 'accept', at.slot, digest), state.config.self, state.config.signer)
+  const vote = signVote(ownStatement(state, 'accept', at.slot, digest), state.config.self, state.config.signer)
   at.ownAccept = vote
   persist(state, { kind: 'prepared', certificate }, { kind: 'vote', vote })
   publish(state, { kind: 'vote', vote })

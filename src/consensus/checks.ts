@@ -1,0 +1,154 @@
+// What a replica signs about views and checkpoints, checked: votes, ViewChanges, NewViews, checkpoint notes. Used for messages
+// (verify.ts) and for evidence (evidence.ts) alike. Refs in brackets are pitfalls.
+
+import {
+  type AdmittedKey,
+  type Certificate,
+  EMPTY_ROOT,
+  equalBytes,
+  leaderOf,
+  type Membership,
+  type PublicKey,
+  type SignatureVerifier,
+  type Vote,
+  type VoteKind,
+  verifyCertificate,
+  verifyVote,
+} from '../../crypto/index.ts'
+import { checkpointBytes } from './config.ts'
+import { newViewDigest, viewChangeDigest } from './digests.ts'
+import { logWindow, type ProtocolParameters } from './limits.ts'
+import type { CheckpointVote, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+import { select } from './select.ts'
+
+export interface VerifyContext {
+  readonly membership: Membership
+  readonly clusterName: string
+  readonly parameters: ProtocolParameters
+  readonly genesisStateRoot: Uint8Array
+  readonly verifier: SignatureVerifier
+  /** Admission of a client's key, cached by the caller. */
+  readonly admit: (key: PublicKey) => AdmittedKey | undefined
+}
+
+/** `blame`: no honest replica sends this. `ignore`: it may be honest, but does not hold here. */
+export interface MessageFault {
+  readonly class: 'ignore' | 'blame'
+  readonly code: string
+}
+
+export type Check = MessageFault | undefined
+
+export const blame = (code: string): MessageFault => ({ class: 'blame', code })
+
+export function voteFault(vote: Vote, kinds: readonly VoteKind[], { membership, verifier }: VerifyContext): Check {
+  if (!kinds.includes(vote.statement.kind)) return blame('wrong-kind-of-vote')
+  const checked = verifyVote(vote, membership, verifier)
+  return checked.ok ? undefined : blame(checked.fault.code)
+}
+
+export function certificateFault(
+  certificate: Certificate,
+  expected: Parameters<typeof verifyCertificate>[1],
+  { membership, verifier }: VerifyContext,
+): Check {
+  const checked = verifyCertificate(certificate, expected, membership, verifier)
+  return checked.ok ? undefined : blame(`certificate: ${checked.fault.code}`)
+}
+
+/** A ViewChange with anything wrong in it is dropped whole, before any selection looks at it [P09]. */
+export function viewChangeFault(viewChange: ViewChange, context: VerifyContext): Check {
+  const { view, stable, prepared, vote } = viewChange
+  const { statement } = vote
+  if (view < 1 || statement.view !== view || statement.slot !== stable.slot) return blame('mismatched-view-change')
+  if (prepared.length > logWindow(context.parameters)) return blame('view-change-too-large')
+  if (!equalBytes(statement.digest, viewChangeDigest(viewChange))) return blame('wrong-view-change-digest')
+  let previous: number = stable.slot
+  for (const { statement: inner } of prepared) {
+    if (inner.slot <= previous || inner.slot > stable.slot + logWindow(context.parameters))
+      return blame('bad-prepared-slot')
+    if (inner.view >= view) return blame('prepared-in-a-later-view')
+    previous = inner.slot
+  }
+  return (
+    voteFault(vote, ['view-change'], context) ??
+    stableFault(stable, context) ??
+    firstFault(prepared, (certificate) => certificateFault(certificate, { kind: 'prepare' }, context))
+  )
+}
+
+/** q ViewChanges for exactly this view [P04], and the leader's votes for exactly what they justify [P10]. */
+export function newViewFault(newView: NewView, context: VerifyContext): Check {
+  const { view, viewChanges, vote, proposals } = newView
+  const { membership } = context
+  if (view < 1 || vote.statement.view !== view) return blame('mismatched-new-view')
+  if (vote.replica !== leaderOf(membership, view)) return blame('not-the-leader')
+  if (viewChanges.length !== membership.quorums.quorum) return blame('wrong-number-of-view-changes')
+  const signers = viewChanges.map((each) => each.vote.replica)
+  if (signers.some((signer, i) => i > 0 && signer <= (signers[i - 1] ?? -1))) return blame('unsorted-view-changes')
+  if (viewChanges.some((each) => each.view !== view)) return blame('view-change-for-another-view')
+  const digest = newViewDigest(view, viewChanges)
+  if (!equalBytes(vote.statement.digest, digest)) return blame('wrong-new-view-digest')
+  const { start, values } = select(viewChanges, membership.epoch)
+  if (vote.statement.slot !== start.slot) return blame('mismatched-new-view')
+  if (proposals.length !== values.length) return blame('wrong-selection')
+  const matches = proposals.every(({ statement, replica }, i) => {
+    const value = values[i]
+    return (
+      value !== undefined &&
+      replica === vote.replica &&
+      statement.view === view &&
+      statement.slot === value.slot &&
+      equalBytes(statement.digest, value.digest) &&
+      equalBytes(statement.justification, digest)
+    )
+  })
+  if (!matches) return blame('wrong-selection')
+  return (
+    voteFault(vote, ['new-view'], context) ??
+    firstFault(viewChanges, (each) => viewChangeFault(each, context)) ??
+    firstFault(proposals, (each) => voteFault(each, ['prepare'], context))
+  )
+}
+
+export function checkpointVoteFault(vote: CheckpointVote, context: VerifyContext): Check {
+  if (vote.slot < 1 || vote.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
+  return signedCheckpointFault(vote, [vote], context)
+}
+
+/** Exactly q signers [P56]; the genesis needs none. */
+export function stableFault(checkpoint: StableCheckpoint, context: VerifyContext): Check {
+  if (checkpoint.slot === 0) {
+    const genuine =
+      checkpoint.signatures.length === 0 &&
+      equalBytes(checkpoint.logRoot, EMPTY_ROOT) &&
+      equalBytes(checkpoint.stateRoot, context.genesisStateRoot)
+    return genuine ? undefined : blame('wrong-genesis-checkpoint')
+  }
+  if (checkpoint.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
+  if (checkpoint.signatures.length !== context.membership.quorums.quorum) return blame('wrong-number-of-signatures')
+  const unsorted = checkpoint.signatures.some(
+    ({ replica }, i) => i > 0 && replica <= (checkpoint.signatures[i - 1]?.replica ?? -1),
+  )
+  return unsorted ? blame('unsorted-signers') : signedCheckpointFault(checkpoint, checkpoint.signatures, context)
+}
+
+function signedCheckpointFault(
+  content: Omit<StableCheckpoint, 'signatures'>,
+  signatures: StableCheckpoint['signatures'],
+  { membership, clusterName, verifier }: VerifyContext,
+): Check {
+  const message = checkpointBytes(content, membership, clusterName)
+  return firstFault(signatures, ({ replica, signature }) => {
+    const key = membership.members[replica]?.consensusKey
+    return key !== undefined && verifier.verify(key, message, signature) ? undefined : blame('bad-checkpoint-signature')
+  })
+}
+
+export function firstFault<Item>(items: readonly Item[], check: (item: Item) => Check): Check {
+  for (const item of items) {
+    const fault = check(item)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
