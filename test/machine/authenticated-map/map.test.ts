@@ -138,6 +138,30 @@ describe('the ordered index', () => {
   })
 })
 
+describe.each<[string, (i: number) => number]>([
+  ['ascending', (i) => i],
+  ['descending', (i) => 1999 - i],
+  ['scattered', (i) => (i * 773) % 2000],
+])('after two thousand deletes, %s', (_name, order) => {
+  it('the ordered index still finds what is left, and takes everything again', () => {
+    const map = new AuthenticatedMap()
+    const name = (i: number) => toText(utf8(String(i).padStart(6, '0')))
+    const everything = Array.from({ length: 2000 }, (_, i) => name(i))
+    for (const key of everything) map.set(key, key)
+    const left = new Set(everything)
+    for (let i = 0; i < 2000; i++) {
+      map.set(name(order(i)), undefined)
+      left.delete(name(order(i)))
+      if (i % 97 !== 0 && i !== 1999) continue
+      expect(everything.filter((key) => map.get(key) === key)).toEqual([...left])
+    }
+    for (let i = 0; i < 2000; i++) map.set(name(order(i)), name(i))
+    const found: Text[] = []
+    map.scan('' as Text, undefined, (key) => found.push(key) > 0)
+    expect(found).toEqual(everything)
+  })
+})
+
 describe('a snapshot', () => {
   it('stays as it was while the map goes on, and gives up what it kept when it is closed', () => {
     fc.assert(
