@@ -12,7 +12,7 @@ import { chosenEntry } from './chosen.ts'
 import { commandBytes, digestKey, type Entry } from './entry.ts'
 import { FETCH_BODIES, FETCH_BYTES, FETCH_ENTRIES, logWindow, RESEND_SHARE } from './limits.ts'
 import type { ChosenEntry, Heartbeat, Message } from './messages.ts'
-import { tell } from './outbox.ts'
+import { answer, tell } from './outbox.ts'
 import { missingBodies } from './proposal.ts'
 import { isReachable, reachablePeers } from './reach.ts'
 import { transfer } from './stability.ts'
@@ -38,7 +38,7 @@ export function onHeartbeat(state: CoreState, from: ReplicaIndex, heartbeat: Hea
   peerOf(state, from).heartbeat = heartbeat
   const older = heartbeat.view < state.view || (heartbeat.view === state.view && !heartbeat.active)
   const help = older && state.phase === 'active' ? helpIntoView(state, from) : undefined // H2
-  if (help !== undefined) tell(state, from, help)
+  if (help !== undefined) answer(state, from, help)
   if (lacksCheckpoint(state, heartbeat)) tell(state, from, { kind: 'stable', checkpoint: state.stable }) // H6
   fetchEntries(state)
 }
