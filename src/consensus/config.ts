@@ -14,6 +14,7 @@ import {
 } from '../../crypto/index.ts'
 import type { ProtocolParameters } from './limits.ts'
 import type { Message } from './messages.ts'
+import type { Mutation } from './mutants.ts'
 
 export interface CoreConfig {
   readonly self: ReplicaIndex
@@ -28,19 +29,6 @@ export interface CoreConfig {
   /** Defects that a test build switches on so that the checkers can show that they see them; none otherwise. */
   readonly mutations: ReadonlySet<Mutation>
 }
-
-/** The deliberately broken variants that the simulator must catch; see docs/simulation.md. */
-export type Mutation =
-  | 'quorum-one-short'
-  | 'skip-prepared'
-  | 'first-certificate'
-  | 'noop-over-certificate'
-  | 'count-duplicate-signer'
-  | 'send-before-durable'
-  | 'collect-garbage-at-trust'
-  | 'no-view-change-resend'
-  | 'accept-blocks-view-change'
-  | 'forget-prepared'
 
 /** The bytes that a replica signs for a checkpoint: the text of its C2SP note. */
 export function checkpointBytes(

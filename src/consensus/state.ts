@@ -22,6 +22,7 @@ import type { Entry, SignedRequest } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
 import { logWindow } from './limits.ts'
 import type { CheckpointVote, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+import { mutatedMembership } from './mutants.ts'
 
 /** What is known of one slot above the stable checkpoint. Votes are those of the current view. */
 export interface SlotState {
@@ -164,7 +165,8 @@ export type Outgoing =
   | { readonly to: ReplicaIndex; readonly message: Message }
   | { readonly to: 'all'; readonly message: Verified<Message> }
 
-export function emptyState(config: CoreConfig, machine: MachinePosition): CoreState {
+export function emptyState(given: CoreConfig, machine: MachinePosition): CoreState {
+  const config = { ...given, membership: mutatedMembership(given.membership, given.mutations) }
   const genesis = genesisCheckpoint(config)
   return {
     config,
