@@ -74,7 +74,7 @@ export class AuthenticatedMap {
   commit(): Digest {
     if (this.changed.size > 0) {
       const changes: Change[] = []
-      for (const [key, value] of this.changed) changes.push({ key, value, path: this.hasher.path(key) })
+      for (const [key, value] of this.changed) changes.push({ key, value, path: toText(this.hasher.path(key)) })
       this.applyChanges(changes)
       this.changed = new Map()
     }
@@ -159,7 +159,12 @@ export class MapRestoration {
     if (!verified.ok) return verified
     const { entries, next } = verified.value
     this.map.load(
-      entries.map(({ key, value, path, leafHash }) => ({ key: toText(key), value: toText(value), path, leafHash })),
+      entries.map(({ key, value, path, leafHash }) => ({
+        key: toText(key),
+        value: toText(value),
+        path: toText(path),
+        leafHash,
+      })),
     )
     this.from = next
     return success(next === undefined)

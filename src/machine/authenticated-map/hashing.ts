@@ -31,7 +31,7 @@ export interface StateHasher {
   /** Where `key` stands in the tree. */
   path(key: Uint8Array | Text): Digest
   value(value: Uint8Array | Text): Digest
-  leaf(path: Uint8Array, valueHash: Uint8Array): Digest
+  leaf(path: Uint8Array | Text, valueHash: Uint8Array): Digest
   /** Of the four hashes in `children`, 128 bytes. */
   branch(children: Uint8Array): Digest
 }
@@ -45,7 +45,7 @@ export function stateHasher(hash: Hash = sha256): StateHasher {
     path: (key) => hash(tagged(KEY, key)),
     value: (value) => hash(tagged(VALUE, value)),
     leaf(path, valueHash) {
-      leaf.set(path, 1)
+      write(path, leaf)
       leaf.set(valueHash, 1 + HASH_BYTES)
       return hash(leaf)
     },
@@ -91,9 +91,14 @@ function tagged(tag: number, content: Uint8Array | Text): Uint8Array {
   const length = 1 + content.length
   const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
   bytes[0] = tag
-  if (typeof content === 'string') for (let i = 1; i < length; i++) bytes[i] = content.charCodeAt(i - 1)
-  else bytes.set(content, 1)
+  write(content, bytes)
   return bytes
+}
+
+/** Writes `content` behind the tag. */
+function write(content: Uint8Array | Text, bytes: Uint8Array): void {
+  if (typeof content !== 'string') bytes.set(content, 1)
+  else for (let i = 0; i < content.length; i++) bytes[i + 1] = content.charCodeAt(i)
 }
 
 const scratch = new Uint8Array(4096)

@@ -2,23 +2,24 @@
 // Cost: per changed key three hashes (path, value, leaf) and its share of the branches above, about log4(keys / changed).
 
 import { MAX_TREE_DEPTH } from '../limits.ts'
-import { digitAt, FAN_OUT, HASH_BYTES, type StateHasher } from './hashing.ts'
+import { FAN_OUT, HASH_BYTES, type StateHasher } from './hashing.ts'
 import { EMPTY, type NodePool, type NodeRef } from './node-pool.ts'
-import type { Text } from './text.ts'
+import { type Text, toText } from './text.ts'
 
 /** What one key becomes. */
 export interface Change {
   readonly key: Text
   /** Undefined where the key goes. */
   readonly value: Text | undefined
-  readonly path: Uint8Array
+  /** SHA-256 of the key as text: small, and compared fast. */
+  readonly path: Text
   /** Where it is known already, as in a restore. */
   readonly leafHash?: Uint8Array
 }
 
 /** A leaf or a change on its way to a place in a subtree that is being built. */
 interface Arrival {
-  readonly path: Uint8Array
+  readonly path: Text
   readonly change: Change | undefined
   readonly leaf: NodeRef
 }
@@ -71,7 +72,7 @@ export class StateTree {
     }
     if (!kept) this.pool.retire(node)
     else if (arrivals.length > 0) {
-      const path = this.hasher.path(this.pool.key(node))
+      const path = toText(this.hasher.path(this.pool.key(node)))
       insertByPath(arrivals, { path, change: undefined, leaf: node })
     } else return node
     return this.build(arrivals, depth)
@@ -119,30 +120,19 @@ export class StateTree {
 }
 
 /** Where the run of items whose digit at `depth` is `digit` ends, from `from` on. */
-function endOfDigit(
-  items: readonly { readonly path: Uint8Array }[],
-  depth: number,
-  digit: number,
-  from: number,
-): number {
+function endOfDigit(items: readonly { readonly path: Text }[], depth: number, digit: number, from: number): number {
+  const [at, shift] = [depth >>> 2, 6 - 2 * (depth & 3)]
   let to = from
-  for (let item = items[to]; item !== undefined && digitAt(item.path, depth) === digit; item = items[to]) to++
+  for (let item = items[to]; item !== undefined && ((item.path.charCodeAt(at) >>> shift) & 3) === digit; )
+    item = items[++to]
   return to
 }
 
 function insertByPath(arrivals: Arrival[], arrival: Arrival): void {
-  const at = arrivals.findIndex(({ path }) => comparePaths(path, arrival.path) > 0)
+  const at = arrivals.findIndex(({ path }) => path > arrival.path)
   arrivals.splice(at < 0 ? arrivals.length : at, 0, arrival)
 }
 
 function sortedByPath(changes: readonly Change[]): readonly Change[] {
-  return changes.toSorted((a, b) => comparePaths(a.path, b.path))
-}
-
-function comparePaths(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < HASH_BYTES; i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return 0
+  return changes.toSorted((a, b) => (a.path < b.path ? -1 : 1))
 }
