@@ -4,6 +4,9 @@
 import type { Random } from './kernel/index.ts'
 import type { Fault, Link } from './scenario.ts'
 
+/** The most that the wall clock of one replica is set wrong by all faults together, in view time-outs. */
+export const LARGEST_JUMP_TIMEOUTS = 8
+
 export interface FaultPlan {
   readonly replicas: number
   readonly timeoutMs: number
@@ -61,7 +64,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
       do: 'clock',
       replica: random.below(plan.replicas),
       byMs: random.between(-2, 2) * plan.timeoutMs,
-      when: { atMs: random.below(plan.safetyMs) },
+      ...span(random, plan),
     },
   ],
   /** Power goes at a moment that matters: between a record's writing, its durability, and what follows. */

@@ -182,6 +182,9 @@ export class FaultEngine implements Observer {
       case 'slow-disk':
         for (const replica of this.targets.replicas(fault.replica)) replica.disk.slowDown(1)
         return
+      case 'clock':
+        for (const replica of this.targets.replicas(fault.replica)) replica.clock.jump(-fault.byMs)
+        return
       default:
         return
     }

@@ -1,5 +1,6 @@
 // The only door of src/simulation/: whole clusters in one deterministic process. See docs/simulation.md.
 
+export * from './checks/index.ts'
 export * from './core.ts'
 export * from './history.ts'
 export * from './kernel/index.ts'
@@ -10,3 +11,4 @@ export * from './profiles.ts'
 export * from './scenario.ts'
 export * from './signatures.ts'
 export * from './simulation.ts'
+export * from './witnesses.ts'

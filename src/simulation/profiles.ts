@@ -3,7 +3,7 @@
 
 import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
-import { drawFaults } from './draw-faults.ts'
+import { drawFaults, LARGEST_JUMP_TIMEOUTS } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
 import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
 
@@ -81,8 +81,11 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
  * What a healed core may take: the time-out that had built up, then a view for each liar in a row, the transfer of a state, and
  * the clients' own patience.
  */
-function livenessBound({ viewTimeoutCapMs, viewTimeoutMs }: ProtocolParameters, byzantine: number): number {
-  return (2 * byzantine + 6) * viewTimeoutCapMs + 40 * viewTimeoutMs
+function livenessBound(parameters: ProtocolParameters, byzantine: number): number {
+  const { viewTimeoutCapMs, viewTimeoutMs, clockDriftMs } = parameters
+  // Agreed time may be ahead of all clocks by what they were set wrong; proposals wait until the clocks are there.
+  const clocksMs = clockDriftMs + LARGEST_JUMP_TIMEOUTS * viewTimeoutMs
+  return (2 * byzantine + 6) * viewTimeoutCapMs + 40 * viewTimeoutMs + clocksMs
 }
 
 function drawGroup(random: Random, options: DrawOptions): Scenario['group'] {

@@ -174,7 +174,6 @@ export class SimulatedReplica implements ReplicaView {
         const installed = life.snapshots.take(packet)
         if (installed === undefined) return
         life.installs++
-        this.storeSnapshot(life, installed.kept)
         this.world.announce((observer) => observer.installed?.(this, installed.checkpoint))
         const { checkpoint, kept } = installed
         const { frontier, timestampMs } = kept
@@ -210,6 +209,8 @@ export class SimulatedReplica implements ReplicaView {
       this.carryOutOne(life, effect)
       if (this.life !== life) return
     }
+    // After the records of the same step: were the log cut before the checkpoint is on disk, a power cut would leave neither.
+    for (const effect of effects) if (effect.kind === 'stabilize') this.stabilize(life, effect.checkpoint.slot)
   }
 
   private carryOutOne(life: Life, effect: Effect): void {
@@ -225,11 +226,6 @@ export class SimulatedReplica implements ReplicaView {
         return this.execute(life, effect)
       case 'receipt':
         return life.door.receipt(effect.slot, effect.receipt)
-      case 'stabilize': {
-        const kept = life.host.snapshotAt(effect.checkpoint.slot)
-        if (kept !== undefined) this.storeSnapshot(life, kept)
-        return
-      }
       case 'transfer':
         return life.snapshots.begin(effect.checkpoint, effect.sources)
       default:
@@ -278,6 +274,11 @@ export class SimulatedReplica implements ReplicaView {
 
   private executed(life: Life, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
     this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot })
+  }
+
+  private stabilize(life: Life, slot: Slot): void {
+    const kept = life.host.snapshotAt(slot)
+    if (kept !== undefined) this.storeSnapshot(life, kept)
   }
 
   /** Writes the snapshot of a stable checkpoint; what lies below may go only once that is on disk. */

@@ -95,7 +95,7 @@ export type FaultAction =
   /** Stands still and then goes on with everything that came meanwhile. */
   | { readonly do: 'pause'; readonly replica: number }
   | { readonly do: 'slow-disk'; readonly replica: number; readonly factor: number }
-  /** The wall clock is set. */
+  /** The wall clock is set, and set back at the end. */
   | { readonly do: 'clock'; readonly replica: number; readonly byMs: number }
   /** Messages that match are lost. */
   | { readonly do: 'drop'; readonly messages: MessageFilter }

@@ -1,4 +1,5 @@
-// A disk as a consensus protocol must fear it. Appends reach the platter in order and some time after they were made. A power
+// A disk as a consensus protocol must fear it. Appends reach the platter in order and some time after they were made, those
+// made during one sync together with the next. A power
 // cut loses what was not synced yet, though it may keep any number of the first of those appends, the last of them torn. A
 // torn append is seen by its checksum and dropped as a whole, never read as less than was written.
 //
@@ -39,7 +40,9 @@ export class Disk<Record, Snapshot> {
   private durable: Record[] = []
   private snapshot: Snapshot | undefined
   private pending: Write<Record, Snapshot>[] = []
-  private busyUntilUs = 0
+  /** End of the sync under way, and of the one after it where anything waits for that. */
+  private syncEndUs = 0
+  private nextEndUs: number | undefined
   private slowdown = 1
 
   constructor(settings: DiskSettings, random: Random) {
@@ -71,7 +74,8 @@ export class Disk<Record, Snapshot> {
   powerCut(nowUs: number): PowerCut {
     const waiting = this.pending
     this.pending = []
-    this.busyUntilUs = nowUs
+    this.syncEndUs = nowUs
+    this.nextEndUs = undefined
     const lucky = this.random.chance(this.settings.keepUnsyncedProbability)
     const kept = lucky ? this.random.below(waiting.length + 1) : 0
     for (const write of waiting.slice(0, kept)) this.carryOut(write)
@@ -93,13 +97,25 @@ export class Disk<Record, Snapshot> {
     this.slowdown = factor
   }
 
+  /** What comes during one sync goes into the next as one: group commit. */
   private enqueue(write: Write<Record, Snapshot>, nowUs: number): number {
+    this.pending.push(write)
+    if (this.nextEndUs !== undefined && nowUs >= this.syncEndUs) {
+      this.syncEndUs = this.nextEndUs
+      this.nextEndUs = undefined
+    }
+    if (nowUs >= this.syncEndUs) {
+      this.syncEndUs = nowUs + this.latency()
+      return this.syncEndUs
+    }
+    this.nextEndUs ??= this.syncEndUs + this.latency()
+    return this.nextEndUs
+  }
+
+  private latency(): number {
     const { meanSyncUs, slowProbability } = this.settings
     const stretch = (this.random.chance(slowProbability) ? 20 : 1) * this.slowdown
-    const latency = 1 + Math.round(this.random.exponential(meanSyncUs) * stretch)
-    this.pending.push(write)
-    this.busyUntilUs = Math.max(nowUs, this.busyUntilUs) + latency
-    return this.busyUntilUs
+    return 1 + Math.round(this.random.exponential(meanSyncUs) * stretch)
   }
 
   private carryOut(write: Write<Record, Snapshot>): void {

@@ -1,0 +1,68 @@
+// I1: all honest replicas decide the same entry for a slot, on a certificate that holds.
+// I2: for one view and slot at most one digest ever has a prepare certificate.
+
+import {
+  type Certificate,
+  type CertificateKind,
+  hex,
+  type Membership,
+  type SignatureVerifier,
+  verifyCertificate,
+} from '../../../crypto/index.ts'
+import type { DurableRecord, Effect } from '../../consensus/index.ts'
+import { type Observer, type ReplicaView, Violation } from '../observer.ts'
+
+export class AgreementCheck implements Observer {
+  private readonly membership: Membership
+  private readonly verifier: SignatureVerifier
+  private readonly decided = new Map<number, string>()
+  private readonly prepared = new Map<string, string>()
+
+  /** `verifier` is the strict one, whatever the replicas use. */
+  constructor(membership: Membership, verifier: SignatureVerifier) {
+    this.membership = membership
+    this.verifier = verifier
+  }
+
+  effect(replica: ReplicaView, effect: Effect): void {
+    if (!replica.honest) return
+    if (effect.kind === 'execute') this.decide(replica, effect.certificate)
+    if (effect.kind === 'persist') for (const record of effect.records) this.record(replica, record)
+  }
+
+  private record(replica: ReplicaView, record: DurableRecord): void {
+    if (record.kind === 'chosen') this.decide(replica, record.certificate)
+    if (record.kind === 'prepared') this.prepare(replica, record.certificate)
+  }
+
+  private decide(replica: ReplicaView, certificate: Certificate): void {
+    const { slot, digest } = certificate.statement
+    const text = hex(digest)
+    const first = this.decided.get(slot)
+    if (first === undefined) this.decided.set(slot, text)
+    else if (first !== text) {
+      throw new Violation('I1 agreement', `slot ${slot}: ${first} was decided, and r${replica.address} decides ${text}`)
+    }
+    this.mustHold('I1 agreement', replica, certificate, 'accept')
+  }
+
+  private prepare(replica: ReplicaView, certificate: Certificate): void {
+    const { view, slot, digest } = certificate.statement
+    const key = `${view}/${slot}`
+    const text = hex(digest)
+    const first = this.prepared.get(key)
+    if (first === undefined) this.prepared.set(key, text)
+    else if (first !== text) {
+      throw new Violation('I2 one prepared value', `view ${view}, slot ${slot}: certificates for ${first} and ${text}`)
+    }
+    this.mustHold('I2 one prepared value', replica, certificate, 'prepare')
+  }
+
+  private mustHold(invariant: string, replica: ReplicaView, certificate: Certificate, kind: CertificateKind): void {
+    const checked = verifyCertificate(certificate, { kind }, this.membership, this.verifier)
+    if (checked.ok) return
+    const { view, slot } = certificate.statement
+    const what = `r${replica.address} relies on a certificate (${kind}, view ${view}, slot ${slot}) that does not hold`
+    throw new Violation(invariant, `${what}: ${checked.fault.code}`)
+  }
+}

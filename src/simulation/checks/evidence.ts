@@ -1,0 +1,18 @@
+// I10: evidence names liars only.
+
+import type { Effect } from '../../consensus/index.ts'
+import { type Observer, type ReplicaView, Violation } from '../observer.ts'
+
+export class EvidenceCheck implements Observer {
+  private readonly isHonest: (replica: number) => boolean
+
+  constructor(isHonest: (replica: number) => boolean) {
+    this.isHonest = isHonest
+  }
+
+  effect(replica: ReplicaView, effect: Effect): void {
+    if (!replica.honest || effect.kind !== 'evidence' || !this.isHonest(effect.evidence.accused)) return
+    const { accused, kind } = effect.evidence
+    throw new Violation('I10 evidence', `r${replica.address} accuses r${accused}, which is honest, of ${kind}`)
+  }
+}

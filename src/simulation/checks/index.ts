@@ -1,0 +1,55 @@
+// The invariants of a run, I1 to I13; I12, liveness, is what the second phase of a simulation asks for.
+
+import { CLUSTER_NAME } from '../group.ts'
+import type { Observer } from '../observer.ts'
+import type { Scenario } from '../scenario.ts'
+import type { Simulation } from '../simulation.ts'
+import { AgreementCheck } from './agreement.ts'
+import { BoundsCheck } from './bounds.ts'
+import { CheckpointsCheck } from './checkpoints.ts'
+import { EvidenceCheck } from './evidence.ts'
+import { ExecutionCheck } from './execution.ts'
+import { HistoryCheck } from './history.ts'
+import { PromisesCheck } from './promises.ts'
+import { VotesCheck } from './votes.ts'
+
+export { checkLinearizability, type LinearizabilityVerdict, SEARCH_LIMIT } from './linearizability.ts'
+export { logOrderFault } from './log-order.ts'
+export {
+  AgreementCheck,
+  BoundsCheck,
+  CheckpointsCheck,
+  EvidenceCheck,
+  ExecutionCheck,
+  HistoryCheck,
+  PromisesCheck,
+  VotesCheck,
+}
+
+/** One of each, for one run. */
+export function allChecks(simulation: Simulation): readonly Observer[] {
+  const { group, scenario, replicas } = simulation
+  const { membership, suite, context } = group
+  const { quorums } = membership
+  const liars = () => new Set(replicas.filter(({ honest }) => !honest).map(({ index }) => index)).size
+  const requests = scenario.clients.reduce((sum, { outstanding }) => sum + outstanding, 0)
+  const strict = { ...context, verifier: suite.verifier }
+  return [
+    new AgreementCheck(membership, suite.verifier),
+    new VotesCheck(),
+    new PromisesCheck(quorums, liars),
+    new ExecutionCheck(strict),
+    new CheckpointsCheck(membership, CLUSTER_NAME, suite.verifier),
+    new HistoryCheck(fairnessBoundUs(scenario)),
+    new BoundsCheck(() => replicas, scenario.parameters, quorums.replicas, requests),
+    new EvidenceCheck((index) => replicas.some((replica) => replica.index === index && replica.honest)),
+  ]
+}
+
+/** With nothing wrong, a request waits for the batches before it and for one change of leader where those rotate. */
+function fairnessBoundUs({ faults, liars, twins, network, parameters, clients }: Scenario): number {
+  const sound =
+    faults.length + liars.length + twins.length === 0 && network.lossProbability === 0 && network.slowProbability === 0
+  if (!sound || clients.some(({ fault }) => fault !== undefined)) return Number.POSITIVE_INFINITY
+  return 1000 * 20 * parameters.viewTimeoutMs
+}

@@ -1,0 +1,104 @@
+// Witnesses: how often a run came to the places where protocols break. A set of runs that never gets to one of them proves
+// nothing about it, so the counts are shown, and tests hold the profiles to them.
+
+import type { DurableRecord, Effect, Input } from '../consensus/index.ts'
+import { decodeResultRecord, type EntryResults } from '../machine/index.ts'
+import type { PowerCut } from './kernel/index.ts'
+import type { Observer, ReplicaView } from './observer.ts'
+
+export const WITNESSES = [
+  'view changed',
+  'two failed views in a row',
+  'prepared value proposed again',
+  'gap filled with a no-op',
+  'late decision of an old view',
+  'decision pulled from a peer',
+  'body fetched',
+  'checkpoint stable',
+  'snapshot installed',
+  'snapshot installed during a view change',
+  'leader rotated',
+  'power cut lost writes',
+  'power cut kept unconfirmed writes',
+  'restart with votes',
+  'request ordered again',
+  'number used twice by a client',
+  'lie proved',
+  'bad message refused',
+] as const
+export type Witness = (typeof WITNESSES)[number]
+
+export class Witnesses implements Observer {
+  readonly counts = new Map<Witness, number>()
+  private readonly failedInARow = new Map<number, number>()
+  private readonly lastInput = new Map<number, Input>()
+
+  input(replica: ReplicaView, input: Input): void {
+    this.lastInput.set(replica.address, input)
+    if (input.kind === 'message' && input.message.kind === 'bodies') this.see('body fetched')
+  }
+
+  effect(replica: ReplicaView, effect: Effect): void {
+    if (!replica.honest) return
+    if (effect.kind === 'evidence') this.see('lie proved')
+    if (effect.kind === 'stabilize') this.see('checkpoint stable')
+    if (effect.kind === 'view') this.view(replica, effect)
+    if (effect.kind === 'execute') this.execute(effect)
+    if (effect.kind === 'persist') for (const record of effect.records) this.record(replica, record)
+  }
+
+  executed(replica: ReplicaView, slot: number, { records }: EntryResults): void {
+    if (!replica.honest) return
+    for (const bytes of records) {
+      const record = decodeResultRecord(bytes)
+      if (record?.outcome === 'conflict') this.see('number used twice by a client')
+      else if (record !== undefined && record.slot !== 0 && record.slot < slot) this.see('request ordered again')
+    }
+  }
+
+  installed(replica: ReplicaView): void {
+    this.see('snapshot installed')
+    if (replica.status()?.phase === 'changing') this.see('snapshot installed during a view change')
+  }
+
+  started(_replica: ReplicaView, records: readonly DurableRecord[]): void {
+    if (records.some(({ kind }) => kind === 'vote')) this.see('restart with votes')
+  }
+
+  stopped(_replica: ReplicaView, { lost, kept }: PowerCut): void {
+    if (lost > 0) this.see('power cut lost writes')
+    if (kept > 0) this.see('power cut kept unconfirmed writes')
+  }
+
+  noted(_replica: ReplicaView, what: string): void {
+    if (what.startsWith('blame')) this.see('bad message refused')
+  }
+
+  private view({ address }: ReplicaView, { active, reason }: Effect & { readonly kind: 'view' }): void {
+    if (reason === 'rotation') this.see('leader rotated')
+    const failed = active ? 0 : (this.failedInARow.get(address) ?? 0) + 1
+    this.failedInARow.set(address, failed)
+    if (failed === 2) this.see('two failed views in a row')
+    if (active && reason !== 'start') this.see('view changed')
+  }
+
+  private execute({ entry }: Effect & { readonly kind: 'execute' }): void {
+    if (entry.header.kind === 'noop') this.see('gap filled with a no-op')
+  }
+
+  private record(replica: ReplicaView, record: DurableRecord): void {
+    if (record.kind === 'new-view') {
+      const again = record.newView.viewChanges.some(({ prepared }) => prepared.length > 0)
+      if (again && record.newView.proposals.length > 0) this.see('prepared value proposed again')
+    }
+    if (record.kind !== 'chosen') return
+    const current = replica.status()?.view ?? 0
+    if (record.certificate.statement.view < current) this.see('late decision of an old view')
+    const input = this.lastInput.get(replica.address)
+    if (input?.kind === 'message' && input.message.kind === 'entries') this.see('decision pulled from a peer')
+  }
+
+  private see(witness: Witness): void {
+    this.counts.set(witness, (this.counts.get(witness) ?? 0) + 1)
+  }
+}
