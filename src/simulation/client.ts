@@ -103,7 +103,7 @@ export class SimulatedClient {
     const twice = this.settings.fault === 'equivocates'
     const commands = twice ? this.workload.nextTwo(sequence) : [this.workload.next(sequence)]
     const operations = commands.map((command): Operation => {
-      const nothing = { returnedUs: undefined, answer: undefined, slot: undefined, givenUp: false }
+      const nothing = { returnedUs: undefined, answer: undefined, slot: undefined, index: undefined, givenUp: false }
       return { client: this.index, sequence, command, invokedUs: nowUs, outcome: 'unknown', ...nothing }
     })
     const requests = commands.map((each) => ({ client: this.signer.publicKey, sequence, command: commandBytes(each) }))
@@ -179,16 +179,18 @@ export class SimulatedClient {
     known.replicas.add(replica)
     if (known.replicas.size < membership.quorums.trust) return
     this.leader = replicaIndex(view % membership.quorums.replicas)
-    this.finish(waiting, record)
+    // A request that was ordered again has its position of then, which the receipt of now does not tell.
+    this.finish(waiting, record, record.slot === statement.slot ? index : undefined)
   }
 
   /** What t replicas say of one of the commands under this number. */
-  private finish({ sequence, operations, requests }: Waiting, record: ResultRecord): void {
+  private finish({ sequence, operations, requests }: Waiting, record: ResultRecord, index: number | undefined): void {
     const which = requests.findIndex(({ id }) => equalBytes(id, record.request))
     const operation = operations[which]
     if (operation === undefined || operation.returnedUs !== undefined) return
     operation.returnedUs = this.world.nowUs
     operation.slot = record.slot
+    operation.index = index
     operation.outcome = record.outcome === 'done' || record.outcome === 'conflict' ? record.outcome : 'refused'
     if (record.outcome === 'done') operation.answer = answerOf(operation.command, record.result)
     this.workload.saw(operation)

@@ -30,6 +30,8 @@ export interface Operation {
   answer: ClientAnswer | undefined
   /** The slot in which it took effect. */
   slot: number | undefined
+  /** Its position in that slot's entry, where known. */
+  index: number | undefined
   /** True where its caller's deadline ran out meanwhile. */
   givenUp: boolean
 }

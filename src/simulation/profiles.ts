@@ -110,7 +110,7 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
   return {
     window,
     checkpointInterval,
-    maxBatchRequests: random.pick([1, 4, 64, 1024]),
+    maxBatchRequests: random.pick(profile === 'fast' ? [4, 16, 64, 1024] : [1, 4, 64, 1024]),
     maxBatchBytes: 65_536,
     maxRequestBytes: 4096,
     clockDriftMs: random.pick([500, 5000]),
@@ -158,7 +158,7 @@ function drawClients(random: Random, timeoutMs: number, profile: ProfileName): C
   const equivocator = profile === 'swarm' && count > 1 && random.chance(0.2)
   return range(count).map((i) => ({
     operations: Math.ceil(total / count),
-    outstanding: random.pick([1, 4, 16]),
+    outstanding: random.pick(profile === 'fast' ? [4, 16, 32] : [1, 4, 16]),
     bundle: random.pick([1, 4, 16]),
     thinkUs: random.pick([0, 1000, timeoutMs * 100]),
     retryMs: timeoutMs * random.pick([1, 2, 4]),

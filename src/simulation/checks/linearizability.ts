@@ -12,7 +12,7 @@ export type LinearizabilityVerdict =
   | { readonly kind: 'undecided'; readonly key: string }
 
 /** Positions to try for one key before giving up. */
-export const SEARCH_LIMIT = 100_000
+export const SEARCH_LIMIT = 20_000
 
 /** Judges a history of gets, puts, deletes and compare-and-sets; an operation with an unknown outcome may or may not have happened. */
 export function checkLinearizability(operations: readonly Operation[], limit = SEARCH_LIMIT): LinearizabilityVerdict {
@@ -41,8 +41,9 @@ interface Position {
 
 function searchOrder(history: readonly Operation[], limit: number): boolean | undefined {
   // The order of the log, where known, is tried first: of a sound run it is the answer, found without a wrong turn.
-  const operations = [...history].sort((a, b) => (a.slot ?? END) - (b.slot ?? END) || a.invokedUs - b.invokedUs)
+  const operations = [...history].sort((a, b) => (a.slot ?? END) - (b.slot ?? END) || (a.index ?? 0) - (b.index ?? 0))
   const taken = new Uint8Array(operations.length)
+  /** Positions from which there is no way on. */
   const tried = new Set<string>()
   const stack: Position[] = []
   let left = operations.filter(({ outcome }) => outcome === 'done').length
@@ -53,6 +54,7 @@ function searchOrder(history: readonly Operation[], limit: number): boolean | un
     if (next === undefined) {
       const last = stack.pop()
       if (last === undefined) return false
+      tried.add(`${value} ${taken.join('')}`)
       taken[last.operation] = 0
       if (operations[last.operation]?.outcome === 'done') left++
       value = last.value
@@ -63,13 +65,11 @@ function searchOrder(history: readonly Operation[], limit: number): boolean | un
     const after = operation && effectOf(operation, value)
     if (operation === undefined || after === undefined) continue
     taken[next] = 1
-    const position = `${after.value} ${taken.join('')}`
-    if (tried.has(position)) {
+    if (tried.size > 0 && tried.has(`${after.value} ${taken.join('')}`)) {
       taken[next] = 0
       continue
     }
     if (++steps > limit) return undefined
-    tried.add(position)
     stack.push({ value, operation: next, rest: candidates })
     if (operation.outcome === 'done') left--
     value = after.value

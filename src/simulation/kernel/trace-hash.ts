@@ -26,10 +26,16 @@ export class TraceHash {
 
   bytes(value: Uint8Array): void {
     this.word(value.length)
-    for (let i = 0; i < value.length; i++) this.word(value[i] ?? 0)
+    let i = 0
+    for (; i + 3 < value.length; i += 4) {
+      this.word(
+        (value[i] ?? 0) | ((value[i + 1] ?? 0) << 8) | ((value[i + 2] ?? 0) << 16) | ((value[i + 3] ?? 0) << 24),
+      )
+    }
+    for (; i < value.length; i++) this.word(value[i] ?? 0)
   }
 
-  /** Plain data of any shape, member names included. An object that carries a `digest` beside a `header` is named by it. */
+  /** Plain data of any shape, member names included. What is signed is named by its signature, an entry by its digest. */
   data(value: unknown): void {
     if (typeof value === 'number') this.number(value)
     else if (typeof value === 'string') this.text(value)
@@ -47,13 +53,14 @@ export class TraceHash {
   }
 
   private members(value: object): void {
-    if ('digest' in value && 'header' in value && value.digest instanceof Uint8Array) {
-      this.bytes(value.digest)
+    const name = nameOf(value)
+    if (name !== undefined) {
+      this.bytes(name)
       return
     }
-    for (const [name, member] of Object.entries(value)) {
-      this.text(name)
-      this.data(member)
+    for (const key in value) {
+      this.text(key)
+      this.data(Reflect.get(value, key))
     }
   }
 
@@ -64,4 +71,10 @@ export class TraceHash {
     this.high = Math.imul(this.high ^ this.low, 0xc2b2ae35)
     this.high = ((this.high << 17) | (this.high >>> 15)) + 0x9e3779b9
   }
+}
+
+/** The bytes that stand for all of an object: signatures here are deterministic, so they name what was signed. */
+function nameOf(value: object): Uint8Array | undefined {
+  if ('signature' in value && value.signature instanceof Uint8Array) return value.signature
+  return 'header' in value && 'digest' in value && value.digest instanceof Uint8Array ? value.digest : undefined
 }
