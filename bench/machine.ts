@@ -191,7 +191,10 @@ function stopwatch(): { ms: () => number; time: (work: () => unknown) => void } 
   }
 }
 
-/** Bytes after collections, the first of which frees buffers only for the next: what is reachable, and what the process holds. */
+/**
+ * Bytes after collections, the first of which frees buffers only for the next: what is reachable, and what the process
+ * holds.
+ */
 function memory(): { readonly kept: number; readonly resident: number } {
   setFlagsFromString('--expose-gc')
   const collect: unknown = runInNewContext('gc')

@@ -1,6 +1,6 @@
-// Reads and writes the machine's binary formats: fixed-width big-endian numbers and length-prefixed byte strings, so that
-// every value has one encoding. A reader past its end, or past a cap, is spoilt for good and gives empty values from there;
-// decoders check `done` once, at the end.
+// Reads and writes the machine's binary formats: fixed-width big-endian numbers and length-prefixed byte strings, so
+// that every value has one encoding. A reader past its end, or past a cap, is spoilt for good and gives empty values
+// from there; decoders check `done` once, at the end.
 
 import { readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
 

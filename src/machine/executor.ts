@@ -1,6 +1,6 @@
-// Executes agreed entries, strictly in the order of their slots, and nothing else changes the state. Around any machine it
-// puts what all of them need: clients and their roles, exactly-once sessions, undo, the records that receipts are about,
-// and the state root.
+// Executes agreed entries, strictly in the order of their slots, and nothing else changes the state. Around any machine
+// it puts what all of them need: clients and their roles, exactly-once sessions, undo, the records that receipts are
+// about, and the state root.
 
 import { type Digest, equalBytes, leafHash, merkleRoot, utf8 } from '../../crypto/index.ts'
 import {
@@ -147,14 +147,12 @@ class MapExecutor implements Executor {
     assignRole(this.map, client, role)
   }
 
-  /** The order of the checks is part of the protocol: a request answered once is answered so whatever its client may now. */
+  /** The order of the checks is part of the protocol: what was answered once is answered so, though the client be gone. */
   private answer({ request, id }: ExecutableRequest, index: number): Uint8Array {
     const { client, sequence, command } = request
     const record = (outcome: Outcome, result: Uint8Array, slot = 0) =>
       encodeResultRecord({ outcome, client, sequence, request: id, slot, result })
 
-    const role = roleOf(this.map, client)
-    if (role === undefined) return record('unknown-client', NOTHING)
     const clientText = toText(client)
     const verdict = this.sessions.look(clientText, sequence)
     if (verdict.kind === 'expired') return record('expired', encodeWindow(verdict.lowest, verdict.highest))
@@ -163,6 +161,8 @@ class MapExecutor implements Executor {
       if (!equalBytes(answer.request, id)) return record('conflict', answer.request)
       return record(answer.outcome, answer.result, answer.slot)
     }
+    const role = roleOf(this.map, client)
+    if (role === undefined) return record('unknown-client', NOTHING)
     const context = { slot: this.slot, index, timestampMs: this.timestampMs, client, role }
     const { outcome, result } = this.run(command, context)
     const answer: Answer = { request: id, slot: this.slot, outcome, result }

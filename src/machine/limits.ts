@@ -19,7 +19,9 @@ export const MAX_READS_PER_COMMAND = 100_000
 /** Bytes of keys and values handed to one command. */
 export const MAX_READ_BYTES_PER_COMMAND = 8 * 1024 * 1024
 
-/** Sequence numbers, counted down from a client's highest, that are still told apart. A client keeps fewer in flight. */
+/**
+ * Sequence numbers, counted down from a client's highest, that are still told apart. A client keeps fewer in flight.
+ */
 export const SESSION_WINDOW = 1024
 /** Sequence numbers whose answers are stored under one key of the state; divides {@link SESSION_WINDOW}. */
 export const SESSION_PAGE = 16
@@ -28,7 +30,9 @@ export const MAX_CACHED_RESULT_BYTES = 1024
 
 /** Bytes of entries and branches after which a snapshot chunk ends: the entry that reaches it is the chunk's last. */
 export const CHUNK_BYTES = 256 * 1024
-/** Bytes of one encoded chunk: {@link CHUNK_BYTES}, the entry that reaches it, and the hashes on the way to both ends. */
+/**
+ * Bytes of one encoded chunk: {@link CHUNK_BYTES}, the entry that reaches it, and the hashes on the way to both ends.
+ */
 export const MAX_CHUNK_BYTES = CHUNK_BYTES + MAX_KEY_BYTES + MAX_VALUE_BYTES + 64 * 1024
 /** Levels of the state tree: a path is a SHA-256, and each level consumes two of its bits. */
 export const MAX_TREE_DEPTH = 128

@@ -22,9 +22,10 @@ import { MAX_RESULT_BYTES } from './limits.ts'
  * - `failed`: the machine threw something else; the result is empty, and nothing was changed.
  * - `limit`: the command broke a limit of limits.ts; the result is empty, and nothing was changed.
  * - `forbidden`: the client's role does not allow it; the result is empty, and nothing was changed.
- * - `conflict`: another request with this sequence number was first; the result is its identity. This one never executes.
- * - `expired`: the number is below the client's window; the result is the lowest and the highest number of the window (u64
- *   each). The request may have been executed long ago, and will not be now.
+ * - `conflict`: another request with this sequence number was first; the result is its identity. This one never
+ *   executes.
+ * - `expired`: the number is below the client's window; the result is the lowest and the highest number of the window
+ *   (u64 each). The request may have been executed long ago, and will not be now.
  * - `unknown-client`: nobody knows the key; the result is empty. It may be executed if the client is added later.
  * - `forgotten`: executed in the slot named, but its result was too long to be kept; the result is the SHA-256 of it.
  */

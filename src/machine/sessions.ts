@@ -1,14 +1,15 @@
 // Exactly once: what each client asked lately and what it was answered, as part of the state.
 //
-// A client numbers its requests from 1. Of each client the state keeps the highest number answered (H), and the answers to
-// the SESSION_WINDOW numbers up to H. A number in the window without an answer was skipped so far and may still come:
-// requests in flight overtake one another. A number above H is taken whatever the gap, and moves the window: a client that
-// lost its memory may go on from a clock. A number below the window is refused: whether it was executed is no longer known,
-// which is the client's own doing; one that keeps the numbers in flight within one window never meets this.
+// A client numbers its requests from 1. Of each client the state keeps the highest number answered (H), and the answers
+// to the SESSION_WINDOW numbers up to H. A number in the window without an answer was skipped so far and may still
+// come: requests in flight overtake one another. A number above H is taken whatever the gap, and moves the window: a
+// client that lost its memory may go on from a clock. A number below the window is refused: whether it was executed is
+// no longer known, which is the client's own doing; one that keeps the numbers in flight within one window never meets
+// this.
 //
-// Answers are stored by pages of SESSION_PAGE numbers, so that a busy client costs a few keys a checkpoint and not one a
-// request. Pages are held decoded between two checkpoints and written by `flush`. What they say depends on the requests
-// alone, never on when that happens; a page goes as a whole when its last number falls below the window.
+// Answers are stored by pages of SESSION_PAGE numbers, so that a busy client costs a few keys a checkpoint and not one
+// a request. Pages are held decoded between two checkpoints and written by `flush`. What they say depends on the
+// requests alone, never on when that happens; a page goes as a whole when its last number falls below the window.
 
 import { type Digest, digest, sha256, writeU64 } from '../../crypto/index.ts'
 import { type AuthenticatedMap, prefixed, type Text, toBytes, toText } from './authenticated-map/index.ts'
@@ -53,7 +54,8 @@ export class Sessions {
 
   /** What the state knows about number `sequence` (1 or more) of `client`. */
   look(client: Text, sequence: number): SessionVerdict {
-    const session = this.session(client)
+    const session = this.find(client)
+    if (session === undefined) return { kind: 'new' }
     const lowest = lowestOf(session.highest)
     if (sequence < lowest) return { kind: 'expired', lowest, highest: session.highest }
     if (sequence > session.highest) return { kind: 'new' }
@@ -63,7 +65,7 @@ export class Sessions {
 
   /** Notes the answer to a number that {@link look} called new. */
   note(client: Text, sequence: number, answer: Answer): void {
-    const session = this.session(client)
+    const session = this.find(client) ?? this.begin(client)
     if (sequence > session.highest) this.advance(client, session, sequence)
     const page = this.page(client, session, pageOf(sequence))
     page.answers[sequence % SESSION_PAGE] = kept(answer)
@@ -92,13 +94,17 @@ export class Sessions {
     session.changed = true
   }
 
-  private session(client: Text): Session {
-    let session = this.used.get(client)
-    if (session === undefined) {
-      const stored = this.map.get(sessionKey(client))
-      session = { highest: stored === undefined ? 0 : decodeNumber(stored), changed: false, pages: new Map() }
-      this.used.set(client, session)
-    }
+  /** The session of a client that was answered before; asking for another leaves no trace. */
+  private find(client: Text): Session | undefined {
+    const used = this.used.get(client)
+    if (used !== undefined) return used
+    const stored = this.map.get(sessionKey(client))
+    return stored === undefined ? undefined : this.begin(client, decodeNumber(stored))
+  }
+
+  private begin(client: Text, highest = 0): Session {
+    const session: Session = { highest, changed: false, pages: new Map() }
+    this.used.set(client, session)
     return session
   }
 
@@ -145,7 +151,9 @@ function decodeNumber(text: Text): number {
   return new ByteReader(toBytes(text)).u64()
 }
 
-/** Per answer, in ascending order: position in the page (1), request digest (32), slot (8), outcome (1), result (sized). */
+/**
+ * Per answer, in ascending order: position in the page (1), request digest (32), slot (8), outcome (1), result (sized).
+ */
 function encodePage(page: Page): Text {
   const writer = new ByteWriter()
   page.answers.forEach((answer, position) => {

@@ -1,8 +1,8 @@
 // What a user writes to replicate something of their own: a function from a command and the state to a result.
 //
-// A machine keeps everything in the store that it is handed, and nothing in itself. In return it gets, without a line of its
-// own: a state root, proofs for single keys, snapshots in verified chunks and their restore, exactly-once requests, and
-// undo of a command that fails. counter.ts is the shortest example, kv/ the largest.
+// A machine keeps everything in the store that it is handed, and nothing in itself. In return it gets, without a line
+// of its own: a state root, proofs for single keys, snapshots in verified chunks and their restore, exactly-once
+// requests, and undo of a command that fails. counter.ts is the shortest example, kv/ the largest.
 
 import type { Role } from './clients.ts'
 
@@ -11,9 +11,9 @@ export interface StateMachine {
   readonly name: string
   /**
    * Executes one command and returns its result. Must depend on nothing but the arguments: no clock, no randomness, no
-   * locale, nothing kept from earlier calls; and must not recurse deeper than its input is bounded, since the depth of the
-   * stack differs between hosts. An exception undoes the command: throw {@link CommandRefused} to tell the client why; of
-   * any other the client learns only that it happened, since texts of engines differ.
+   * locale, nothing kept from earlier calls; and must not recurse deeper than its input is bounded, since the depth of
+   * the stack differs between hosts. An exception undoes the command: throw {@link CommandRefused} to tell the client
+   * why; of any other the client learns only that it happened, since texts of engines differ.
    */
   apply(command: Uint8Array, context: CommandContext, store: Store): Uint8Array
 }

@@ -1,5 +1,5 @@
-// One command's view of the state: reads and writes go straight through, what they replace is noted, and `rollback` puts
-// it back. Meters what the command uses (limits.ts), and keeps readers from writing.
+// One command's view of the state: reads and writes go straight through, what they replace is noted, and `rollback`
+// puts it back. Meters what the command uses (limits.ts), and keeps readers from writing.
 
 import { type AuthenticatedMap, prefixed, type Text, toBytes, toText } from './authenticated-map/index.ts'
 import { MACHINE_SPACE } from './keyspace.ts'

@@ -127,7 +127,7 @@ describe('a result record', () => {
 })
 
 describe('exactly once (P42)', () => {
-  it('adds once what is ordered in three slots, across a checkpoint and a state transfer, and repeats the record', () => {
+  it('adds once what is ordered in three slots, across a checkpoint and a state transfer, and answers alike', () => {
     const executor = executorOf(counter)
     const add = request(WRITER, 1, encodeAdd(10))
     const first = runOne(executor, add)
@@ -248,6 +248,14 @@ describe('roles, judged when a request is executed (P20)', () => {
       return hex(executor.stateRoot())
     })
     expect(roots[0]).toBe(roots[1])
+  })
+
+  it('do not take back an answer: a client that is gone still gets the record of what it did', () => {
+    const executor = executorOf(counter)
+    const done = runOne(executor, write(WRITER))
+    executor.assignRole(WRITER, undefined)
+    expect(runOne(executor, write(WRITER))).toEqual(done)
+    expect(runOne(executor, write(WRITER, 2)).outcome).toBe('unknown-client')
   })
 
   it('make a refusal final: what was forbidden stays so when the role is given later', () => {

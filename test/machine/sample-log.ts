@@ -1,5 +1,5 @@
-// A fixed log of a thousand requests for the key-value machine, good and bad; run as a program it prints what came out, as
-// JSON. Two hosts that differ in anything must print the same (pitfall P46).
+// A fixed log of a thousand requests for the key-value machine, good and bad; run as a program it prints what came out,
+// as JSON. Two hosts that differ in anything must print the same (pitfall P46).
 
 import { hex, utf8 } from '../../crypto/index.ts'
 import { encodeKvCommand, type KvCommand, kv } from '../../src/machine/index.ts'

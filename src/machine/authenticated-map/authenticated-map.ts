@@ -1,8 +1,8 @@
 // The state as users of this folder see it: an ordered map of byte strings with a root hash, proofs and snapshots.
 //
-// Two structures hold one content. The ordered index is always current and answers reads; changed keys are noted beside it.
-// `commit` carries them into the hashed tree, which therefore stands at the last commit (a checkpoint) while the index
-// runs ahead. Docs: docs/decisions/002-state-root.md.
+// Two structures hold one content. The ordered index is always current and answers reads; changed keys are noted beside
+// it. `commit` carries them into the hashed tree, which therefore stands at the last commit (a checkpoint) while the
+// index runs ahead. Docs: docs/decisions/002-state-root.md.
 
 import { type Digest, digest, type Result, success } from '../../../crypto/index.ts'
 import { MAX_OPEN_SNAPSHOTS } from '../limits.ts'
@@ -170,7 +170,9 @@ export class MapRestoration {
     return success(next === undefined)
   }
 
-  /** The restored map. @throws {Error} before the last chunk was taken, or where the roots differ (a defect of ours). */
+  /**
+   * The restored map. @throws {Error} before the last chunk was taken, or where the roots differ (a defect of ours).
+   */
   finish(): AuthenticatedMap {
     if (this.from !== undefined) throw new Error('restoration: chunks are missing')
     const root = this.map.commit()

@@ -1,6 +1,6 @@
-// Snapshot chunks: consecutive entries of the state in the order of their paths, each chunk verifiable on its own against
-// the state root before anything of it is used (pitfall P57). Where a chunk ends follows from the root and its first path
-// alone, so every honest peer sends the same bytes, and nobody can hand out a snapshot in crumbs.
+// Snapshot chunks: consecutive entries of the state in the order of their paths, each chunk verifiable on its own
+// against the state root before anything of it is used (pitfall P57). Where a chunk ends follows from the root and its
+// first path alone, so every honest peer sends the same bytes, and nobody can hand out a snapshot in crumbs.
 //
 //   from      32 bytes: the chunk holds the entries with this path and above
 //   final     1 byte: 1 where nothing follows, else 0

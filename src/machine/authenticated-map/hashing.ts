@@ -5,10 +5,10 @@
 //   branch           SHA-256(0x21 || child 0 || child 1 || child 2 || child 3)
 //   empty            32 zero bytes
 //
-// At depth d a branch follows bits 2d and 2d + 1 of the path, most significant first. A subtree without keys is empty, one
-// with a single key is that key's leaf, wherever it stands, and any other is a branch. So the root is a function of the
-// content alone. The first bytes differ from one another and from those of RFC 6962 (0x00, 0x01): nothing hashed for one
-// purpose can be taken for another.
+// At depth d a branch follows bits 2d and 2d + 1 of the path, most significant first. A subtree without keys is empty,
+// one with a single key is that key's leaf, wherever it stands, and any other is a branch. So the root is a function of
+// the content alone. The first bytes differ from one another and from those of RFC 6962 (0x00, 0x01): nothing hashed
+// for one purpose can be taken for another.
 
 import { type Digest, sha256, ZERO_DIGEST } from '../../../crypto/index.ts'
 import type { Text } from './text.ts'

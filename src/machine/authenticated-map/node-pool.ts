@@ -1,9 +1,9 @@
 // The nodes of the state tree in flat columns, versioned so that a snapshot stays readable while the tree changes.
 //
 // A node is named by a number: 0 is the empty tree, n > 0 a branch, n < 0 a leaf. Each carries the number of the commit
-// that made it ("birth"). A commit may overwrite a node only where no open snapshot can reach it; otherwise it writes a new
-// one and the old is kept until the last such snapshot is closed. Memory beyond the current tree is therefore bounded by
-// what changed since the oldest open snapshot.
+// that made it ("birth"). A commit may overwrite a node only where no open snapshot can reach it; otherwise it writes a
+// new one and the old is kept until the last such snapshot is closed. Memory beyond the current tree is therefore
+// bounded by what changed since the oldest open snapshot.
 
 import { FAN_OUT, HASH_BYTES } from './hashing.ts'
 import type { Text } from './text.ts'

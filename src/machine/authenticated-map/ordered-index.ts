@@ -1,5 +1,5 @@
-// The current content in the order of its keys: a B+-tree from binary text to binary text, for lookups and ranges. It is
-// not hashed; the state tree beside it is. Its shape may depend on history, its answers don't.
+// The current content in the order of its keys: a B+-tree from binary text to binary text, for lookups and ranges. It
+// is not hashed; the state tree beside it is. Its shape may depend on history, its answers don't.
 
 import type { Text } from './text.ts'
 
@@ -63,7 +63,10 @@ export class OrderedIndex {
     return this.replaced
   }
 
-  /** The entries from `start` on and before `end`, in order; `visit` returns false to stop, and must not change the index. */
+  /**
+   * The entries from `start` on and before `end`, in order; `visit` returns false to stop, and must not change the
+   * index.
+   */
   scan(start: Text, end: Text | undefined, visit: (key: Text, value: Text) => boolean): void {
     scanNode(this.root, start, end, visit)
   }

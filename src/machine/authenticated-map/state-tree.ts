@@ -1,5 +1,6 @@
-// The state tree: applies the changes since the last commit in one pass that touches and hashes each changed branch once.
-// Cost: per changed key three hashes (path, value, leaf) and its share of the branches above, about log4(keys / changed).
+// The state tree: applies the changes since the last commit in one pass that touches and hashes each changed branch
+// once. Cost: per changed key three hashes (path, value, leaf) and its share of the branches above, about log4(keys /
+// changed).
 
 import { MAX_TREE_DEPTH } from '../limits.ts'
 import { FAN_OUT, HASH_BYTES, type StateHasher } from './hashing.ts'
@@ -34,7 +35,10 @@ export class StateTree {
     this.hasher = hasher
   }
 
-  /** The tree `root` after `changes`, which name each key once, in any order. Call between `pool.begin` and the next pin. */
+  /**
+   * The tree `root` after `changes`, which name each key once, in any order. Call between `pool.begin` and the next
+   * pin.
+   */
   apply(root: NodeRef, changes: readonly Change[]): NodeRef {
     return this.merge(root, 0, sortedByPath(changes))
   }

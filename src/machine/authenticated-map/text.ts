@@ -1,8 +1,8 @@
 // Byte strings held as text of one character a byte ("binary text").
 //
-// A small Uint8Array costs V8 some 200 bytes beside its content, a flat one-byte string 16; strings are also immutable, so
-// that a snapshot and the running state may share them, hash as Map keys, and compare in the order of their bytes. The
-// state of the machine is therefore kept as binary text and becomes bytes only at its edges.
+// A small Uint8Array costs V8 some 200 bytes beside its content, a flat one-byte string 16; strings are also immutable,
+// so that a snapshot and the running state may share them, hash as Map keys, and compare in the order of their bytes.
+// The state of the machine is therefore kept as binary text and becomes bytes only at its edges.
 
 import type { Brand } from '../../../crypto/index.ts'
 

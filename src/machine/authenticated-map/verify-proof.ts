@@ -1,5 +1,6 @@
-// Checks proofs that a key has a value, or that it has none, under a state root. This file and hashing.ts are all that an
-// auditor in a browser needs; prove.ts makes the proofs. A proof has one encoding, and a changed byte makes another claim or none.
+// Checks proofs that a key has a value, or that it has none, under a state root. This file and hashing.ts are all that
+// an auditor in a browser needs; prove.ts makes the proofs. A proof has one encoding, and a changed byte makes another
+// claim or none.
 //
 //   depth        1 byte, 0 to 128: branches between the root and where the key's path ends
 //   then per branch, from the root:

@@ -1,10 +1,11 @@
-// Commands of the key-value machine and their bytes. Canonical: what decodes re-encodes to the same bytes; nothing nests.
+// Commands of the key-value machine and their bytes. Canonical: what decodes re-encodes to the same bytes; nothing
+// nests.
 //
 //   command      operation, or 0x10 and a transaction
 //   operation    0x01 put            flags (1: previous)         key, value
 //                0x02 get                                        key
 //                0x03 delete         flags (1: previous)         key
-//                0x04 range          flags (1: end, 2: keys only, 4: count only)   start, [end], limit (u32, 0 for none)
+//                0x04 range          flags (1: end, 2: keys only, 4: count only)   start, [end], limit (u32, 0: none)
 //                0x05 delete range   flags (1: end, 2: previous) start, [end]
 //   transaction  compares (u8 count), success (u8 count of operations), failure (u8 count of operations)
 //   compare      target (1 value, 2 version, 3 create revision, 4 mod revision), relation (1 =, 2 !=, 3 <, 4 >), key,

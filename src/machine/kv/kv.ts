@@ -1,5 +1,6 @@
-// The key-value machine, with etcd's model: a revision counts the commands that changed something, and each key knows the
-// revisions of its creation and of its last put, and how often it was put since. Ref: etcd API v3, "Revisions" and "Txn".
+// The key-value machine, with etcd's model: a revision counts the commands that changed something, and each key knows
+// the revisions of its creation and of its last put, and how often it was put since. Ref: etcd API v3, "Revisions" and
+// "Txn".
 //
 // Refuses with `malformed` what does not decode, and with `duplicate-key` a transaction that writes a key twice.
 // Different from etcd: a range tells how many entries it returns, not how many there would be (`countOnly` does that).
