@@ -147,7 +147,7 @@ class MapExecutor implements Executor {
     assignRole(this.map, client, role)
   }
 
-  /** The order of the checks is part of the protocol: what was answered once is answered so, though the client be gone. */
+  /** The order of the checks is protocol: what was answered once is answered so, though the client be gone. */
   private answer({ request, id }: ExecutableRequest, index: number): Uint8Array {
     const { client, sequence, command } = request
     const record = (outcome: Outcome, result: Uint8Array, slot = 0) =>
