@@ -12,6 +12,7 @@ import {
   portableVerifier,
   type SignatureVerifier,
   type Signer,
+  signature,
   utf8,
 } from '../../crypto/index.ts'
 import { nativeSigner, nativeVerifier } from '../../keys/native/index.ts'
@@ -127,5 +128,22 @@ function decodeOrNone(bytes: Uint8Array): Point | undefined {
     return Point.fromBytes(bytes, false)
   } catch {
     return undefined
+  }
+}
+
+/** The key of this seed (RFC 8032), with a torsion point added to every R: what only lenient verifiers take (pitfall P33). */
+export function torsionSigner(seed: Uint8Array): Signer {
+  const { publicKey } = nativeSigner(seed)
+  const clamped = sha512(seed).subarray(0, 32)
+  clamped[0] = (clamped[0] ?? 0) & 0xf8
+  clamped[31] = ((clamped[31] ?? 0) & 0x7f) | 0x40
+  const secret = fromLittleEndian(clamped) % GROUP_ORDER
+  return {
+    publicKey,
+    sign: (message) => {
+      const nonce = (fromLittleEndian(sha512(concatBytes(seed, message))) % (GROUP_ORDER - 1n)) + 1n
+      const commitment = Point.BASE.multiply(nonce).add(torsion(1)).toBytes()
+      return signature(signWith(commitment, nonce, publicKey, secret, message))
+    },
   }
 }

@@ -3,11 +3,16 @@
 
 import {
   admitKey,
+  appendLeaf,
   type Digest,
   EMPTY_FRONTIER,
+  type Frontier,
+  hex,
+  markVerified,
   merkleRoot,
   publicKey,
   type ReplicaIndex,
+  type Result,
   replicaIndex,
   type Signer,
   sha256,
@@ -17,6 +22,7 @@ import {
   type Verified,
 } from '../../crypto/index.ts'
 import { nativeSigner, nativeVerifier } from '../../keys/native/index.ts'
+import { type Behaviour, parseBehaviour } from '../../src/byzantine/index.ts'
 import {
   type CoreConfig,
   type CoreState,
@@ -28,17 +34,21 @@ import {
   ignoreReason,
   init,
   type Message,
+  type MessageFault,
   type Mutation,
   type ProtocolParameters,
   requestId,
   type SignedRequest,
+  type StableCheckpoint,
   status,
   step,
   type VerifyContext,
   verifyMessage,
   verifyRequest,
 } from '../../src/consensus/index.ts'
+import { Random } from '../../src/simulation/kernel/index.ts'
 import { bytesFor, testCluster } from './cluster.ts'
+import { torsionSigner } from './ed25519.ts'
 
 export const PARAMETERS: ProtocolParameters = {
   window: 8,
@@ -63,6 +73,33 @@ export interface MiniReplica {
   up: boolean
   /** State root after what was executed: a running hash. */
   root: Digest
+  readonly machine: Machine
+  /** Messages that it refused: `blame code from I`. */
+  readonly refused: string[]
+  readonly alarms: string[]
+  /** What wraps its effects; honest where undefined. */
+  behaviour: Behaviour | undefined
+}
+
+/** The machine's side of a replica: the log's frontier, agreed time, and the snapshots of stable checkpoints. */
+interface Machine {
+  frontier: Frontier
+  timestampMs: number
+  /** Identities of the requests executed: the session table. */
+  readonly done: Set<string>
+  /** By slot, for peers. */
+  readonly snapshots: Map<number, Snapshot>
+  /** The last one on disk: where a restart begins. */
+  saved: Snapshot | undefined
+  /** A snapshot that the core asked for. */
+  wanted: Verified<StableCheckpoint> | undefined
+}
+
+interface Snapshot {
+  readonly executed: readonly Entry[]
+  readonly root: Digest
+  readonly frontier: Frontier
+  readonly timestampMs: number
 }
 
 export type Filter = (from: number, to: number, message: Message) => boolean
@@ -75,6 +112,8 @@ export interface MiniCluster {
   filter: Filter
   nowMs: number
   submit(to: readonly number[], ...texts: string[]): void
+  /** As `submit`, by another client. */
+  submitAs(client: string, to: readonly number[], ...texts: string[]): void
   inject(from: number, to: number, message: Message): string | undefined
   input(index: number, input: Input): void
   /** Delivers everything under way. */
@@ -86,9 +125,9 @@ export interface MiniCluster {
   status(index: number): CoreStatus
 }
 
-const client = nativeSigner(bytesFor('client'))
-
-export function request(clusterId: Digest, text: string, sequence: number): SignedRequest {
+/** A request of the client with this label. */
+export function request(clusterId: Digest, text: string, sequence: number, label = 'client'): SignedRequest {
+  const client = clientKey(label)
   const made = { client: client.publicKey, sequence, command: utf8(text) }
   const id = requestId(made)
   const root = merkleRoot([id])
@@ -107,6 +146,9 @@ export function miniCluster(
     crash?: number
     parameters?: Partial<ProtocolParameters>
     mutations?: readonly Mutation[]
+    /** Lying behaviours by replica, as `--liar` names them. */
+    liars?: Readonly<Record<number, string>>
+    seed?: string
   } = {},
 ): MiniCluster {
   const { replicas: count = 4, byzantine = 1, crash = 0 } = options
@@ -138,26 +180,48 @@ export function miniCluster(
       mutations,
     }
   }
-  const fresh = { slot: slot(0), frontier: EMPTY_FRONTIER, timestampMs: 0 }
-  const start = (index: number, records: readonly DurableRecord[]) => init(config(index), records, fresh)
+  const start = (index: number, records: readonly DurableRecord[], saved: Snapshot | undefined) =>
+    init(config(index), records, {
+      slot: slot(saved?.executed.length ?? 0),
+      frontier: saved?.frontier ?? EMPTY_FRONTIER,
+      timestampMs: saved?.timestampMs ?? 0,
+    })
 
   const replicas: MiniReplica[] = Array.from({ length: count }, (_, i) => ({
     index: replicaIndex(i),
-    state: start(i, []).state,
+    state: start(i, [], undefined).state,
     records: [],
     executed: [],
     evidence: [],
     views: [],
     up: true,
     root: genesisStateRoot,
+    machine: emptyMachine(),
+    refused: [],
+    alarms: [],
+    behaviour: undefined,
   }))
 
+  const verified = new WeakMap<Message, Result<Verified<Message>, MessageFault>>()
+  /** One message object goes to many replicas, and is checked once. */
+  const verify = (message: Message): Result<Verified<Message>, MessageFault> => {
+    const known = verified.get(message) ?? verifyMessage(message, context)
+    verified.set(message, known)
+    return known
+  }
+
+  const feed = (replica: MiniReplica, input: Input): void => {
+    const effects = step(replica.state, input)
+    carryOut(replica, replica.behaviour?.(effects, input) ?? effects)
+  }
+
   const carryOut = (replica: MiniReplica, effects: readonly Effect[]): void => {
+    const { machine } = replica
     for (const effect of effects) {
       switch (effect.kind) {
         case 'persist':
           replica.records.push(...effect.records)
-          carryOut(replica, step(replica.state, { kind: 'durable', number: effect.number }))
+          feed(replica, { kind: 'durable', number: effect.number })
           break
         case 'send':
           queue.push({ from: replica.index, to: effect.to, message: effect.message })
@@ -167,15 +231,19 @@ export function miniCluster(
             if (to !== replica.index) queue.push({ from: replica.index, to, message: effect.message })
           }
           break
-        case 'execute': {
-          replica.executed.push(effect.entry)
-          replica.root = sha256(Uint8Array.of(...replica.root, ...effect.entry.digest))
-          const at = effect.entry.header.slot
-          const stateRoot = at % parameters.checkpointInterval === 0 ? replica.root : undefined
-          const resultsRoot = effect.entry.header.root
-          carryOut(replica, step(replica.state, { kind: 'executed', slot: at, resultsRoot, stateRoot }))
+        case 'execute':
+          execute(replica, effect.entry, effect.timestampMs)
           break
-        }
+        case 'stabilize':
+          machine.saved = machine.snapshots.get(effect.checkpoint.slot)
+          for (const old of machine.snapshots.keys()) if (old < effect.checkpoint.slot) machine.snapshots.delete(old)
+          break
+        case 'transfer':
+          machine.wanted = effect.checkpoint
+          break
+        case 'alarm':
+          replica.alarms.push(effect.code)
+          break
         case 'evidence':
           replica.evidence.push(effect)
           break
@@ -183,6 +251,36 @@ export function miniCluster(
           replica.views.push(`${effect.view} ${effect.active ? 'active' : 'changing'} ${effect.reason}`)
           break
       }
+    }
+  }
+
+  const execute = (replica: MiniReplica, entry: Entry, timestampMs: number): void => {
+    const { machine } = replica
+    const at = entry.header.slot
+    replica.executed.push(entry)
+    for (const { id } of entry.requests) machine.done.add(hex(id))
+    replica.root = sha256(Uint8Array.of(...replica.root, ...entry.digest))
+    machine.frontier = appendLeaf(machine.frontier, entry.digest)
+    machine.timestampMs = timestampMs
+    const checkpoint = at % parameters.checkpointInterval === 0
+    if (checkpoint) machine.snapshots.set(at, snapshotOf(replica))
+    const stateRoot = checkpoint ? replica.root : undefined
+    feed(replica, { kind: 'executed', slot: at, resultsRoot: entry.header.root, stateRoot })
+  }
+
+  /** Snapshots come from whoever has them and can be reached; chunks and proofs are the simulator's matter. */
+  const install = (replica: MiniReplica): void => {
+    const checkpoint = replica.machine.wanted
+    if (checkpoint === undefined) return
+    for (const source of replicas) {
+      const snapshot = source.machine.snapshots.get(checkpoint.slot)
+      const asked = { kind: 'stable', checkpoint } as const
+      if (snapshot === undefined || !source.up || source === replica) continue
+      if (source.behaviour !== undefined || !cluster.filter(source.index, replica.index, asked)) continue
+      restore(replica, snapshot)
+      replica.machine.wanted = undefined
+      const { frontier, timestampMs } = snapshot
+      return feed(replica, { kind: 'installed', checkpoint, frontier, timestampMs })
     }
   }
 
@@ -198,33 +296,33 @@ export function miniCluster(
     signers,
     filter: () => true,
     nowMs: 0,
-    submit(to, ...texts) {
-      const requests = texts.map((text) => {
+    submit: (to, ...texts) => cluster.submitAs('client', to, ...texts),
+    submitAs(label, to, ...texts) {
+      const requests = texts.map((text): Verified<SignedRequest> => {
         sequence += 1
-        const verified = verifyRequest(request(membership.clusterId, text, sequence), context)
-        if (!verified.ok) throw new Error(verified.fault.code)
-        return verified.value as Verified<SignedRequest>
+        const checked = verifyRequest(request(membership.clusterId, text, sequence, label), context)
+        if (!checked.ok) throw new Error(checked.fault.code)
+        return checked.value
       })
-      for (const index of to)
-        if (at(index).up) carryOut(at(index), step(at(index).state, { kind: 'requests', requests }))
+      for (const index of to) if (at(index).up) feed(at(index), { kind: 'requests', requests })
     },
     inject(from, to, message) {
       const replica = at(to)
       const ignored = ignoreReason(replica.state, replicaIndex(from), message)
       if (ignored !== undefined) return ignored
-      const verified = verifyMessage(message, context)
-      if (!verified.ok) return verified.fault.code
-      carryOut(replica, step(replica.state, { kind: 'message', from: replicaIndex(from), message: verified.value }))
+      const checked = verify(message)
+      if (!checked.ok) {
+        replica.refused.push(`${checked.fault.class} ${checked.fault.code} from ${from}`)
+        return checked.fault.code
+      }
+      feed(replica, { kind: 'message', from: replicaIndex(from), message: fresh(replica, checked.value) })
       return undefined
     },
-    input(index, input) {
-      carryOut(at(index), step(at(index).state, input))
-    },
+    input: (index, input) => feed(at(index), input),
     settle() {
       for (let sent = queue.shift(); sent !== undefined; sent = queue.shift()) {
         if (!at(sent.from).up || !at(sent.to).up || !cluster.filter(sent.from, sent.to, sent.message)) continue
-        const fault = cluster.inject(sent.from, sent.to, sent.message)
-        void fault
+        cluster.inject(sent.from, sent.to, sent.message)
       }
     },
     run(ms) {
@@ -232,10 +330,8 @@ export function miniCluster(
         cluster.nowMs += 25
         for (const replica of replicas) {
           if (!replica.up) continue
-          carryOut(
-            replica,
-            step(replica.state, { kind: 'tick', nowMs: cluster.nowMs, wallMs: 1_000_000 + cluster.nowMs }),
-          )
+          feed(replica, { kind: 'tick', nowMs: cluster.nowMs, wallMs: 1_000_000 + cluster.nowMs })
+          install(replica)
         }
         cluster.settle()
       }
@@ -245,20 +341,81 @@ export function miniCluster(
     },
     restart(index) {
       const replica = at(index)
-      replica.executed.length = 0
-      replica.root = genesisStateRoot
-      const { state, effects } = start(index, replica.records)
+      const { saved } = replica.machine
+      restore(replica, saved ?? { ...emptyMachine(), executed: [], root: genesisStateRoot })
+      replica.machine.wanted = undefined
+      const { state, effects } = start(index, replica.records, saved)
       replica.state = state
       replica.up = true
-      carryOut(replica, effects)
+      carryOut(replica, replica.behaviour?.(effects, undefined) ?? effects)
     },
     status: (index) => status(at(index).state),
+  }
+  for (const [index, text] of Object.entries(options.liars ?? {})) {
+    const self = replicaIndex(Number(index))
+    at(self).behaviour = parseBehaviour(text).make({
+      self,
+      membership,
+      clusterName: 'test',
+      parameters,
+      signer: config(self).signer,
+      torsionSigner: torsionSigner(bytesFor(`consensus ${self}`)),
+      random: new Random(`${options.seed ?? 'mini cluster'} ${self}`),
+    })
   }
   return cluster
 }
 
-/** The commands executed by a replica, in order. */
+/** The commands executed by a replica, in order; a request that was agreed twice counts once, as sessions see to. */
 export function commands(replica: MiniReplica): string[] {
   const decoder = new TextDecoder()
-  return replica.executed.flatMap((entry) => entry.requests.map(({ request: each }) => decoder.decode(each.command)))
+  const seen = new Set<string>()
+  return replica.executed.flatMap((entry) =>
+    entry.requests.flatMap(({ request: each, id }) => {
+      if (seen.has(hex(id))) return []
+      seen.add(hex(id))
+      return [decoder.decode(each.command)]
+    }),
+  )
+}
+
+const clientKeys = new Map<string, Signer>()
+
+function clientKey(label: string): Signer {
+  const signer = clientKeys.get(label) ?? nativeSigner(bytesFor(label))
+  clientKeys.set(label, signer)
+  return signer
+}
+
+function emptyMachine(): Machine {
+  return {
+    frontier: EMPTY_FRONTIER,
+    timestampMs: 0,
+    done: new Set(),
+    snapshots: new Map(),
+    saved: undefined,
+    wanted: undefined,
+  }
+}
+
+function snapshotOf(replica: MiniReplica): Snapshot {
+  const { frontier, timestampMs } = replica.machine
+  return { executed: [...replica.executed], root: replica.root, frontier, timestampMs }
+}
+
+function restore(replica: MiniReplica, snapshot: Snapshot): void {
+  const { machine } = replica
+  replica.executed.splice(0, replica.executed.length, ...snapshot.executed)
+  replica.root = snapshot.root
+  machine.frontier = snapshot.frontier
+  machine.timestampMs = snapshot.timestampMs
+  machine.done.clear()
+  for (const entry of snapshot.executed) for (const { id } of entry.requests) machine.done.add(hex(id))
+}
+
+/** What the shell's session table lets through of the requests that a peer passes on (pitfall P50). */
+function fresh(replica: MiniReplica, message: Verified<Message>): Verified<Message> {
+  if (message.kind !== 'requests') return message
+  const requests = message.requests.filter(({ id }) => !replica.machine.done.has(hex(id)))
+  return markVerified({ kind: 'requests', requests })
 }

@@ -1,0 +1,12 @@
+// The only door of src/byzantine: lying behaviours that wrap the effects of an honest core.
+
+export {
+  type Behaviour,
+  type BehaviourContext,
+  BehaviourError,
+  type BehaviourKind,
+  type Chance,
+  type ChunkLie,
+} from './behaviour.ts'
+export { Liar, nonsense } from './liar.ts'
+export { BEHAVIOURS, type ParsedBehaviour, parseBehaviour } from './registry.ts'
