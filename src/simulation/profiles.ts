@@ -2,6 +2,7 @@
 // up, the extreme ones too. Ref: Groce et al., "Swarm testing", 2012.
 
 import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index.ts'
+import { BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
 import { drawFaults, LARGEST_JUMP_TIMEOUTS } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
@@ -19,10 +20,8 @@ export interface DrawOptions {
   readonly replicas?: number
   readonly byzantine?: number
   readonly crash?: number
-  /** Liars that the user chose; otherwise they are drawn from `behaviours`. */
+  /** Liars that the user chose; otherwise they are drawn. */
   readonly liars?: readonly Liar[]
-  /** Names that may be drawn. */
-  readonly behaviours?: readonly string[]
 }
 
 /** One run in so many is made with real Ed25519. */
@@ -176,8 +175,9 @@ function drawWorkload(random: Random): Scenario['workload'] {
   }
 }
 
-function drawLiars(random: Random, { profile, behaviours = [] }: DrawOptions, group: Scenario['group']): Liar[] {
-  if (profile === 'twins' || group.byzantine === 0 || behaviours.length === 0) return []
+function drawLiars(random: Random, { profile }: DrawOptions, group: Scenario['group']): Liar[] {
+  if (profile === 'twins' || group.byzantine === 0) return []
+  const behaviours = Object.keys(BEHAVIOURS)
   const count = random.between(0, group.byzantine)
   return random.sample(range(group.replicas), count).map((replica) => ({ replica, behaviour: random.pick(behaviours) }))
 }

@@ -2,23 +2,24 @@
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
 import type { Digest, ReplicaIndex, Signer, Slot } from '../../crypto/index.ts'
+import type { Behaviour, BehaviourContext, ParsedBehaviour } from '../byzantine/index.ts'
 import type { DurableRecord, Effect, Input, Message } from '../consensus/index.ts'
 import { type Core, type CoreFactory, type CoreStatus, coreMutations } from './core.ts'
 import { Door } from './door.ts'
 import { CLUSTER_NAME } from './group.ts'
 import { Clock, Disk, type Random } from './kernel/index.ts'
-import type { Behaviour, BehaviourFactory } from './liars.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
 import { SnapshotService } from './snapshots.ts'
+import { Storage } from './storage.ts'
 import type { World } from './world.ts'
 
 export interface ReplicaSetup {
   readonly address: number
   readonly index: ReplicaIndex
   readonly coreFactory: CoreFactory
-  readonly behaviour: BehaviourFactory | undefined
+  readonly behaviour: ParsedBehaviour | undefined
   readonly honest: boolean
 }
 
@@ -27,15 +28,12 @@ interface Life {
   readonly core: Core
   readonly host: MachineHost
   readonly door: Door
+  readonly storage: Storage
   readonly snapshots: SnapshotService
   readonly behaviour: Behaviour | undefined
   executeFreeUs: number
   /** Counts installed snapshots: executions planned before one are void. */
   installs: number
-  /** The snapshot on disk, the one that is being written, and the newest that has come meanwhile. */
-  stored: number
-  writing: number | undefined
-  nextSnapshot: KeptSnapshot | undefined
 }
 
 export class SimulatedReplica implements ReplicaView {
@@ -97,17 +95,16 @@ export class SimulatedReplica implements ReplicaView {
       mutations: coreMutations(world.defects),
     }
     const { core, effects } = this.setup.coreFactory({ config, context, records, machine: host.position })
+    const { behaviour } = this.setup
     const life: Life = {
       core,
       host,
       door: new Door(world, this, host, context, () => core.status().view),
-      snapshots: new SnapshotService(world, this, host),
-      behaviour: this.lie(),
+      storage: new Storage(world, this.disk, host, () => this.life === life),
+      snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(this.lies())),
+      behaviour: behaviour?.make(this.lies()),
       executeFreeUs: world.nowUs,
       installs: 0,
-      stored: host.position.slot,
-      writing: undefined,
-      nextSnapshot: undefined,
     }
     this.life = life
     world.announce((observer) => observer.started?.(this, records, host.position.slot))
@@ -210,7 +207,7 @@ export class SimulatedReplica implements ReplicaView {
       if (this.life !== life) return
     }
     // After the records of the same step: were the log cut before the checkpoint is on disk, a power cut would leave neither.
-    for (const effect of effects) if (effect.kind === 'stabilize') this.stabilize(life, effect.checkpoint.slot)
+    for (const effect of effects) if (effect.kind === 'stabilize') life.storage.stabilize(effect.checkpoint.slot)
   }
 
   private carryOutOne(life: Life, effect: Effect): void {
@@ -234,19 +231,9 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private persist(life: Life, number: number, records: readonly DurableRecord[]): void {
-    const atUs = this.disk.append(records, this.world.nowUs)
-    this.whenDurable(life, atUs, () => {
+    life.storage.append(records, () => {
       this.world.announce((observer) => observer.durable?.(this, records))
       this.perform(life, () => this.input(life, { kind: 'durable', number }))
-    })
-  }
-
-  /** The disk works on while the process stands still, but not without power. */
-  private whenDurable(life: Life, atUs: number, then: () => void): void {
-    this.world.at(atUs, () => {
-      if (this.life !== life) return
-      this.disk.confirm()
-      then()
     })
   }
 
@@ -276,45 +263,15 @@ export class SimulatedReplica implements ReplicaView {
     this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot })
   }
 
-  private stabilize(life: Life, slot: Slot): void {
-    const kept = life.host.snapshotAt(slot)
-    if (kept !== undefined) this.storeSnapshot(life, kept)
-  }
-
-  /** Writes the snapshot of a stable checkpoint; what lies below may go only once that is on disk. */
-  private storeSnapshot(life: Life, kept: KeptSnapshot): void {
-    const { disk, world } = this
-    if (life.writing !== undefined) {
-      life.nextSnapshot = kept
-      life.host.release(kept.slot, [life.stored, life.writing])
-      return
-    }
-    life.writing = kept.slot
-    const atUs = disk.putSnapshot(kept, world.nowUs)
-    this.whenDurable(life, atUs, () => this.storedSnapshot(life, kept))
-    if (!world.scenario.shell.truncates) return
-    const truncatedUs = disk.truncate((record) => isNeeded(record, kept.slot), world.nowUs)
-    this.whenDurable(life, truncatedUs, () => {})
-  }
-
-  private storedSnapshot(life: Life, kept: KeptSnapshot): void {
-    const next = life.nextSnapshot
-    life.stored = kept.slot
-    life.writing = undefined
-    life.nextSnapshot = undefined
-    life.host.release(next?.slot ?? kept.slot, [kept.slot])
-    if (next !== undefined) this.storeSnapshot(life, next)
-  }
-
   private signer(): Signer {
     const signer = this.world.group.signers[this.index]
     if (signer === undefined) throw new Error(`no signer for replica ${this.index}`)
     return signer
   }
 
-  private lie(): Behaviour | undefined {
+  private lies(): BehaviourContext {
     const { suite, membership } = this.world.group
-    return this.setup.behaviour?.({
+    return {
       self: this.index,
       membership,
       clusterName: CLUSTER_NAME,
@@ -322,23 +279,6 @@ export class SimulatedReplica implements ReplicaView {
       signer: this.signer(),
       torsionSigner: suite.torsionSigner(`replica ${this.index}`),
       random: this.random.fork('lies'),
-    })
-  }
-}
-
-/** Whether a record must outlive a stable checkpoint: everything but what is about slots at or below it. */
-function isNeeded(record: DurableRecord, stable: number): boolean {
-  switch (record.kind) {
-    case 'entry':
-      return record.entry.header.slot > stable
-    case 'vote':
-      return record.vote.statement.slot > stable
-    case 'prepared':
-    case 'chosen':
-      return record.certificate.statement.slot > stable
-    case 'checkpoint':
-      return record.vote.slot >= stable
-    default:
-      return true
+    }
   }
 }

@@ -2,12 +2,13 @@
 // only safety is asked for; then the network heals, a core that holds a quorum stays, and all that is pending has to finish.
 
 import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
+import { parseBehaviour } from '../byzantine/index.ts'
 import { SimulatedClient } from './client.ts'
 import { type CoreFactory, type Defect, realCore } from './core.ts'
 import { FaultEngine } from './faults.ts'
 import { type Group, groupOf } from './group.ts'
 import { EventQueue, Network, type NetworkCounts, Random, TraceHash } from './kernel/index.ts'
-import type { BehaviourTable } from './liars.ts'
+import { LivenessWatch } from './liveness.ts'
 import { type Announce, type Observer, Violation } from './observer.ts'
 import type { Packet } from './packets.ts'
 import { SimulatedReplica } from './replica.ts'
@@ -18,7 +19,6 @@ import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 export interface SimulationOptions {
   readonly suite?: SignatureSuite
   readonly coreFactory?: CoreFactory
-  readonly behaviours?: BehaviourTable
   /** Checkers, witnesses; called in this order. */
   readonly observers?: (simulation: Simulation) => readonly Observer[]
 }
@@ -34,6 +34,9 @@ export interface Verdict {
   readonly ledger: ReadonlyMap<string, number>
   readonly network: Readonly<NetworkCounts>
 }
+
+/** The only excuses for a core that does not get done; they are counted and shown. */
+export type Excuse = 'more liars than b' | 'no honest quorum in the core'
 
 export interface Failure {
   /** `I1 agreement`, or `exception` where the code under test threw. */
@@ -100,8 +103,7 @@ export class Simulation implements World {
       this.runUntil(1000 * this.scenario.safetyMs, () => this.clients.every((client) => client.done))
       healedUs = this.nowUs
       this.heal()
-      this.runUntil(this.nowUs + 1000 * this.scenario.livenessMs, () => this.converged())
-      if (!this.converged()) throw new Violation('I12 liveness', this.stuck())
+      this.recover()
       this.announce((observer) => observer.finished?.())
     } catch (error) {
       failure = this.failureOf(error)
@@ -115,6 +117,18 @@ export class Simulation implements World {
       ledger: this.faults.ledger,
       network: this.network.counts,
     }
+  }
+
+  /** Why less is asked of this run: what it does to the group is beyond what the group promises to bear. */
+  get excuses(): readonly Excuse[] {
+    const { quorum, byzantine } = this.group.membership.quorums
+    const liars = new Set(this.replicas.filter(({ honest }) => !honest).map(({ index }) => index))
+    const excuses: Excuse[] = []
+    if (liars.size > byzantine) excuses.push('more liars than b')
+    if (this.scenario.core.filter((address) => this.replicas[address]?.honest).length < quorum) {
+      excuses.push('no honest quorum in the core')
+    }
+    return excuses
   }
 
   at(atUs: number, run: () => void): void {
@@ -140,13 +154,24 @@ export class Simulation implements World {
     return twin < 0 ? [index] : [index, this.members.length + twin]
   }
 
+  /** The second phase; without excuse the core must get everything done. */
+  private recover(): void {
+    const watch = new LivenessWatch(this.coreReplicas(), this.members.length, this.nowUs)
+    let looks = 0
+    this.runUntil(this.nowUs + 1000 * this.scenario.livenessMs, () => {
+      if (looks++ % 4 === 0) watch.look(this.nowUs, this.clients.flatMap((client) => client.pending).length)
+      return this.converged()
+    })
+    if (this.converged() || this.excuses.length > 0) return
+    throw new Violation('I12 liveness', this.stuck(watch))
+  }
+
   private makeReplicas(options: SimulationOptions): SimulatedReplica[] {
     const { liars, twins } = this.scenario
     const coreFactory = options.coreFactory ?? realCore
     const make = (address: number, index: ReplicaIndex) => {
       const liar = liars.find(({ replica }) => replica === index)
-      const behaviour = liar && options.behaviours?.get(liar.behaviour)
-      if (liar !== undefined && behaviour === undefined) throw new RangeError(`no behaviour ${liar.behaviour}`)
+      const behaviour = liar && parseBehaviour(liar.behaviour)
       const honest = liar === undefined && !twins.includes(index)
       return new SimulatedReplica(this, { address, index, coreFactory, behaviour, honest })
     }
@@ -210,18 +235,13 @@ export class Simulation implements World {
     return this.scenario.core.flatMap((address) => this.replicas[address] ?? [])
   }
 
-  private stuck(): string {
+  private stuck(watch: LivenessWatch): string {
     const pending = this.clients.flatMap((client) => client.pending)
-    const states = this.coreReplicas().map((replica) => {
-      const { view, phase, chosen, executed, stable, pending: waiting, transferring } = replica.status() ?? {}
-      const fetches = transferring ? ', fetching a state' : ''
-      return `r${replica.address}: view ${view} ${phase}, chosen ${chosen}, executed ${executed}, stable ${stable?.slot}, pending ${waiting}${fetches}`
-    })
     const oldest = pending.map(({ client, sequence }) => `c${client}.${sequence}`).slice(0, 5)
-    return (
-      `${this.scenario.livenessMs} ms after healing a quorum of honest replicas, ${pending.length} requests are unanswered ` +
-      `(${oldest.join(' ')}); ${states.join('; ')}`
-    )
+    const what = pending.length === 0 ? 'not all have executed the same' : `${pending.length} requests are unanswered`
+    const which = oldest.length === 0 ? '' : ` (${oldest.join(' ')})`
+    const after = `${this.scenario.livenessMs} ms after healing a quorum of honest replicas`
+    return `${after}, ${what}${which}: ${watch.diagnosis(this.nowUs)}`
   }
 
   private failureOf(error: unknown): Failure {

@@ -1,6 +1,7 @@
 // The state of checkpoints, given to peers and fetched from them, on behalf of one simulated replica.
 
 import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import type { ChunkLie } from '../byzantine/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import type { KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { Packet } from './packets.ts'
@@ -19,12 +20,14 @@ export class SnapshotService {
   private readonly world: World
   private readonly self: { readonly address: number; readonly index: ReplicaIndex }
   private readonly host: MachineHost
+  private readonly lie: ChunkLie | undefined
   private transfer: Transfer | undefined
 
-  constructor(world: World, self: SnapshotService['self'], host: MachineHost) {
+  constructor(world: World, self: SnapshotService['self'], host: MachineHost, lie: ChunkLie | undefined) {
     this.world = world
     this.self = self
     this.host = host
+    this.lie = lie
   }
 
   /** Fetches the state of `checkpoint`, from `sources` first and then from anybody; gives up what it was fetching before. */
@@ -44,8 +47,9 @@ export class SnapshotService {
     const kept = this.host.snapshotAt(slot)
     if (kept === undefined) return
     const { bytes } = kept.state.chunk(path)
-    const { frontier } = kept
-    this.send(from, { kind: 'snapshot-chunk', from: this.self.index, slot, path, frontier, chunk: bytes })
+    const chunk = this.lie === undefined ? bytes : this.lie(bytes)
+    if (chunk === undefined) return
+    this.send(from, { kind: 'snapshot-chunk', from: this.self.index, slot, path, frontier: kept.frontier, chunk })
   }
 
   /** Takes a chunk; after the last one the machine is in the new state. */
