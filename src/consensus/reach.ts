@@ -2,7 +2,7 @@
 // two replicas that cannot reach each other but share a neighbour still take part (the partial partitions of OmniPaxos).
 // Ref: Ng, Haridi and Carbone, "Omni-Paxos", 2023, section 2.
 
-import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex, type Verified } from '../../crypto/index.ts'
 import { REACH_SHARE } from './limits.ts'
 import type { Heartbeat, Message } from './messages.ts'
 import { tell } from './outbox.ts'
@@ -36,14 +36,41 @@ export function originOf(message: Message): ReplicaIndex | undefined {
 
 /**
  * Passes a message that was news to us on to every neighbour that does not hear its signer. News only, so nothing circles; it
- * spreads over any number of hops.
+ * spreads over any number of hops. A statement that contradicts one we hold of its signer would be news at every hop for ever:
+ *   1. A liar signs two votes for one slot; replicas A and B do not hear it, but each other and a relaying C.
+ *   2. A and B hold the first; the second is no duplicate, so A passes it to B, B to A, A to B...
+ * It goes no further; the evidence that it makes is spread instead.
  */
 export function relay(state: CoreState, from: ReplicaIndex, message: Verified<Message>): void {
   const origin = originOf(message)
-  if (origin === undefined || origin === state.config.self) return
+  if (origin === undefined || origin === state.config.self || contradictsKnown(state, origin, message)) return
   for (const peer of otherMembers(state)) {
     if (peer === from || peer === origin || !isReachable(state, peer)) continue
     const heartbeat: Heartbeat | undefined = peerOf(state, peer).heartbeat
     if (heartbeat !== undefined && !heartbeat.heard.includes(origin)) tell(state, peer, message)
+  }
+}
+
+function contradictsKnown(state: CoreState, origin: ReplicaIndex, message: Message): boolean {
+  switch (message.kind) {
+    case 'vote': {
+      const { view, slot, kind } = message.vote.statement
+      const at = view === state.view ? state.slots.get(slot) : undefined
+      return (kind === 'prepare' ? at?.prepares : at?.accepts)?.has(origin) ?? false
+    }
+    case 'propose': {
+      const { view, slot, digest } = message.vote.statement
+      const at = view === state.view ? state.slots.get(slot) : undefined
+      const first = at?.proposal ?? at?.held?.vote
+      return first !== undefined && !equalBytes(first.statement.digest, digest)
+    }
+    case 'view-change':
+      return state.viewChanges.get(origin)?.view === message.viewChange.view
+    case 'new-view':
+      return state.newView?.view === message.newView.view
+    case 'checkpoint':
+      return peerOf(state, origin).checkpoints.has(message.vote.slot)
+    default:
+      return false
   }
 }

@@ -191,8 +191,12 @@ export function onInstalled(
 /** The reason to pass a note over before its signature is checked, or undefined. */
 export function ignoreCheckpoint(state: CoreState, vote: CheckpointVote): string | undefined {
   if (vote.slot <= state.stable.slot) return 'already-stable'
-  const first = state.peers[vote.replica]?.checkpoints.get(vote.slot)
-  return first !== undefined && sameRoots(first, vote) ? 'duplicate' : undefined
+  const notes = state.peers[vote.replica]?.checkpoints
+  const first = notes?.get(vote.slot)
+  if (first !== undefined) return sameRoots(first, vote) ? 'duplicate' : undefined
+  // Taken in, it would be the first to be pushed out again, and news again when it comes back.
+  const full = notes !== undefined && notes.size >= checkpointsPerPeer(state.config.parameters)
+  return full && vote.slot < Math.min(...notes.keys()) ? 'pushed-out' : undefined
 }
 
 function sameRoots(

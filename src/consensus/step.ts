@@ -1,6 +1,6 @@
 // The door of the state machine: one input in, effects out. Nothing else changes a core's state.
 
-import { assertNever, type ReplicaIndex, type Verified, type View } from '../../crypto/index.ts'
+import { assertNever, equalBytes, type ReplicaIndex, type Verified, type View } from '../../crypto/index.ts'
 import { learnEntry } from './chosen.ts'
 import { partOf } from './config.ts'
 import { commandBytes } from './entry.ts'
@@ -62,7 +62,9 @@ export function ignoreReason(state: CoreState, from: ReplicaIndex, message: Mess
   if (isAhead(state, message)) {
     const origin = originOf(message)
     if (origin === undefined || state.peers[origin] === undefined) return 'no-origin'
-    return peerOf(state, origin).ahead.length >= AHEAD_PER_PEER ? 'too-much-ahead' : undefined
+    const { ahead } = peerOf(state, origin)
+    if (ahead.length >= AHEAD_PER_PEER) return 'too-much-ahead'
+    return ahead.some((kept) => sameVote(kept, message)) ? 'duplicate' : undefined
   }
   switch (message.kind) {
     case 'propose':
@@ -151,6 +153,12 @@ function isAhead(state: CoreState, message: Message): boolean {
   if (message.kind !== 'propose' && message.kind !== 'vote') return false
   const target: View = message.vote.statement.view
   return target > state.view || (target === state.view && state.phase === 'changing')
+}
+
+/** The same vote in the same kind of message; by its signature, which costs no hashing. */
+function sameVote(a: Message, b: Message): boolean {
+  if ((a.kind !== 'propose' && a.kind !== 'vote') || a.kind !== b.kind) return false
+  return equalBytes(a.vote.signature, b.vote.signature)
 }
 
 /** Kept for when its view begins; bounded per signer, so a flood of far views costs only the flooder (pitfall P51). */

@@ -1,8 +1,10 @@
 // What every attack has to leave whole: the honest replicas agree, everything that honest clients asked for is executed, and
 // evidence convicts liars alone.
 
-import { hex } from '../../crypto/index.ts'
-import { type CoreState, evidenceFault } from '../../src/consensus/index.ts'
+import { hex, replicaIndex } from '../../crypto/index.ts'
+import { Liar } from '../../src/byzantine/index.ts'
+import { type CoreState, evidenceFault, genesisCheckpoint } from '../../src/consensus/index.ts'
+import { Random } from '../../src/simulation/kernel/index.ts'
 import { commands, type MiniCluster, type MiniReplica } from './mini-cluster.ts'
 
 /** The replicas that tell the truth. */
@@ -65,6 +67,19 @@ export function runUntilDone(cluster: MiniCluster, texts: readonly string[], lim
   const from = cluster.nowMs
   while (missing(cluster, texts).length > 0 && cluster.nowMs - from < limitMs) cluster.run(100)
   return cluster.nowMs - from
+}
+
+/** A liar's pen: signs as this replica, whatever a test wants, from the first view's point of view. */
+export function liarOf(cluster: MiniCluster, self: number): Liar {
+  const signer = cluster.signers[self]
+  const state = cluster.replicas[self]?.state
+  if (signer === undefined || state === undefined) throw new RangeError(`no replica ${self}`)
+  const { membership, clusterName, parameters } = cluster.context
+  const random = new Random(`pen of ${self}`)
+  const context = { membership, clusterName, parameters, signer, torsionSigner: signer, random }
+  const liar = new Liar({ self: replicaIndex(self), ...context })
+  liar.known = genesisCheckpoint(state.config)
+  return liar
 }
 
 /** The sizes of everything that a core remembers in a map, set or list. */
