@@ -185,7 +185,7 @@ export class SimulatedReplica implements ReplicaView {
     const { core } = life
     if (core.ignoreReason(from, message) !== undefined) return
     const verified = core.verify(message)
-    if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
+    if (verified.ok) this.input(life, { kind: 'message', from, message: life.door.withoutAnswered(verified.value) })
     else this.world.announce((observer) => observer.noted?.(this, `${verified.fault.class}: ${verified.fault.code}`))
   }
 

@@ -46,7 +46,7 @@ export interface Failure {
 }
 
 /** Events after which a run is a storm: no honest run of these sizes comes near. */
-const MAX_EVENTS = 3_000_000
+const MAX_EVENTS = 1_000_000
 /** How often phases look whether they are over, simulated microseconds. */
 const LOOK_US = 10_000
 

@@ -1,7 +1,13 @@
 // I9: nothing in a core grows past what follows from the parameters and the number of clients, whatever peers and clients send.
 
-import { logWindow, type ProtocolParameters } from '../../consensus/index.ts'
+import { logWindow, PENDING_PER_CLIENT, type ProtocolParameters } from '../../consensus/index.ts'
 import { type Observer, Violation } from '../observer.ts'
+
+/** How many clients there are, and how many requests they have under way in all. */
+export interface Clients {
+  readonly clients: number
+  readonly requests: number
+}
 
 /** A core to measure. */
 export interface Measured {
@@ -10,6 +16,8 @@ export interface Measured {
   readonly memory: object | undefined
 }
 
+/** Collections of requests: a liar may send old ones again, up to what the core keeps for a client. */
+const REQUESTS = new Set(['core.pending', 'core.unassigned'])
 /** Looks are rare, since each walks all that a core remembers. */
 const LOOK_EVERY = 25
 /** Levels of collections that are walked. */
@@ -20,12 +28,14 @@ export class BoundsCheck implements Observer {
   readonly peaks = new Map<string, number>()
   private readonly measured: () => readonly Measured[]
   private readonly limit: number
+  private readonly requestLimit: number
   private looks = 0
 
-  constructor(measured: () => readonly Measured[], parameters: ProtocolParameters, replicas: number, requests: number) {
+  constructor(measured: () => readonly Measured[], parameters: ProtocolParameters, replicas: number, clients: Clients) {
     this.measured = measured
     // Slots of the window and of the tail, each with votes of all; messages kept ahead; requests under way, at most twice each.
-    this.limit = 2 * logWindow(parameters) + 8 * replicas + 256 + 2 * requests
+    this.limit = 2 * logWindow(parameters) + 8 * replicas + 256 + 2 * clients.requests
+    this.requestLimit = clients.clients * PENDING_PER_CLIENT
   }
 
   time(): void {
@@ -63,8 +73,9 @@ export class BoundsCheck implements Observer {
 
   private judge(address: number, name: string, size: number): void {
     if (size > (this.peaks.get(name) ?? 0)) this.peaks.set(name, size)
-    if (size <= this.limit) return
-    throw new Violation('I9 bounds', `r${address}: ${name} holds ${size} items, more than ${this.limit}`)
+    const limit = REQUESTS.has(name) ? this.requestLimit : this.limit
+    if (size <= limit) return
+    throw new Violation('I9 bounds', `r${address}: ${name} holds ${size} items, more than ${limit}`)
   }
 }
 

@@ -32,7 +32,10 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
   const { membership, suite, context } = group
   const { quorums } = membership
   const liars = () => new Set(replicas.filter(({ honest }) => !honest).map(({ index }) => index)).size
-  const requests = scenario.clients.reduce((sum, { outstanding }) => sum + outstanding, 0)
+  const clients = {
+    clients: scenario.clients.length,
+    requests: scenario.clients.reduce((sum, { outstanding }) => sum + outstanding, 0),
+  }
   const strict = { ...context, verifier: suite.verifier }
   return [
     new AgreementCheck(membership, suite.verifier),
@@ -41,7 +44,7 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
     new ExecutionCheck(strict),
     new CheckpointsCheck(membership, CLUSTER_NAME, suite.verifier),
     new HistoryCheck(fairnessBoundUs(scenario)),
-    new BoundsCheck(() => replicas, scenario.parameters, quorums.replicas, requests),
+    new BoundsCheck(() => replicas, scenario.parameters, quorums.replicas, clients),
     new EvidenceCheck((index) => replicas.some((replica) => replica.index === index && replica.honest)),
   ]
 }
