@@ -23,7 +23,13 @@ import { equalBytes } from './bytes.ts'
 import type { SignatureVerifier } from './ed25519.ts'
 import { leaderOf, type Membership } from './membership.ts'
 import { assertNever, failure, type Result, success } from './result.ts'
-import { decodeVoteStatement, statementBytes, VOTE_STATEMENT_BYTES, type VoteStatement } from './statement.ts'
+import {
+  decodeVoteStatement,
+  sameStatement,
+  statementBytes,
+  VOTE_STATEMENT_BYTES,
+  type VoteStatement,
+} from './statement.ts'
 import { markVerified } from './verified.ts'
 import { statementFault, type Vote, type VoteFault } from './vote.ts'
 
@@ -86,13 +92,10 @@ export function assembleCertificate(
   votes: Iterable<Verified<Vote>>,
   membership: Membership,
 ): Verified<Certificate> | undefined {
-  const wanted = statementBytes(statement)
   const chosen = new Map<ReplicaIndex, Signature>()
   for (const vote of votes) {
     if (chosen.has(vote.replica) || vote.replica >= membership.quorums.replicas) continue
-    if (vote.statement === statement || equalBytes(statementBytes(vote.statement), wanted)) {
-      chosen.set(vote.replica, vote.signature)
-    }
+    if (sameStatement(vote.statement, statement)) chosen.set(vote.replica, vote.signature)
   }
   const need = certificateThreshold(statement.kind, membership)
   if (chosen.size < need || statementFault(statement, membership) !== undefined) return undefined

@@ -15,7 +15,7 @@ import {
   type Certificate,
   type Epoch,
   equalBytes,
-  statementBytes,
+  sameStatement,
   type Vote,
   verifyCertificate,
   verifyVote,
@@ -99,7 +99,7 @@ function votesConflict({ statement: a }: Vote, { statement: b }: Vote): boolean 
   if (a.kind !== b.kind || a.view !== b.view) return false
   const onePerView = a.kind === 'view-change' || a.kind === 'new-view'
   if (!onePerView && a.slot !== b.slot) return false
-  return !equalBytes(statementBytes(a), statementBytes(b))
+  return !sameStatement(a, b)
 }
 
 function rootsDiffer(a: CheckpointVote, b: CheckpointVote): boolean {

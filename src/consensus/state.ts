@@ -85,6 +85,8 @@ export interface CoreState {
   phase: Phase
   /** The NewView that began the current view; none in view 0, and while changing the one before. */
   newView: Verified<NewView> | undefined
+  /** The digests that the NewView carried over, by slot. */
+  carried: ReadonlyMap<number, Digest>
   /** Digest of that NewView: what votes of this view rely on. */
   justification: Digest
   /** The stable slot at which the view began. */
@@ -175,6 +177,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     view: view(0),
     phase: 'active',
     newView: undefined,
+    carried: new Map(),
     justification: ZERO_DIGEST,
     base: slot(0),
     ownViewChange: undefined,

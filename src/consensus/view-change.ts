@@ -142,6 +142,7 @@ function beginView(state: CoreState, newView: Verified<NewView>): void {
 export function installView(state: CoreState, newView: Verified<NewView>): void {
   const { start, values } = select(newView.viewChanges, state.config.membership.epoch)
   state.base = start.slot
+  state.carried = new Map(values.map((value) => [value.slot, value.digest]))
   learnStable(state, markVerified(start))
   for (const at of state.slots.values()) {
     at.proposal = undefined

@@ -6,7 +6,14 @@
 //   V3  q Accept votes make the accept certificate: chosen
 //   V4  a vote that contradicts the selection of the NewView it names convicts its signer
 
-import { assembleCertificate, equalBytes, signVote, type Verified, type Vote } from '../../crypto/index.ts'
+import {
+  assembleCertificate,
+  equalBytes,
+  signVote,
+  type Verified,
+  type Vote,
+  type VoteStatement,
+} from '../../crypto/index.ts'
 import { learnChosen } from './chosen.ts'
 import { digestKey } from './entry.ts'
 import { conflictOf, disobedienceOf } from './evidence.ts'
@@ -21,22 +28,17 @@ export function onVote(state: CoreState, vote: Verified<Vote>): void {
   const first = votes.get(vote.replica)
   if (first !== undefined) return accuse(state, conflictOf(first, vote)) // V1
   votes.set(vote.replica, vote)
-  if (state.newView !== undefined) accuse(state, disobedienceOf(vote, state.newView, state.config.membership.epoch)) // V4
+  accuseDisobedience(state, vote)
   showLeaderVote(state, at, vote)
-  advance(state, at)
-}
-
-/** Moves a slot on as far as its votes allow. */
-export function advance(state: CoreState, at: SlotState): void {
-  prepareAt(state, at)
-  acceptedAt(state, at)
+  if (vote.statement.kind === 'accept') acceptedAt(state, at, vote.statement)
+  else advance(state, at)
 }
 
 /** V2. The body must be here: an Accept vouches that enough honest replicas can hand it out (pitfall P12). */
-function prepareAt(state: CoreState, at: SlotState): void {
+export function advance(state: CoreState, at: SlotState): void {
   const digest = at.proposal?.statement.digest
   if (digest === undefined || at.ownAccept !== undefined || state.phase !== 'active') return
-  if (!at.bodies.has(digestKey(digest))) return
+  if (at.prepares.size < state.config.membership.quorums.prepare || !at.bodies.has(digestKey(digest))) return
   const wanted = ownStatement(state, 'prepare', at.slot, digest)
   const certificate = assembleCertificate(wanted, at.prepares.values(), state.config.membership)
   if (certificate === undefined) return
@@ -47,13 +49,18 @@ function prepareAt(state: CoreState, at: SlotState): void {
   publish(state, { kind: 'vote', vote })
 }
 
-/** V3. */
-function acceptedAt(state: CoreState, at: SlotState): void {
-  if (at.chosen !== undefined) return
-  for (const { statement: said } of at.accepts.values()) {
-    const certificate = assembleCertificate({ ...said, kind: 'accept' }, at.accepts.values(), state.config.membership)
-    if (certificate !== undefined) return learnChosen(state, certificate)
-  }
+/** V3, after one more vote for `said`. */
+function acceptedAt(state: CoreState, at: SlotState, said: VoteStatement): void {
+  if (at.chosen !== undefined || at.accepts.size < state.config.membership.quorums.quorum) return
+  const certificate = assembleCertificate({ ...said, kind: 'accept' }, at.accepts.values(), state.config.membership)
+  if (certificate !== undefined) learnChosen(state, certificate)
+}
+
+/** V4. */
+function accuseDisobedience(state: CoreState, vote: Verified<Vote>): void {
+  const selected = state.carried.get(vote.statement.slot)
+  if (selected === undefined || state.newView === undefined || equalBytes(selected, vote.statement.digest)) return
+  accuse(state, disobedienceOf(vote, state.newView, state.config.membership.epoch))
 }
 
 /**
