@@ -182,6 +182,8 @@ function contradicts(state: CoreState, at: SlotState, message: Verified<Propose>
 export function missingBodies(state: CoreState): { readonly slot: Slot; readonly digest: Digest }[] {
   const missing: { slot: Slot; digest: Digest }[] = []
   for (const at of state.slots.values()) {
+    // What was handed to the machine is here, and nothing else can be proposed for its slot.
+    if (at.slot <= state.executing) continue
     for (const known of [at.chosen, at.proposal]) {
       if (known === undefined || at.bodies.has(digestKey(known.statement.digest))) continue
       missing.push({ slot: slot(at.slot), digest: known.statement.digest })
