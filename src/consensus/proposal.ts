@@ -100,7 +100,7 @@ export function isWanted(at: SlotState, digest: Digest): boolean {
   )
 }
 
-/** Votes for every proposal whose body is here: when a view begins, and after a restart those that the crash kept from being made. */
+/** Votes for every proposal whose body is here: when a view begins, when the window moves, and after a restart. */
 export function voteForProposals(state: CoreState): void {
   if (state.phase !== 'active') return
   for (const at of state.slots.values()) {
@@ -137,9 +137,13 @@ function makeRoom(at: SlotState): void {
   }
 }
 
-/** Our Prepare vote; with b = 0 the leader's vote alone prepares, and ours is not needed. */
+/**
+ * Our Prepare vote; with b = 0 the leader's vote alone prepares, and ours is not needed. What a NewView carries over may lie beyond
+ * our own window, and waits until the window has moved there: a ViewChange of ours could not report it, nor a restart recall it.
+ */
 function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
   state.workSince ??= state.nowMs
+  if (!inWindow(state, at.slot)) return
   if (leaderVote.replica === state.config.self) {
     at.ownPrepare = leaderVote
   } else if (at.ownPrepare === undefined && !state.config.membership.quorums.crashMode) {

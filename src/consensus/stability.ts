@@ -27,6 +27,7 @@ import { checkpointConflictOf } from './evidence.ts'
 import { checkpointsPerPeer } from './limits.ts'
 import type { CheckpointVote, StableCheckpoint } from './messages.ts'
 import { accuse, emit, persist, publish } from './outbox.ts'
+import { voteForProposals } from './proposal.ts'
 import { dropRequests, handoverSlot, propose } from './requests.ts'
 import { type CoreState, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
@@ -146,6 +147,7 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
   for (const { checkpoints } of state.peers) forget(checkpoints, (at) => at < checkpoint.slot)
   persist(state, { kind: 'stable', checkpoint, frontier: frontier ?? EMPTY_FRONTIER })
   emit(state, { kind: 'stabilize', checkpoint })
+  voteForProposals(state)
   rotate(state)
 }
 

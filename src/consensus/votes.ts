@@ -38,6 +38,7 @@ export function onVote(state: CoreState, vote: Verified<Vote>): void {
 export function advance(state: CoreState, at: SlotState): void {
   const digest = at.proposal?.statement.digest
   if (digest === undefined || at.ownAccept !== undefined || state.phase !== 'active') return
+  if (!inWindow(state, at.slot)) return
   if (at.prepares.size < state.config.membership.quorums.prepare || !at.bodies.has(digestKey(digest))) return
   const wanted = ownStatement(state, 'prepare', at.slot, digest)
   const certificate = assembleCertificate(wanted, at.prepares.values(), state.config.membership)

@@ -1,9 +1,18 @@
 // What every attack has to leave whole: the honest replicas agree, everything that honest clients asked for is executed, and
 // evidence convicts liars alone.
 
-import { hex, replicaIndex } from '../../crypto/index.ts'
+import { hex, replicaIndex, type Vote } from '../../crypto/index.ts'
 import { Liar } from '../../src/byzantine/index.ts'
-import { type CoreState, evidenceFault, genesisCheckpoint } from '../../src/consensus/index.ts'
+import {
+  amnesiaOf,
+  type CoreState,
+  checkpointConflictOf,
+  conflictOf,
+  disobedienceOf,
+  evidenceFault,
+  genesisCheckpoint,
+  type Message,
+} from '../../src/consensus/index.ts'
 import { Random } from '../../src/simulation/kernel/index.ts'
 import { commands, type MiniCluster, type MiniReplica } from './mini-cluster.ts'
 
@@ -25,8 +34,8 @@ export function safetyFault(cluster: MiniCluster): string | undefined {
       if (known !== undefined && known !== digest) return `two entries were executed for slot ${slot}`
       log.set(slot, digest)
     }
-    const faults = evidenceFaults(cluster, replica)
-    if (faults !== undefined) return faults
+    const fault = evidenceFaults(cluster, replica) ?? contradiction(replica)
+    if (fault !== undefined) return fault
     if (replica.alarms.length > 0) return `replica ${replica.index} raised ${replica.alarms.join()}`
   }
   return undefined
@@ -114,4 +123,41 @@ function evidenceFaults(cluster: MiniCluster, replica: MiniReplica): string | un
     if (fault !== undefined) return `evidence of replica ${replica.index} does not convict: ${fault}`
   }
   return undefined
+}
+
+/** Two things that an honest replica said, of which no honest replica says both; restarts included. */
+function contradiction({ index, said, state }: MiniReplica): string | undefined {
+  const { epoch } = state.config.membership
+  const votes = [...said].flatMap((message) => votesIn(message))
+  const viewChanges = [...said].flatMap((each) => (each.kind === 'view-change' ? [each.viewChange] : []))
+  const newViews = [...said].flatMap((each) => (each.kind === 'new-view' ? [each.newView] : []))
+  const first = new Map<string, Vote>()
+  for (const vote of votes) {
+    const { kind, view, slot } = vote.statement
+    const key = kind === 'view-change' || kind === 'new-view' ? `${kind} ${view}` : `${kind} ${view} ${slot}`
+    const known = first.get(key) ?? vote
+    first.set(key, known)
+    if (conflictOf(known, vote) !== undefined) return `replica ${index}, honest, signed two votes for ${key}`
+    if (viewChanges.some((each) => amnesiaOf(vote, each))) return `replica ${index}, honest, forgot its ${key}`
+    if (newViews.some((each) => disobedienceOf(vote, each, epoch))) return `replica ${index}, honest, disobeyed: ${key}`
+  }
+  const notes = [...said].flatMap((each) => (each.kind === 'checkpoint' ? [each.vote] : []))
+  for (const a of notes)
+    for (const b of notes)
+      if (checkpointConflictOf(a, b)) return `replica ${index}, honest, signed two notes for ${a.slot}`
+  return undefined
+}
+
+function votesIn(message: Message): readonly Vote[] {
+  switch (message.kind) {
+    case 'vote':
+    case 'propose':
+      return [message.vote]
+    case 'view-change':
+      return [message.viewChange.vote]
+    case 'new-view':
+      return [message.newView.vote, ...message.newView.proposals]
+    default:
+      return []
+  }
 }

@@ -36,6 +36,7 @@ import {
   type Message,
   type MessageFault,
   type Mutation,
+  originOf,
   type ProtocolParameters,
   requestId,
   type SignedRequest,
@@ -74,6 +75,8 @@ export interface MiniReplica {
   /** State root after what was executed: a running hash. */
   root: Digest
   readonly machine: Machine
+  /** Everything under its own signature that ever left it, before restarts and after. */
+  readonly said: Set<Message>
   /** Messages that it refused: `blame code from I`. */
   readonly refused: string[]
   readonly alarms: string[]
@@ -197,6 +200,7 @@ export function miniCluster(
     up: true,
     root: genesisStateRoot,
     machine: emptyMachine(),
+    said: new Set(),
     refused: [],
     alarms: [],
     behaviour: undefined,
@@ -224,9 +228,11 @@ export function miniCluster(
           feed(replica, { kind: 'durable', number: effect.number })
           break
         case 'send':
+          if (originOf(effect.message) === replica.index) replica.said.add(effect.message)
           queue.push({ from: replica.index, to: effect.to, message: effect.message })
           break
         case 'broadcast':
+          if (originOf(effect.message) === replica.index) replica.said.add(effect.message)
           for (let to = 0; to < count; to++) {
             if (to !== replica.index) queue.push({ from: replica.index, to, message: effect.message })
           }

@@ -1,0 +1,105 @@
+// Restarts: a core that is rebuilt from its records never contradicts what it sent (pitfalls P08, P27, P28; scenario S12).
+
+import { describe, expect, it } from 'vitest'
+import type { Message } from '../../src/consensus/index.ts'
+import { load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { commands, miniCluster } from '../support/mini-cluster.ts'
+
+describe('a restart', () => {
+  it('forgets no value that was accepted beyond the own log window (n=3, b=0)', () => {
+    // 0 and 1 decide slots 1-24 while 2 is cut off and notes above 8 are lost; 0 crashes; the NewView of 1 starts at 8, so 2,
+    // whose own window ends at 16, is asked to accept up to 24.
+    const cluster = miniCluster({ replicas: 3, byzantine: 0, crash: 1 })
+    cluster.filter = (from, to, message) =>
+      from !== 2 && to !== 2 && (message.kind !== 'checkpoint' || message.vote.slot <= 8)
+    cluster.run(100)
+    const before = load(cluster, 24)
+    expect(cluster.status(1)).toMatchObject({ chosen: 24, stable: { slot: 8 } })
+    cluster.crash(0)
+    cluster.filter = (_, to, message) => !(to === 2 && (message.kind === 'entries' || message.kind === 'stable'))
+    cluster.submit([1, 2], 'x')
+    cluster.run(600)
+    expect(cluster.status(2)).toMatchObject({ view: 1, phase: 'active', stable: { slot: 0 } })
+    cluster.run(2400)
+    cluster.restart(2)
+    cluster.crash(1)
+    cluster.restart(0)
+    cluster.filter = () => true
+    cluster.run(8000)
+    cluster.restart(1)
+    cluster.run(3000)
+    expect(cluster.replicas.flatMap((each) => each.refused)).toEqual([])
+    expect(safetyFault(cluster)).toBeUndefined()
+    expect(missing(cluster, before)).toEqual([])
+  })
+
+  it.each([
+    [4, 1, 0],
+    [3, 0, 1],
+  ])(
+    'at any moment of a run leaves agreement and every promise whole (n=%i, b=%i, c=%i)',
+    (replicas, byzantine, crash) => {
+      for (let victim = 0; victim < 3; victim++) {
+        for (let moment = 0; moment < 24; moment++) {
+          const cluster = miniCluster({ replicas, byzantine, crash })
+          let seen = 0
+          let cut = false
+          // The power goes after so many messages: whatever is under way to or from the victim is lost.
+          cluster.filter = (from, to, message: Message) => {
+            if (message.kind !== 'heartbeat' && (from === victim || to === victim)) seen += 1
+            if (seen > 10 * moment) cut = true
+            return !(cut && (from === victim || to === victim))
+          }
+          cluster.run(50)
+          const texts = ['a', 'b', 'c', 'd', 'e', 'f']
+          for (const text of texts) {
+            cluster.submit([0, 1, 2], text)
+            cluster.settle()
+          }
+          cluster.crash(victim)
+          cluster.run(1500)
+          cluster.filter = () => true
+          cluster.restart(victim)
+          runUntilDone(cluster, texts, 10_000)
+          expect(safetyFault(cluster)).toBeUndefined()
+          expect(missing(cluster, texts)).toEqual([])
+        }
+      }
+    },
+  )
+
+  it('of all replicas at once loses nothing that was executed, and they go on', () => {
+    const cluster = miniCluster()
+    const texts = load(cluster, 20)
+    for (const { index } of cluster.replicas) cluster.crash(index)
+    for (const { index } of cluster.replicas) cluster.restart(index)
+    const more = load(cluster, 4, 50, 'more')
+    runUntilDone(cluster, [...texts, ...more])
+    expect(safetyFault(cluster)).toBeUndefined()
+    for (const replica of cluster.replicas) expect(commands(replica)).toEqual([...texts, ...more])
+  })
+
+  it('in the middle of a view change keeps the promise and the prepared values', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    // Everything is prepared, nothing is chosen: the Accepts are lost.
+    cluster.filter = (_, __, message) => !(message.kind === 'vote' && message.vote.statement.kind === 'accept')
+    cluster.submit([0, 1, 2, 3], 'a', 'b')
+    cluster.run(200)
+    cluster.crash(0)
+    cluster.filter = (_, __, message) => message.kind !== 'new-view'
+    cluster.run(700)
+    for (const i of [1, 2, 3]) {
+      cluster.crash(i)
+      cluster.restart(i)
+    }
+    cluster.filter = () => true
+    cluster.run(4000)
+    expect(safetyFault(cluster)).toBeUndefined()
+    for (const i of [1, 2, 3]) expect(commands(cluster.replicas[i] ?? fail())).toEqual(['a', 'b'])
+  })
+})
+
+function fail(): never {
+  throw new Error('no such replica')
+}
