@@ -24,8 +24,10 @@ export interface DrawOptions {
   readonly liars?: readonly Liar[]
 }
 
+/** The group of the fast profile. */
+export const FAST_REPLICAS = 4
 /** One run in so many is made with real Ed25519. */
-const REAL_SIGNATURES_EVERY = 50
+export const REAL_SIGNATURES_EVERY = 250
 
 export function drawScenario(seed: number, options: DrawOptions): Scenario {
   const label = `${options.profile} ${seed}`
@@ -89,7 +91,8 @@ function livenessBound(parameters: ProtocolParameters, byzantine: number): numbe
 
 function drawGroup(random: Random, options: DrawOptions): Scenario['group'] {
   const crashOnly = options.profile === 'crash'
-  const drawn = options.profile === 'fast' ? 4 : random.pick(crashOnly ? [3, 3, 5, 5, 7] : [4, 4, 4, 5, 6, 7, 7, 9, 10])
+  const drawn =
+    options.profile === 'fast' ? FAST_REPLICAS : random.pick(crashOnly ? [3, 3, 5, 5, 7] : [4, 4, 4, 5, 6, 7, 7, 9, 10])
   const replicas = options.replicas ?? drawn
   const byzantine = options.byzantine ?? (crashOnly ? 0 : Math.max(0, largestByzantine(replicas, options.crash ?? 0)))
   const crash = options.crash ?? Math.max(0, largestCrash(replicas, byzantine))

@@ -5,13 +5,13 @@ import type { CoreFactory } from './core.ts'
 import type { Operation } from './history.ts'
 import type { NetworkCounts } from './kernel/index.ts'
 import type { Scenario } from './scenario.ts'
-import type { SignatureSuite } from './signatures.ts'
+import { type SignatureSuite, simulatedSuite } from './signatures.ts'
 import { type Excuse, type Failure, Simulation } from './simulation.ts'
 import { type Witness, Witnesses } from './witnesses.ts'
 
 export interface RunOptions {
-  /** What signs and verifies; the simulated signatures unless told. */
-  readonly suite?: SignatureSuite
+  /** Real Ed25519, for the scenarios that ask for it; without it they too are run with simulated signatures. */
+  readonly realSuite?: SignatureSuite
   readonly coreFactory?: CoreFactory
 }
 
@@ -25,6 +25,10 @@ export interface RunReport {
   /** From the healing until all was answered and alike. */
   readonly recoveryMs: number
   readonly operations: { readonly asked: number; readonly answered: number; readonly givenUp: number }
+  /** Which suite signed: `simulated` or that of real Ed25519. */
+  readonly signatures: string
+  /** Replicas that lied, twins and wiped ones among them. */
+  readonly liars: number
   /** Faults that were really done, by kind. */
   readonly faults: Readonly<Record<string, number>>
   readonly network: Readonly<NetworkCounts>
@@ -38,8 +42,11 @@ export function runScenario(scenario: Scenario, options: RunOptions = {}): RunRe
   const witnesses = new Witnesses()
   const operations: Operation[] = []
   const listener = { invoked: (operation: Operation) => void operations.push(operation) }
+  const { realSuite, coreFactory } = options
+  const suite = scenario.signatures === 'real' && realSuite !== undefined ? realSuite : simulatedSuite
   const simulation = new Simulation(scenario, {
-    ...options,
+    suite,
+    ...(coreFactory !== undefined && { coreFactory }),
     observers: (running) => [...allChecks(running), witnesses, listener],
   })
   const { ledger, ...verdict } = simulation.run()
@@ -50,6 +57,8 @@ export function runScenario(scenario: Scenario, options: RunOptions = {}): RunRe
       answered: operations.filter(({ outcome }) => outcome !== 'unknown').length,
       givenUp: operations.filter(({ givenUp }) => givenUp).length,
     },
+    signatures: suite.name,
+    liars: simulation.replicas.filter(({ honest }) => !honest).length,
     faults: Object.fromEntries(ledger),
     witnesses: Object.fromEntries(witnesses.counts),
     excuses: simulation.excuses,

@@ -4,5 +4,6 @@ import type { Command } from '../command.ts'
 import { genesisCheck } from './genesis-check.ts'
 import { genesisShow } from './genesis-show.ts'
 import { keygen } from './keygen.ts'
+import { sim } from './sim.ts'
 
-export const commands: readonly Command[] = Object.freeze([keygen, genesisShow, genesisCheck])
+export const commands: readonly Command[] = Object.freeze([keygen, genesisShow, genesisCheck, sim])
