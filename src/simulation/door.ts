@@ -1,7 +1,7 @@
 // Where a simulated replica meets clients: checks their requests, keeps away those that were answered lately, and sends results
 // with their receipts and proofs.
 
-import { markVerified, type ReplicaIndex, type Slot, type Verified, type View, type Vote } from '../../crypto/index.ts'
+import type { ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
 import { type Message, type SignedRequest, type VerifyContext, verifyRequest } from '../consensus/index.ts'
 import type { Answered, MachineHost } from './machine-host.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
@@ -37,10 +37,10 @@ export class Door {
   }
 
   /** A peer's message without requests that were answered lately: a liar that sends old ones again costs no slots. */
-  withoutAnswered(message: Verified<Message>): Verified<Message> {
+  withoutAnswered(message: Message): Message {
     if (message.kind !== 'requests') return message
     const requests = message.requests.filter(({ id }) => this.host.answerTo(id) === undefined)
-    return requests.length === message.requests.length ? message : markVerified({ ...message, requests })
+    return requests.length === message.requests.length ? message : { ...message, requests }
   }
 
   /** The receipt of a slot is signed: everybody who asked in it gets an answer. */

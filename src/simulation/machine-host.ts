@@ -21,7 +21,9 @@ import {
   type Executor,
   kv,
   MapRestoration,
+  prefixed,
   resumeExecutor,
+  SESSION_SPACE,
   type StateSnapshot,
 } from '../machine/index.ts'
 import type { World } from './world.ts'
@@ -53,15 +55,18 @@ export class MachineHost {
   private executor: Executor
   private frontier: Frontier
   private readonly interval: number
+  /** Clients whose sessions are lost with every restored state: the defect `reset-sessions`. */
+  private readonly forgets: readonly Uint8Array[]
   private readonly keptResults: number
   private readonly results = new Map<number, SlotResults>()
   private readonly answered = new Map<string, Answered>()
   private readonly snapshots = new Map<number, KeptSnapshot>()
 
-  constructor({ group, scenario }: World, from: KeptSnapshot | undefined) {
+  constructor({ group, scenario, defects }: World, from: KeptSnapshot | undefined) {
     this.interval = scenario.parameters.checkpointInterval
     this.keptResults = scenario.shell.keptResults
-    this.executor = from === undefined ? group.machine() : resumed(from.state)
+    this.forgets = defects.has('reset-sessions') ? group.clientSigners.map(({ publicKey }) => publicKey) : []
+    this.executor = from === undefined ? group.machine() : this.resumed(restored(from.state))
     this.frontier = from?.frontier ?? EMPTY_FRONTIER
     if (from !== undefined) this.snapshots.set(from.slot, from)
   }
@@ -120,7 +125,7 @@ export class MachineHost {
 
   /** Goes on from a state that was fetched from others, whose chunks were verified. */
   install(map: AuthenticatedMap, frontier: Frontier): KeptSnapshot {
-    this.executor = resumeExecutor({ machine: kv }, map)
+    this.executor = this.resumed(map)
     this.frontier = frontier
     this.results.clear()
     this.answered.clear()
@@ -128,6 +133,11 @@ export class MachineHost {
     const kept = this.keep()
     this.snapshots.set(kept.slot, kept)
     return kept
+  }
+
+  private resumed(map: AuthenticatedMap): Executor {
+    for (const client of this.forgets) map.set(prefixed(SESSION_SPACE, client), undefined)
+    return resumeExecutor({ machine: kv }, map)
   }
 
   private keep(): KeptSnapshot {
@@ -149,11 +159,11 @@ export function isFrontierOf(frontier: Frontier, size: number, root: Digest): bo
   return frontier.size === size && frontierRoot(frontier).every((byte, i) => byte === root[i])
 }
 
-function resumed(state: StateSnapshot): Executor {
+function restored(state: StateSnapshot): AuthenticatedMap {
   const restoration = new MapRestoration(state.root)
   for (const chunk of state.chunks()) {
     const taken = restoration.offer(chunk)
     if (!taken.ok) throw new Error(`own snapshot of slot ${state.slot} does not verify: ${taken.fault}`)
   }
-  return resumeExecutor({ machine: kv }, restoration.finish())
+  return restoration.finish()
 }

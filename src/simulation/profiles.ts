@@ -4,6 +4,7 @@
 import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index.ts'
 import { BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
+import type { Defect } from './core.ts'
 import { drawFaults, LARGEST_JUMP_TIMEOUTS } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
 import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
@@ -20,6 +21,8 @@ export interface DrawOptions {
   readonly replicas?: number
   readonly byzantine?: number
   readonly crash?: number
+  /** Mistakes to switch on; none unless told. */
+  readonly defects?: readonly Defect[]
   /** Liars that the user chose; otherwise they are drawn. */
   readonly liars?: readonly Liar[]
 }
@@ -74,7 +77,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     safetyMs,
     core,
     livenessMs: livenessBound(parameters, group.byzantine),
-    defects: [],
+    defects: options.defects ?? [],
   }
 }
 

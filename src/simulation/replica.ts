@@ -184,8 +184,8 @@ export class SimulatedReplica implements ReplicaView {
   private takeMessage(life: Life, from: ReplicaIndex, message: Message): void {
     const { core } = life
     if (core.ignoreReason(from, message) !== undefined) return
-    const verified = core.verify(message)
-    if (verified.ok) this.input(life, { kind: 'message', from, message: life.door.withoutAnswered(verified.value) })
+    const verified = core.verify(life.door.withoutAnswered(message))
+    if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
     else this.world.announce((observer) => observer.noted?.(this, `${verified.fault.class}: ${verified.fault.code}`))
   }
 

@@ -1,0 +1,47 @@
+// The defects that the checkers must catch, each within so many seeds of a profile: how we know that the simulator sees. A defect
+// of one replica would be a liar's; here all honest replicas have it, as with a bug in a release.
+
+import { MUTATIONS } from '../consensus/index.ts'
+import type { Defect } from './core.ts'
+import type { DrawOptions } from './profiles.ts'
+import type { RunOptions, RunReport } from './run.ts'
+import { runSeed } from './summary.ts'
+
+export interface Mutant {
+  readonly defect: Defect
+  /** What is drawn to find it. */
+  readonly draw: DrawOptions
+  /** Seeds, from 1, within which it must be caught. */
+  readonly seeds: number
+}
+
+export interface Hunt {
+  readonly mutant: Mutant
+  /** The seed that caught it; undefined where none did. */
+  readonly seed: number | undefined
+  readonly report: RunReport | undefined
+}
+
+const SWARM: DrawOptions = { profile: 'swarm', replicas: 4 }
+
+/** Where a defect needs more than the swarm to show. */
+const SPECIAL: Readonly<Partial<Record<Defect, Omit<Mutant, 'defect'>>>> = {}
+
+export const MUTANTS: readonly Mutant[] = [...MUTATIONS, 'accept-torsion' as const, 'reset-sessions' as const].map(
+  (defect) => ({
+    defect,
+    draw: SWARM,
+    seeds: 200,
+    ...SPECIAL[defect],
+  }),
+)
+
+/** Runs seeds until one catches the mutant. */
+export function hunt(mutant: Mutant, options?: RunOptions): Hunt {
+  const draw: DrawOptions = { ...mutant.draw, defects: [mutant.defect] }
+  for (let seed = 1; seed <= mutant.seeds; seed++) {
+    const { report } = runSeed(seed, draw, options)
+    if (report.failure !== undefined) return { mutant, seed, report }
+  }
+  return { mutant, seed: undefined, report: undefined }
+}
