@@ -123,7 +123,7 @@ function store(state: CoreState, at: SlotState, entry: Entry): void {
   makeRoom(at)
   at.bodies.set(key, entry)
   persist(state, { kind: 'entry', entry })
-  state.workSince ??= state.nowMs
+  if (at.slot > state.executed) state.workSince ??= state.nowMs
 }
 
 /** Drops the oldest body that nothing here refers to; only a slot whose leaders keep changing their offers has so many. */
@@ -142,7 +142,7 @@ function makeRoom(at: SlotState): void {
  * our own window, and waits until the window has moved there: a ViewChange of ours could not report it, nor a restart recall it.
  */
 function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
-  state.workSince ??= state.nowMs
+  if (at.slot > state.executed) state.workSince ??= state.nowMs
   if (!inWindow(state, at.slot)) return
   if (leaderVote.replica === state.config.self) {
     at.ownPrepare = leaderVote

@@ -22,7 +22,14 @@ export function addRequests(state: CoreState, requests: readonly Verified<Signed
       if (peer.pending >= PENDING_PER_PEER) continue
       peer.pending += 1
     }
-    state.pending.set(key, { request, since: state.nowMs, forwardedAt: undefined, proposedAt: undefined, via })
+    state.pending.set(key, {
+      request,
+      since: state.nowMs,
+      forwardedAt: undefined,
+      resentAt: undefined,
+      proposedAt: undefined,
+      via,
+    })
     state.pendingOf.set(client, ofClient + 1)
     state.unassigned.add(key)
   }
@@ -45,12 +52,24 @@ export function dropRequests(state: CoreState, entry: Entry): void {
   }
 }
 
+/**
+ * The machine jumped to a snapshot that may hold what waits here, and nobody will say so. Kept, it would be passed on and complained
+ * about for ever; a client that still has no answer asks all replicas again.
+ */
+export function forgetRequests(state: CoreState): void {
+  state.pending.clear()
+  state.pendingOf.clear()
+  state.unassigned.clear()
+  for (const peer of state.peers) peer.pending = 0
+}
+
 /** At the begin of a view: every request waits anew, but for those in the values carried over. */
 export function reassignRequests(state: CoreState): void {
   state.unassigned.clear()
   for (const [key, pending] of state.pending) {
     pending.since = state.nowMs
     pending.forwardedAt = undefined
+    pending.resentAt = undefined
     pending.proposedAt = undefined
     state.unassigned.add(key)
   }
@@ -104,11 +123,14 @@ export function forwardRequests(state: CoreState): void {
   const due: Pending[] = []
   for (const pending of state.pending.values()) {
     if (pending.proposedAt !== undefined || due.length >= maxBatchRequests) continue
-    const waited = state.nowMs - (pending.forwardedAt ?? pending.since)
+    const waited = state.nowMs - (pending.resentAt ?? pending.since)
     if (waited >= viewTimeoutMs * RESEND_SHARE) due.push(pending)
   }
   if (due.length === 0) return
-  for (const pending of due) pending.forwardedAt = state.nowMs
+  for (const pending of due) {
+    pending.forwardedAt ??= state.nowMs
+    pending.resentAt = state.nowMs
+  }
   const requests = due.map((pending) => pending.request)
   for (const to of forwardTargets(state)) tell(state, to, { kind: 'requests', requests })
 }

@@ -28,7 +28,7 @@ import { checkpointsPerPeer } from './limits.ts'
 import type { CheckpointVote, StableCheckpoint } from './messages.ts'
 import { accuse, emit, persist, publish } from './outbox.ts'
 import { voteForProposals } from './proposal.ts'
-import { dropRequests, handoverSlot, propose } from './requests.ts'
+import { dropRequests, forgetRequests, handoverSlot, propose } from './requests.ts'
 import { type CoreState, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
 
@@ -51,7 +51,8 @@ function noteProgress(state: CoreState): void {
   state.failures = 0
 }
 
-function hasWork(state: CoreState): boolean {
+/** True while something waits to be executed: a request, or a proposal of this view. */
+export function hasWork(state: CoreState): boolean {
   return (
     state.pending.size > 0 ||
     [...state.slots.values()].some((at) => at.slot > state.executed && at.proposal !== undefined)
@@ -184,9 +185,11 @@ export function onInstalled(
   state.timestampMs = timestampMs
   if (checkpoint.slot > state.known.slot) state.known = checkpoint
   state.nextSlot = slot(Math.max(state.nextSlot, checkpoint.slot + 1))
+  forgetRequests(state)
   noteProgress(state)
   stabilize(state, checkpoint, frontier)
   choose(state)
+  if (!hasWork(state)) state.workSince = undefined
   propose(state)
 }
 

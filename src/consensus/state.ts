@@ -49,8 +49,10 @@ export interface Pending {
   readonly request: Verified<SignedRequest>
   /** When it became known here, or when the current view began, whichever is later; milliseconds. */
   since: number
-  /** When it was passed on to the leader of the current view. */
+  /** When it was first passed on to the leader of the current view: what its latency counts from. */
   forwardedAt: number | undefined
+  /** When it was last passed on. */
+  resentAt: number | undefined
   /** In the proposal of this slot in the current view. */
   proposedAt: Slot | undefined
   /** The peer that passed it on; undefined where a client brought it. */

@@ -27,7 +27,7 @@ import { ownStatement } from './own-statement.ts'
 import { carryOver, voteForProposals } from './proposal.ts'
 import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
-import { learnStable } from './stability.ts'
+import { hasWork, learnStable } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
 import { announce, closeLatencies, suspect } from './suspicion.ts'
 
@@ -154,12 +154,13 @@ export function installView(state: CoreState, newView: Verified<NewView>): void 
   }
   state.viewSince = state.nowMs
   state.progressAt = state.nowMs
-  if (state.workSince !== undefined) state.workSince = state.nowMs
   reassignRequests(state)
   state.nextSlot = slot(Math.max(start.slot + values.length, state.stable.slot) + 1)
   for (const vote of newView.proposals) {
     if (vote.statement.slot > state.stable.slot) carryOver(state, markVerified(vote))
   }
+  // What was under way only in views before is gone, and waiting for it would change views for ever.
+  state.workSince = hasWork(state) ? state.nowMs : undefined
 }
 
 /** Messages of this view that came before it began here; those of later views stay. */

@@ -1,0 +1,200 @@
+// When leaders are given up and when not (T1-T5, pitfalls P17, P48, P49, P50, P62, P63).
+
+import { describe, expect, it } from 'vitest'
+import { replicaIndex, slot, view } from '../../crypto/index.ts'
+import { nonsense } from '../../src/byzantine/index.ts'
+import { batchEntry } from '../../src/consensus/index.ts'
+import { accusations, honestOf, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { commands, miniCluster, request } from '../support/mini-cluster.ts'
+
+const ALL = [0, 1, 2, 3]
+
+describe('a leader is given up', () => {
+  it('when it is just fast enough never to time out, but far slower than it could be (P48)', () => {
+    const cluster = miniCluster({ liars: { 0: 'slow' }, parameters: { maxBatchRequests: 64 } })
+    cluster.run(50)
+    load(cluster, 150, 50)
+    expect(cluster.status(1).view).toBeGreaterThan(0)
+    expect(cluster.replicas.slice(1).flatMap((each) => each.views)).toContain('1 changing slow-leader')
+    const from = cluster.nowMs
+    const texts = load(cluster, 10, 50, 'late')
+    runUntilDone(cluster, texts)
+    expect(cluster.nowMs - from).toBeLessThan(700)
+  })
+
+  it('when it passes one client over, though all the others are served (P49)', () => {
+    const cluster = miniCluster({ liars: { 0: 'censor' } })
+    cluster.run(50)
+    cluster.submitAs('victim', ALL, 'help')
+    load(cluster, 80, 50)
+    expect(cluster.replicas.slice(1).flatMap((each) => each.views)).toContain('1 changing censorship')
+    runUntilDone(cluster, ['help'])
+    expect(missing(cluster, ['help'])).toEqual([])
+  })
+
+  it('by all honest replicas at once when it offers two entries for one slot (P26, S02)', () => {
+    const cluster = miniCluster({ liars: { 0: 'equivocate' } })
+    cluster.run(50)
+    cluster.submit(ALL, 'a')
+    cluster.run(2 * 500)
+    expect(accusations(cluster)).toContain('two-votes 0')
+    expect(safetyFault(cluster)).toBeUndefined()
+    expect(missing(cluster, ['a'])).toEqual([])
+    expect(honestOf(cluster).map(({ index }) => cluster.status(index).view)).toEqual([1, 1, 1])
+  })
+
+  it('when it proposes with holes, so that nothing can be executed (P54, S23)', () => {
+    for (const liar of ['hole-maker', 'window-edge']) {
+      const cluster = miniCluster({ liars: { 0: liar } })
+      cluster.run(50)
+      const texts = load(cluster, 8)
+      runUntilDone(cluster, texts)
+      expect(safetyFault(cluster)).toBeUndefined()
+      expect(missing(cluster, texts)).toEqual([])
+      expect(cluster.status(1).view).toBeGreaterThan(0)
+    }
+  })
+})
+
+describe('a leader is kept', () => {
+  it('when one liar wants another view at every moment (P17)', () => {
+    const cluster = miniCluster()
+    const pen = liarOf(cluster, 3)
+    cluster.filter = (from) => from !== 3
+    cluster.run(50)
+    for (let target = 1; target < 60; target++) {
+      const viewChange = pen.emptyViewChange(view(target))
+      if (viewChange === undefined) throw new Error('no checkpoint known')
+      for (const to of [0, 1, 2]) cluster.inject(3, to, { kind: 'view-change', viewChange })
+      cluster.submit([0, 1, 2], `r${target}`)
+      cluster.run(50)
+    }
+    expect([0, 1, 2].map((i) => cluster.replicas[i]?.views)).toEqual([[], [], []])
+    expect(commands(cluster.replicas[1] ?? none())).toHaveLength(59)
+  })
+
+  it('when a request reaches a replica only after it was executed (P50)', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    cluster.submit([0], 'a')
+    cluster.run(100)
+    // The shell's session table knows it; a peer that passes it on late changes nothing either.
+    const late = request(cluster.context.membership.clusterId, 'a', 1)
+    for (const to of [1, 2, 3]) cluster.inject(0, to, { kind: 'requests', requests: [late] })
+    cluster.run(3000)
+    expect(cluster.replicas.map((each) => each.views)).toEqual([[], [], [], []])
+    expect(cluster.replicas.map((each) => each.executed.length)).toEqual([1, 1, 1, 1])
+  })
+
+  it('when a proposal that only one replica ever saw has died with its view: nothing is left to wait for', () => {
+    const cluster = miniCluster()
+    const pen = liarOf(cluster, 0)
+    cluster.run(300)
+    const only = request(cluster.context.membership.clusterId, 'ghost', 77)
+    cluster.inject(0, 1, pen.propose(batchEntry(slot(1), cluster.context.membership.epoch, 1_000_300, [only])))
+    cluster.crash(0)
+    cluster.submit([1, 2, 3], 'a')
+    cluster.run(1500)
+    expect([1, 2, 3].map((i) => commands(cluster.replicas[i] ?? none()))).toEqual([['a'], ['a'], ['a']])
+    const views = [1, 2, 3].map((i) => cluster.replicas[i]?.views.length)
+    cluster.run(20_000)
+    expect([1, 2, 3].map((i) => cluster.replicas[i]?.views.length)).toEqual(views)
+  })
+
+  it('after a view that began with values that everybody has executed already: they are no work', () => {
+    const cluster = miniCluster({ liars: { 0: 'mute' } })
+    cluster.run(50)
+    load(cluster, 3)
+    cluster.run(1000)
+    const views = cluster.replicas.map((each) => each.views.length)
+    expect(cluster.status(1)).toMatchObject({ view: 1, phase: 'active', stable: { slot: 0 } })
+    expect(cluster.status(1).executed).toBeGreaterThan(0)
+    // A lie of the leader of view 1, and another change of views: what was executed is carried over, and nothing waits.
+    const pen = liarOf(cluster, 1)
+    const said = { slot: slot(16), view: view(1) } as const
+    const first = pen.vote('prepare', { ...said, digest: nonsense('a') })
+    const second = pen.vote('prepare', { ...said, digest: nonsense('b') })
+    for (const to of [2, 3]) {
+      cluster.inject(1, to, {
+        kind: 'evidence',
+        evidence: { kind: 'two-votes', accused: replicaIndex(1), first, second },
+      })
+    }
+    cluster.run(1000)
+    expect(cluster.status(2)).toMatchObject({ view: 2, phase: 'active' })
+    cluster.run(20_000)
+    expect(cluster.replicas.slice(1).map((each) => each.views.length)).toEqual(views.slice(1).map((n) => n + 2))
+  })
+
+  it.each([
+    [3, 0, 1],
+    [5, 0, 2],
+    [4, 1, 0],
+    [7, 2, 0],
+  ])('when a follower merely lost its own link to it (n=%i, b=%i, c=%i; P62, P63)', (replicas, byzantine, crash) => {
+    const cluster = miniCluster({ replicas, byzantine, crash })
+    const last = replicas - 1
+    cluster.run(300)
+    cluster.filter = (from, to) => !((from === 0 && to === last) || (from === last && to === 0))
+    const texts = load(cluster, 40)
+    cluster.run(2000)
+    expect(missing(cluster, texts)).toEqual([])
+    expect(cluster.replicas.flatMap((each) => each.views)).toEqual([])
+  })
+
+  it.each([
+    [3, 0, 1],
+    [4, 1, 0],
+  ])('when a replica that was cut off comes back (n=%i, b=%i, c=%i; P62)', (replicas, byzantine, crash) => {
+    const cluster = miniCluster({ replicas, byzantine, crash })
+    const last = replicas - 1
+    cluster.run(300)
+    cluster.filter = (from, to) => from !== last && to !== last
+    const texts = load(cluster, 40)
+    cluster.submit([last], 'lonely')
+    cluster.run(4000)
+    cluster.filter = () => true
+    cluster.run(2000)
+    // What waited there may be in the snapshot that it fetched; a client without an answer asks all again.
+    cluster.submit(
+      cluster.replicas.map(({ index }) => index),
+      'lonely',
+    )
+    runUntilDone(cluster, [...texts, 'lonely'])
+    expect(missing(cluster, [...texts, 'lonely'])).toEqual([])
+    cluster.run(5000)
+    expect(cluster.replicas.map(({ index }) => cluster.status(index).pending)).toEqual(cluster.replicas.map(() => 0))
+    const others = cluster.replicas.filter(({ index }) => index !== last)
+    // With b = 0 it asked first, and disturbed nobody; with b > 0 it wanted another view, and alone moved nobody.
+    if (byzantine === 0) expect(cluster.replicas.flatMap((each) => each.views)).toEqual([])
+    else expect(others.flatMap((each) => each.views).length).toBeLessThanOrEqual(2 * others.length)
+  })
+})
+
+describe('the time-out', () => {
+  it('doubles while views fail, is capped, and returns to the base with the first progress', () => {
+    const cluster = miniCluster({ parameters: { viewTimeoutCapMs: 1000 } })
+    cluster.run(50)
+    cluster.crash(0)
+    cluster.filter = (_, __, message) => message.kind !== 'new-view'
+    cluster.submit([1, 2, 3], 'a')
+    cluster.run(6000)
+    const reached = cluster.status(1).view
+    expect(reached).toBeGreaterThan(4)
+    expect(reached).toBeLessThan(12)
+    cluster.filter = () => true
+    cluster.run(2500)
+    cluster.restart(0)
+    cluster.run(1000)
+    expect(missing(cluster, ['a'])).toEqual([])
+    cluster.crash(cluster.status(1).leader)
+    const alive = ALL.filter((i) => cluster.replicas[i]?.up)
+    cluster.submit(alive, 'b')
+    cluster.run(700)
+    for (const i of alive) expect(commands(cluster.replicas[i] ?? none())).toContain('b')
+  })
+})
+
+function none(): never {
+  throw new Error('no such replica')
+}
