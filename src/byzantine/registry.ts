@@ -15,6 +15,7 @@ import { Liar } from './liar.ts'
 import { mutate, torsionSign } from './mutation.ts'
 import { badClientSignature, censor, holeMaker, windowEdge, wrongDigest } from './proposals.ts'
 import { mute, selectiveSilent, withholdBody } from './silence.ts'
+import { duplicateSigner, relabel } from './splices.ts'
 import { reorder, replayOld, slow } from './timing.ts'
 import { badNewView, hidePrepared, timerAttacker } from './views.ts'
 
@@ -52,6 +53,8 @@ const SINGLE = {
   ),
   'timer-attacker': single('wants another view all the time', timerAttacker),
   'forge-certificate': single('invents the signatures of others', forgeCertificate),
+  'duplicate-signer': single('makes certificates that name itself as every signer', duplicateSigner),
+  relabel: single('hands out certificates as if they were of a later view', relabel),
   'sync-liar': single('lies to those who catch up', syncLiar),
   'bad-snapshot': { ...single('hands out snapshots with wrong bytes', badSnapshot), chunk: badChunk },
   'wrong-result': single('signs receipts for wrong results', wrongResult),

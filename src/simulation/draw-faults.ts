@@ -81,6 +81,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
       { do: 'crash', replica, when: { view, of: replica }, until: { afterMs: random.between(1, 4 * plan.timeoutMs) } },
     ]
   },
+  'views apart': (random, plan) => viewsApart(random, plan, 6),
   'drop a kind': (random, plan) => {
     const kind = random.pick([
       'propose',
@@ -107,6 +108,25 @@ export function drawFaults(random: Random, plan: FaultPlan): Fault[] {
   const kinds = random.sample(names, random.between(1, plan.mild ? 3 : names.length))
   const count = random.between(1, plan.mild ? 4 : 20)
   return Array.from({ length: count }, () => MAKERS[random.pick(kinds)]?.(random, plan) ?? []).flat()
+}
+
+/**
+ * For each of the first views another split of the group, and few that hear the Prepare votes: so different replicas hold
+ * certificates of different views, which is where the choice in a NewView matters. Ref: Bano et al., "Twins", 2020.
+ */
+export function viewsApart(random: Random, plan: FaultPlan, views: number): Fault[] {
+  return Array.from({ length: views }, (_, view): Fault[] => {
+    const apart = random.sample(all(plan), random.between(0, Math.floor(plan.replicas / 3)))
+    const hearing = random.sample(all(plan), random.between(1, plan.replicas))
+    const kind = random.pick(['prepare', 'prepare', 'accept'])
+    return [
+      ...apart.flatMap((replica): Fault[] => [
+        { do: 'drop', messages: { view, to: replica } },
+        { do: 'drop', messages: { view, from: replica } },
+      ]),
+      ...without(plan, hearing).map((to): Fault => ({ do: 'drop', messages: { kind, view, to } })),
+    ]
+  }).flat()
 }
 
 function span(random: Random, plan: FaultPlan): Pick<Fault, 'when' | 'until'> {

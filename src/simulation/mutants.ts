@@ -25,7 +25,16 @@ export interface Hunt {
 const SWARM: DrawOptions = { profile: 'swarm', replicas: 4 }
 
 /** Where a defect needs more than the swarm to show. */
-const SPECIAL: Readonly<Partial<Record<Defect, Omit<Mutant, 'defect'>>>> = {}
+const SPECIAL: Readonly<Partial<Record<Defect, Omit<Mutant, 'defect'>>>> = {
+  'count-duplicate-signer': liesWith('duplicate-signer'),
+  'first-certificate': { draw: { profile: 'twins', replicas: 4 }, seeds: 400 },
+  'ignore-view': liesWith('relabel'),
+}
+
+/** A swarm in which replica 3 preys on the defect. */
+function liesWith(behaviour: string): Omit<Mutant, 'defect'> {
+  return { draw: { ...SWARM, liars: [{ replica: 3, behaviour }] }, seeds: 50 }
+}
 
 export const MUTANTS: readonly Mutant[] = [...MUTATIONS, 'accept-torsion' as const, 'reset-sessions' as const].map(
   (defect) => ({

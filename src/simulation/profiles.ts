@@ -5,7 +5,7 @@ import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index
 import { BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
 import type { Defect } from './core.ts'
-import { drawFaults, LARGEST_JUMP_TIMEOUTS } from './draw-faults.ts'
+import { drawFaults, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
 import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
 
@@ -47,6 +47,13 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
   const core = faultsRandom.sample(honest, honest.length - stopped).sort((a, b) => a - b)
   const safetyMs = parameters.viewTimeoutMs * (options.profile === 'fast' ? 60 : 120)
   const mild = options.profile === 'fast'
+  const plan: FaultPlan = {
+    replicas: group.replicas,
+    timeoutMs: parameters.viewTimeoutMs,
+    safetyMs,
+    mild,
+    crashMode: quorums.crashMode,
+  }
   return {
     format: SCENARIO_FORMAT,
     about: `seed ${seed} of profile ${options.profile}`,
@@ -67,13 +74,10 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     workload: drawWorkload(random.fork('workload')),
     liars,
     twins,
-    faults: drawFaults(faultsRandom.fork('list'), {
-      replicas: group.replicas,
-      timeoutMs: parameters.viewTimeoutMs,
-      safetyMs,
-      mild,
-      crashMode: quorums.crashMode,
-    }),
+    faults: [
+      ...(options.profile === 'twins' ? viewsApart(faultsRandom.fork('views'), plan, 8) : []),
+      ...drawFaults(faultsRandom.fork('list'), plan),
+    ],
     safetyMs,
     core,
     livenessMs: livenessBound(parameters, group.byzantine),

@@ -1,7 +1,8 @@
 // Witnesses: how often a run came to the places where protocols break. A set of runs that never gets to one of them proves
 // nothing about it, so the counts are shown, and tests hold the profiles to them.
 
-import type { DurableRecord, Effect, Input } from '../consensus/index.ts'
+import { hex } from '../../crypto/index.ts'
+import type { DurableRecord, Effect, Input, NewView } from '../consensus/index.ts'
 import { decodeResultRecord, type EntryResults } from '../machine/index.ts'
 import type { PowerCut } from './kernel/index.ts'
 import type { Observer, ReplicaView } from './observer.ts'
@@ -10,6 +11,7 @@ export const WITNESSES = [
   'view changed',
   'two failed views in a row',
   'prepared value proposed again',
+  'certificates of two views disagree',
   'gap filled with a no-op',
   'late decision of an old view',
   'decision pulled from a peer',
@@ -89,6 +91,7 @@ export class Witnesses implements Observer {
   private record(replica: ReplicaView, record: DurableRecord): void {
     if (record.kind === 'new-view') {
       const again = record.newView.viewChanges.some(({ prepared }) => prepared.length > 0)
+      if (disagree(record.newView)) this.see('certificates of two views disagree')
       if (again && record.newView.proposals.length > 0) this.see('prepared value proposed again')
     }
     if (record.kind !== 'chosen') return
@@ -101,4 +104,15 @@ export class Witnesses implements Observer {
   private see(witness: Witness): void {
     this.counts.set(witness, (this.counts.get(witness) ?? 0) + 1)
   }
+}
+
+/** The case that the choice of the highest view is for: two replicas report different values as prepared for one slot. */
+function disagree({ viewChanges }: NewView): boolean {
+  const digests = new Map<number, string>()
+  for (const { statement } of viewChanges.flatMap(({ prepared }) => prepared)) {
+    const digest = hex(statement.digest)
+    if ((digests.get(statement.slot) ?? digest) !== digest) return true
+    digests.set(statement.slot, digest)
+  }
+  return false
 }
