@@ -1,7 +1,7 @@
 // Lies of the two-faced kind: different things to different peers, all properly signed. Evidence must follow (pitfall P26).
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
-import { type Entry, type Message, newViewDigest } from '../consensus/index.ts'
+import type { Entry, Message, NewView, ViewChange } from '../consensus/index.ts'
 import { type Behaviour, peersOf, rewrite } from './behaviour.ts'
 import { type Liar, nonsense } from './liar.ts'
 
@@ -56,24 +56,22 @@ export function twoNewViews(liar: Liar): Behaviour {
       if (message.kind !== 'new-view' || message.newView.vote.replica !== liar.context.self) return [message]
       if (!second.has(to)) return [message]
       const { view, viewChanges } = message.newView
-      const own = viewChanges.find(({ vote }) => vote.replica === liar.context.self)
-      if (own === undefined) return [message]
-      // Its own ViewChange with less in it: as good as the first, so the second NewView is as well justified.
-      const prepared = own.prepared.slice(0, -1)
-      const changed =
-        own.prepared.length > 0
-          ? liar.viewChange(own, { prepared })
-          : { ...own, vote: liar.changed(own.vote, { justification: newViewDigest(view, []) }) }
-      return [
-        {
-          kind: 'new-view',
-          newView: liar.newView(
-            view,
-            viewChanges.map((each) => (each === own ? changed : each)),
-          ),
-        },
-      ]
+      return [{ kind: 'new-view', newView: liar.newView(view, otherViewChanges(liar, message.newView) ?? viewChanges) }]
     })
+}
+
+/** Other ViewChanges that justify the same view: one of its own that reports less, or somebody's that the first NewView left out. */
+function otherViewChanges(liar: Liar, { view, viewChanges }: NewView): ViewChange[] | undefined {
+  const own = viewChanges.find(({ vote }) => vote.replica === liar.context.self)
+  if (own !== undefined && own.prepared.length > 0) {
+    const less = liar.viewChange(own, { prepared: own.prepared.slice(0, -1) })
+    return viewChanges.map((each) => (each === own ? less : each))
+  }
+  const signers = new Set(viewChanges.map(({ vote }) => vote.replica))
+  const spare = [...liar.viewChanges.values()].find((each) => each.view === view && !signers.has(each.vote.replica))
+  if (spare === undefined) return undefined
+  const kept = viewChanges.filter((each) => each !== own).slice(0, viewChanges.length - 1)
+  return [...kept, spare].sort((a, b) => a.vote.replica - b.vote.replica)
 }
 
 function secondHalf({ context }: Liar): ReadonlySet<ReplicaIndex> {

@@ -5,6 +5,7 @@
 //   K3  stable here only once our own state is that state: then slots at or below it go, but for a tail for peers that lag a little
 //   K4  own roots differ from what q signed: our state is wrong; raise the alarm and fetch theirs (bit rot, a bug)
 //   K5  behind what peers still have as entries: fetch the snapshot; nothing of it is used before it matches what q signed (P57)
+//   K6  a note that contradicts what q signed is shown to everybody: whoever holds another note of its signer has the proof
 
 import {
   type Digest,
@@ -100,6 +101,7 @@ export function onCheckpointVote(state: CoreState, vote: Verified<CheckpointVote
   // A peer's notes push out only its own: far slots that it invents cost nobody else's.
   if (checkpoints.size > checkpointsPerPeer(state.config.parameters))
     checkpoints.delete(Math.min(...checkpoints.keys()))
+  if (vote.slot === state.stable.slot) return showContradiction(state, vote)
   const made = assembleStable(state, vote)
   if (made !== undefined) learnStable(state, made)
 }
@@ -140,6 +142,7 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
     if (kept !== undefined) state.tail.set(at, kept)
   }
   state.stable = checkpoint
+  for (const { checkpoints } of state.peers) showContradiction(state, checkpoints.get(checkpoint.slot))
   const { checkpointInterval } = state.config.parameters
   forget(state.tail, (at) => at <= checkpoint.slot - checkpointInterval)
   forget(state.slots, (at) => at <= checkpoint.slot)
@@ -150,6 +153,12 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
   emit(state, { kind: 'stabilize', checkpoint })
   voteForProposals(state)
   rotate(state)
+}
+
+/** K6. */
+function showContradiction(state: CoreState, vote: CheckpointVote | undefined): void {
+  if (vote === undefined || vote.replica === state.config.self || sameRoots(vote, state.stable)) return
+  emit(state, { kind: 'broadcast', message: { kind: 'checkpoint', vote } })
 }
 
 /** With rotation every N slots: at the boundary everybody moves to the next leader at once; no time-out is spent. */
@@ -195,7 +204,8 @@ export function onInstalled(
 
 /** The reason to pass a note over before its signature is checked, or undefined. */
 export function ignoreCheckpoint(state: CoreState, vote: CheckpointVote): string | undefined {
-  if (vote.slot <= state.stable.slot) return 'already-stable'
+  // Those of the stable slot itself are still of use: they may contradict one another (K6).
+  if (vote.slot < state.stable.slot) return 'already-stable'
   const notes = state.peers[vote.replica]?.checkpoints
   const first = notes?.get(vote.slot)
   if (first !== undefined) return sameRoots(first, vote) ? 'duplicate' : undefined

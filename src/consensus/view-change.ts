@@ -13,6 +13,7 @@ import {
   equalBytes,
   markVerified,
   type ReplicaIndex,
+  sameStatement,
   signVote,
   slot,
   type Verified,
@@ -210,7 +211,7 @@ export function ignoreViewMessage(
     const known = state.viewChanges.get(vote.replica)
     if (known === undefined || known.view < target) return undefined
     if (known.view > target) return 'older-view-change'
-    return equalBytes(known.vote.statement.digest, vote.statement.digest) ? 'duplicate' : undefined
+    return sameStatement(known.vote.statement, vote.statement) ? 'duplicate' : undefined
   }
   const { view: target, vote } = message.newView
   if (target < state.view) return 'older-new-view'

@@ -9,6 +9,7 @@
 import {
   assembleCertificate,
   equalBytes,
+  sameStatement,
   signVote,
   type Verified,
   type Vote,
@@ -65,24 +66,24 @@ function accuseDisobedience(state: CoreState, vote: Verified<Vote>): void {
 }
 
 /**
- * A peer that prepares something else than what the leader offered us has another proposal: each of us shows the other the
- * leader's vote, and the pair convicts the leader.
+ * A peer that prepares something else than what the leader offered us, or relies on another NewView, has another proposal: each of us
+ * shows the other the leader's vote, and the pair convicts the leader.
  */
 function showLeaderVote(state: CoreState, at: SlotState, vote: Verified<Vote>): void {
   const { proposal } = at
   if (proposal === undefined || vote.statement.kind !== 'prepare' || vote.replica === state.config.self) return
-  if (equalBytes(proposal.statement.digest, vote.statement.digest) || vote.replica === proposal.replica) return
+  if (vote.replica === proposal.replica || sameStatement(proposal.statement, vote.statement)) return
   answer(state, vote.replica, { kind: 'vote', vote: proposal })
 }
 
 /** The reason to pass a vote over before its signature is checked, or undefined. */
 export function ignoreVote(state: CoreState, vote: Vote): string | undefined {
-  const { view, slot: number, kind, digest } = vote.statement
+  const { view, slot: number, kind } = vote.statement
   if (view !== state.view || state.phase !== 'active') return 'other-view'
   if (!inWindow(state, number)) return 'outside-window'
   const at = state.slots.get(number)
   const first = (kind === 'prepare' ? at?.prepares : at?.accepts)?.get(vote.replica)
-  if (first !== undefined && equalBytes(first.statement.digest, digest)) return 'duplicate'
+  if (first !== undefined && sameStatement(first.statement, vote.statement)) return 'duplicate'
   if (first === undefined && kind === 'accept' && at?.chosen !== undefined) return 'already-chosen'
   if (first === undefined && kind === 'prepare' && at?.ownAccept !== undefined) return 'already-prepared'
   return undefined

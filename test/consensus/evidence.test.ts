@@ -1,0 +1,124 @@
+// Evidence: lies that the cluster itself must notice, and accusations that convict nobody (pitfalls P26, P31, P32; scenario S25).
+
+import { describe, expect, it } from 'vitest'
+import { replicaIndex, slot, view } from '../../crypto/index.ts'
+import { nonsense } from '../../src/byzantine/index.ts'
+import { conflictOf, type Evidence, evidenceFault } from '../../src/consensus/index.ts'
+import { accusations, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
+
+/** A liar's run in which the leaders of the first views crash for a while, so that it has to change views and to lead. */
+function throughViews(liars: Record<number, string>): MiniCluster {
+  const cluster = miniCluster({ liars })
+  cluster.run(300)
+  // Slots are prepared and accepted, and nobody hears of it in time: they go into the next view as prepared.
+  cluster.filter = (from, __, message) =>
+    !(message.kind === 'vote' && message.vote.statement.kind === 'accept' && from !== 2)
+  const texts = ['a', 'b', 'c']
+  cluster.submit([0, 1, 2, 3], ...texts)
+  cluster.run(100)
+  cluster.crash(0)
+  cluster.filter = () => true
+  cluster.run(3000)
+  cluster.restart(0)
+  texts.push(...load(cluster, 16, 50, 'more'))
+  runUntilDone(cluster, texts)
+  expect(safetyFault(cluster)).toBeUndefined()
+  expect(missing(cluster, texts)).toEqual([])
+  return cluster
+}
+
+describe('evidence names the liar', () => {
+  it.each([
+    ['equivocate', 0, 'two-votes 0'],
+    ['double-vote', 2, 'two-votes 2'],
+    ['wrong-digest', 2, 'against-new-view 2'],
+    ['disobey', 2, 'against-new-view 2'],
+    ['hide-prepared', 2, 'hidden-prepared 2'],
+    ['two-new-views', 1, 'two-votes 1'],
+    ['checkpoint-liar:split', 2, 'two-checkpoints 2'],
+    ['checkpoint-liar:split', 1, 'two-checkpoints 1'],
+  ])('that does as %s says (replica %i): %s', (name, liar, expected) => {
+    expect(accusations(throughViews({ [liar]: name }))).toContain(expected)
+  })
+
+  it('among seven with two liars of different kinds, and nobody else', () => {
+    const cluster = miniCluster({ replicas: 7, byzantine: 2, liars: { 0: 'equivocate', 3: 'double-vote' } })
+    cluster.run(300)
+    const texts = load(cluster, 10)
+    runUntilDone(cluster, texts)
+    expect(safetyFault(cluster)).toBeUndefined()
+    expect(missing(cluster, texts)).toEqual([])
+    expect(accusations(cluster)).toEqual(expect.arrayContaining(['two-votes 0', 'two-votes 3']))
+  })
+
+  it('also to replicas that were told only one side: evidence reaches every honest one', () => {
+    const cluster = throughViews({ 0: 'equivocate' })
+    for (const { evidence } of cluster.replicas.slice(1)) expect(evidence.length).toBeGreaterThan(0)
+  })
+})
+
+describe('evidence does not convict', () => {
+  const cluster = miniCluster()
+  const first = liarOf(cluster, 0)
+  const second = liarOf(cluster, 1)
+  const at = { slot: slot(3), digest: nonsense('a') } as const
+
+  it.each<[string, () => Evidence]>([
+    ['two votes that agree', () => twoVotes(0, first.vote('prepare', at), first.vote('prepare', at))],
+    [
+      'votes of two kinds',
+      () => twoVotes(0, first.vote('prepare', at), first.vote('accept', { ...at, digest: nonsense('b') })),
+    ],
+    [
+      'votes in two views',
+      () =>
+        twoVotes(0, first.vote('prepare', at), first.vote('prepare', { ...at, view: view(4), digest: nonsense('b') })),
+    ],
+    [
+      'votes of two replicas',
+      () => twoVotes(0, first.vote('prepare', at), second.vote('prepare', { ...at, digest: nonsense('b') })),
+    ],
+    [
+      "another replica than the votes' signer",
+      () => twoVotes(1, first.vote('prepare', at), first.vote('prepare', { ...at, digest: nonsense('b') })),
+    ],
+    [
+      'a vote that somebody else signed in its name',
+      () => {
+        const forged = { ...second.vote('prepare', { ...at, digest: nonsense('b') }), replica: replicaIndex(0) }
+        return twoVotes(0, first.vote('prepare', at), forged)
+      },
+    ],
+    [
+      'a vote from another cluster',
+      () => twoVotes(0, first.vote('prepare', at), first.vote('prepare', { ...at, clusterId: nonsense('other') })),
+    ],
+  ])('where there are %s', (_, make) => {
+    const evidence = make()
+    expect(evidenceFault(evidence, cluster.context)).toBeDefined()
+    expect(cluster.inject(1, 2, { kind: 'evidence', evidence })).toBe('bad-evidence')
+    expect(cluster.replicas[2]?.evidence).toEqual([])
+  })
+
+  it('convicts where the same votes differ in the digest alone', () => {
+    const evidence = twoVotes(0, first.vote('prepare', at), first.vote('prepare', { ...at, digest: nonsense('b') }))
+    expect(evidenceFault(evidence, cluster.context)).toBeUndefined()
+  })
+
+  it('against a replica that accepted in one view and reports a certificate of that view or a later one', () => {
+    const honest = miniCluster()
+    honest.run(50)
+    load(honest, 5)
+    honest.crash(0)
+    honest.submit([1, 2, 3], 'x')
+    honest.run(3000)
+    // safetyFault compares every Accept that ever left with every ViewChange after it.
+    expect(safetyFault(honest)).toBeUndefined()
+    expect(conflictOf(first.vote('accept', at), first.vote('accept', at))).toBeUndefined()
+  })
+})
+
+function twoVotes(accused: number, a: ReturnType<ReturnType<typeof liarOf>['vote']>, b: typeof a): Evidence {
+  return { kind: 'two-votes', accused: replicaIndex(accused), first: a, second: b }
+}
