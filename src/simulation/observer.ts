@@ -1,7 +1,7 @@
 // What checkers, witnesses and faults get to see of a run. They look and never touch: a run is the same with and without them.
 
 import type { Digest, ReplicaIndex, Slot, Verified } from '../../crypto/index.ts'
-import type { DurableRecord, Effect, Input, Message, StableCheckpoint } from '../consensus/index.ts'
+import type { DurableRecord, Effect, Input, Message, MessageFault, StableCheckpoint } from '../consensus/index.ts'
 import type { EntryResults } from '../machine/index.ts'
 import type { CoreStatus } from './core.ts'
 import type { Operation } from './history.ts'
@@ -31,8 +31,8 @@ export interface Observer {
   installed?(replica: ReplicaView, checkpoint: Verified<StableCheckpoint>): void
   started?(replica: ReplicaView, records: readonly DurableRecord[], slot: Slot): void
   stopped?(replica: ReplicaView, cut: PowerCut): void
-  /** Something of note that no effect tells: `bad chunk`. */
-  noted?(replica: ReplicaView, what: string): void
+  /** A message did not pass verification. */
+  refused?(replica: ReplicaView, from: ReplicaIndex, fault: MessageFault): void
   invoked?(operation: Operation): void
   returned?(operation: Operation): void
   healed?(nowUs: number): void

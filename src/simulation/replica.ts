@@ -186,7 +186,7 @@ export class SimulatedReplica implements ReplicaView {
     if (core.ignoreReason(from, message) !== undefined) return
     const verified = core.verify(life.door.withoutAnswered(message))
     if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
-    else this.world.announce((observer) => observer.noted?.(this, `${verified.fault.class}: ${verified.fault.code}`))
+    else this.world.announce((observer) => observer.refused?.(this, from, verified.fault))
   }
 
   private input(life: Life, input: Input): void {

@@ -2,7 +2,7 @@
 // nothing about it, so the counts are shown, and tests hold the profiles to them.
 
 import { hex } from '../../crypto/index.ts'
-import type { DurableRecord, Effect, Input, NewView } from '../consensus/index.ts'
+import type { DurableRecord, Effect, Input, MessageFault, NewView } from '../consensus/index.ts'
 import { decodeResultRecord, type EntryResults } from '../machine/index.ts'
 import type { PowerCut } from './kernel/index.ts'
 import type { Observer, ReplicaView } from './observer.ts'
@@ -72,8 +72,8 @@ export class Witnesses implements Observer {
     if (kept > 0) this.see('power cut kept unconfirmed writes')
   }
 
-  noted(_replica: ReplicaView, what: string): void {
-    if (what.startsWith('blame')) this.see('bad message refused')
+  refused(_replica: ReplicaView, _from: number, fault: MessageFault): void {
+    if (fault.class === 'blame') this.see('bad message refused')
   }
 
   private view({ address }: ReplicaView, { active, reason }: Effect & { readonly kind: 'view' }): void {

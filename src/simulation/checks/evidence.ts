@@ -1,6 +1,7 @@
-// I10: evidence names liars only.
+// I10: evidence names liars only, and no honest replica finds a message of another to be one that nobody honest sends.
 
-import type { Effect } from '../../consensus/index.ts'
+import type { ReplicaIndex } from '../../../crypto/index.ts'
+import type { Effect, MessageFault } from '../../consensus/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 
 export class EvidenceCheck implements Observer {
@@ -14,5 +15,10 @@ export class EvidenceCheck implements Observer {
     if (!replica.honest || effect.kind !== 'evidence' || !this.isHonest(effect.evidence.accused)) return
     const { accused, kind } = effect.evidence
     throw new Violation('I10 evidence', `r${replica.address} accuses r${accused}, which is honest, of ${kind}`)
+  }
+
+  refused(replica: ReplicaView, from: ReplicaIndex, { class: kind, code }: MessageFault): void {
+    if (kind !== 'blame' || !replica.honest || !this.isHonest(from)) return
+    throw new Violation('I10 evidence', `r${replica.address} refuses a message of r${from}, which is honest: ${code}`)
   }
 }
