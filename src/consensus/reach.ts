@@ -43,7 +43,17 @@ export function originOf(message: Message): ReplicaIndex | undefined {
  */
 export function relay(state: CoreState, from: ReplicaIndex, message: Verified<Message>): void {
   const origin = originOf(message)
-  if (origin === undefined || origin === state.config.self || contradictsKnown(state, origin, message)) return
+  if (origin === undefined || contradictsKnown(state, origin, message)) return
+  passOn(state, message, from)
+}
+
+/**
+ * To every neighbour that does not hear the message's signer. Also done again for what is kept while nothing moves, since relaying
+ * may have come to nothing the first time: the link to the neighbour was down too, or it had not yet been seen that it lost the other.
+ */
+export function passOn(state: CoreState, message: Message, from?: ReplicaIndex): void {
+  const origin = originOf(message)
+  if (origin === undefined || origin === state.config.self) return
   for (const peer of otherMembers(state)) {
     if (peer === from || peer === origin || !isReachable(state, peer)) continue
     const heartbeat: Heartbeat | undefined = peerOf(state, peer).heartbeat

@@ -6,6 +6,7 @@ import { HEARTBEAT_SHARE, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
 import { publish } from './outbox.ts'
 import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
 import { releaseHeld } from './proposal.ts'
+import { passOn } from './reach.ts'
 import { forwardRequests } from './requests.ts'
 import { transfer } from './stability.ts'
 import type { CoreState, SlotState } from './state.ts'
@@ -37,6 +38,15 @@ function resend(state: CoreState): void {
   for (const vote of state.ownCheckpoints.values()) {
     if (vote.slot > state.stable.slot) publish(state, { kind: 'checkpoint', vote })
   }
+  for (const peer of state.peers) {
+    for (const vote of peer.checkpoints.values()) {
+      if (vote.slot > state.stable.slot) passOn(state, { kind: 'checkpoint', vote })
+    }
+  }
+  for (const viewChange of state.viewChanges.values()) {
+    const open = viewChange.view > state.view || (viewChange.view === state.view && state.phase === 'changing')
+    if (open) passOn(state, { kind: 'view-change', viewChange })
+  }
   if (state.phase === 'changing') return resendViewChange(state)
   if (stalledFor(state) < state.config.parameters.viewTimeoutMs * RESEND_SHARE) return
   for (let at = state.chosen + 1; at <= state.chosen + RESEND_SLOTS; at++) {
@@ -54,4 +64,8 @@ function resendSlot(state: CoreState, at: SlotState): void {
     publish(state, { kind: 'vote', vote: ownPrepare })
   }
   if (ownAccept !== undefined) publish(state, { kind: 'vote', vote: ownAccept })
+  if (proposal !== undefined && entry !== undefined) passOn(state, { kind: 'propose', vote: proposal, entry })
+  for (const votes of [at.prepares, at.accepts]) {
+    for (const vote of votes.values()) passOn(state, { kind: 'vote', vote })
+  }
 }
