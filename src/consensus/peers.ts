@@ -46,10 +46,12 @@ export function onHeartbeat(state: CoreState, from: ReplicaIndex, heartbeat: Hea
 /**
  * H6. Without it a replica that missed the notes of its last checkpoint takes entries up to the end of its log window and then none,
  * since the window moves with the checkpoint; and peers that still have the entries answer with those, never with the checkpoint.
+ * One that is fetching the state of a checkpoint asks for no entries: it must hear of the next one once nobody has that state any more.
  */
 function lacksCheckpoint(state: CoreState, { stable, executed }: Heartbeat): boolean {
   if (stable >= state.stable.slot) return false
-  return executed >= state.stable.slot || executed >= stable + logWindow(state.config.parameters)
+  const atEnd = executed >= state.stable.slot || executed >= stable + logWindow(state.config.parameters)
+  return atEnd || chosenEntry(state, slot(executed + 1)) === undefined
 }
 
 /** H3. One request at a time; the next goes to the next peer, so one that stays silent or lies costs one interval. */
