@@ -116,8 +116,13 @@ export function requestFault({ request, proof, id }: SignedRequest, context: Ver
   return context.verifier.verify(key, statementBytes(statement), signature) ? undefined : blame('bad-client-signature')
 }
 
-/** The digest is computed here from the body, never copied [P39]; client signatures are the proposal's matter. */
-function entryFault(entry: Entry, { membership, parameters }: VerifyContext): Check {
+/**
+ * The digest is computed here from the body, never copied [P39]. Client signatures are in no digest, so they are checked however a
+ * body comes: else a liar could hand out one without them, and whoever kept it could neither prove what it executed nor pass the
+ * proposal on without looking like a liar itself.
+ */
+function entryFault(entry: Entry, context: VerifyContext): Check {
+  const { membership, parameters } = context
   const { header, requests } = entry
   if (header.epoch !== membership.epoch) return blame('wrong-epoch')
   if (header.slot < 1 || !Number.isSafeInteger(header.timestampMs) || header.timestampMs < 0) return blame('bad-header')
@@ -133,7 +138,8 @@ function entryFault(entry: Entry, { membership, parameters }: VerifyContext): Ch
   if (commandBytes(entry) > parameters.maxBatchBytes) return blame('batch-too-large')
   if (requests.some(({ request, id }) => !equalBytes(requestId(request), id))) return blame('wrong-request-id')
   if (!equalBytes(merkleRoot(requests.map(({ id }) => id)), header.root)) return blame('wrong-requests-root')
-  return equalBytes(headerDigest(header), entry.digest) ? undefined : blame('wrong-entry-digest')
+  if (!equalBytes(headerDigest(header), entry.digest)) return blame('wrong-entry-digest')
+  return firstFault(requests, (request) => requestFault(request, context))
 }
 
 function proposeFault(vote: Vote, entry: Entry, context: VerifyContext): Check {
@@ -142,11 +148,7 @@ function proposeFault(vote: Vote, entry: Entry, context: VerifyContext): Check {
   if (vote.replica !== leaderOf(context.membership, view)) return blame('not-the-leader')
   if (new Set(entry.requests.map(({ id }) => digestKey(id))).size !== entry.requests.length)
     return blame('repeated-request')
-  return (
-    voteFault(vote, ['prepare'], context) ??
-    entryFault(entry, context) ??
-    firstFault(entry.requests, (request) => requestFault(request, context))
-  )
+  return voteFault(vote, ['prepare'], context) ?? entryFault(entry, context)
 }
 
 function chosenFault(entry: Entry, certificate: Certificate, context: VerifyContext): Check {
