@@ -2,7 +2,8 @@
 // and verified by anyone with nothing but the membership. The statements are self-describing, so the verifier needs no state.
 //
 //   two-votes          two Prepare, Accept or receipt statements for one view and slot, or two ViewChanges or NewViews for one
-//                      view, that differ: in the digest, or in the NewView that they rely on
+//                      view, that differ: in the digest, or in the NewView that they rely on; or a Prepare for one digest and
+//                      an Accept for another
 //   two-checkpoints    two checkpoint notes for one slot with different roots
 //   hidden-prepared    an Accept in view w, and a ViewChange for a later view that neither covers its slot by a stable
 //                      checkpoint nor reports a certificate of view >= w for it (amnesia)
@@ -17,6 +18,7 @@ import {
   equalBytes,
   sameStatement,
   type Vote,
+  type VoteStatement,
   verifyCertificate,
   verifyVote,
 } from '../../crypto/index.ts'
@@ -96,10 +98,17 @@ function signersOf(evidence: Evidence): readonly number[] {
 }
 
 function votesConflict({ statement: a }: Vote, { statement: b }: Vote): boolean {
-  if (a.kind !== b.kind || a.view !== b.view) return false
+  if (a.view !== b.view) return false
+  // Prepare for one value and Accept for another, in one view: the second vouches for what the first excludes.
+  if (isPhase(a) && isPhase(b) && a.kind !== b.kind) return a.slot === b.slot && !equalBytes(a.digest, b.digest)
+  if (a.kind !== b.kind) return false
   const onePerView = a.kind === 'view-change' || a.kind === 'new-view'
   if (!onePerView && a.slot !== b.slot) return false
   return !sameStatement(a, b)
+}
+
+function isPhase({ kind }: VoteStatement): boolean {
+  return kind === 'prepare' || kind === 'accept'
 }
 
 function rootsDiffer(a: CheckpointVote, b: CheckpointVote): boolean {

@@ -1,6 +1,6 @@
 // The only door of src/consensus: the protocol as one deterministic state machine. README.md is its specification.
 
-export type { MessageFault, VerifyContext } from './checks.ts'
+export { type MessageFault, newViewFault, type VerifyContext } from './checks.ts'
 export { SafetyViolation } from './chosen.ts'
 export { type CoreConfig, checkpointBytes } from './config.ts'
 export * from './digests.ts'

@@ -2,7 +2,7 @@
 // decided or a view has begun, whoever holds a piece of it says so again.
 
 import { digestKey } from './entry.ts'
-import { HEARTBEAT_SHARE, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
+import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
 import { publish } from './outbox.ts'
 import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
 import { releaseHeld } from './proposal.ts'
@@ -34,6 +34,8 @@ export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
 
 function resend(state: CoreState): void {
   state.resentAt = state.nowMs
+  // The disk is behind: what waits for it has not left even once, and more copies would pile up as long as it stands still.
+  if (state.outbox.length > 2 * logWindow(state.config.parameters)) return
   forwardRequests(state)
   for (const vote of state.ownCheckpoints.values()) {
     if (vote.slot > state.stable.slot) publish(state, { kind: 'checkpoint', vote })

@@ -2,7 +2,7 @@
 //
 //   V1  a vote counts in the view that it names, once a replica and phase; a second, different one convicts its signer
 //   V2  a prepare certificate (q votes, the leader's among them; with b = 0 the leader's alone) for the digest whose body we hold:
-//       it is stored, then Accept
+//       it is stored, then Accept; never after an own Prepare for another digest in this view
 //   V3  q Accept votes make the accept certificate: chosen
 //   V4  a vote that contradicts the selection of the NewView it names convicts its signer
 
@@ -40,6 +40,9 @@ export function advance(state: CoreState, at: SlotState): void {
   const digest = at.proposal?.statement.digest
   if (digest === undefined || at.ownAccept !== undefined || state.phase !== 'active') return
   if (!inWindow(state, at.slot)) return
+  // A restart keeps our Prepare, not the proposal it was for: a lying leader may then show us another one that a quorum prepared.
+  // Accepting it would contradict ourselves, and leave nobody to convict in a fork.
+  if (at.ownPrepare !== undefined && !equalBytes(at.ownPrepare.statement.digest, digest)) return
   if (at.prepares.size < state.config.membership.quorums.prepare || !at.bodies.has(digestKey(digest))) return
   const wanted = ownStatement(state, 'prepare', at.slot, digest)
   const certificate = assembleCertificate(wanted, at.prepares.values(), state.config.membership)
