@@ -1,0 +1,185 @@
+// What peers can cost: memory stays within what the parameters allow, and laggards come back (pitfalls P51, P53, P55, P56, P58, P59;
+// scenarios S22, S25).
+
+import { describe, expect, it } from 'vitest'
+import { slot, view } from '../../crypto/index.ts'
+import { nonsense } from '../../src/byzantine/index.ts'
+import {
+  AHEAD_PER_PEER,
+  checkpointsPerPeer,
+  EVIDENCE_PER_REPLICA,
+  logWindow,
+  type Message,
+  PENDING_PER_CLIENT,
+} from '../../src/consensus/index.ts'
+import { honestOf, liarOf, load, memoryOf, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { commands, miniCluster, PARAMETERS } from '../support/mini-cluster.ts'
+
+const L = logWindow(PARAMETERS)
+
+describe('memory', () => {
+  it.each(['flood:40', 'future:100'])('stays within its bounds under %s, and the others go on (P51, S22)', (name) => {
+    const cluster = miniCluster({ liars: { 3: name } })
+    cluster.run(50)
+    const texts = load(cluster, 10, 25)
+    cluster.run(1000)
+    runUntilDone(cluster, texts)
+    expect(safetyFault(cluster)).toBeUndefined()
+    expect(missing(cluster, texts)).toEqual([])
+    for (const { state } of honestOf(cluster)) {
+      const sizes = memoryOf(state)
+      expect(sizes.slots).toBeLessThanOrEqual(L)
+      expect(sizes.tail).toBeLessThanOrEqual(PARAMETERS.checkpointInterval)
+      expect(sizes.pending).toBeLessThanOrEqual(PENDING_PER_CLIENT)
+      expect(sizes.viewChanges).toBeLessThanOrEqual(4)
+      expect(sizes.ahead).toBeLessThanOrEqual(AHEAD_PER_PEER)
+      expect(sizes.checkpoints).toBeLessThanOrEqual(checkpointsPerPeer(PARAMETERS))
+      expect(sizes.prepares).toBeLessThanOrEqual(4)
+      expect(sizes.accepts).toBeLessThanOrEqual(4)
+      expect(sizes.bodies).toBeLessThanOrEqual(8)
+      expect(sizes.evidence).toBeLessThanOrEqual(EVIDENCE_PER_REPLICA)
+      expect(sizes.outbox).toBe(0)
+      expect(sizes.replay).toBe(0)
+    }
+  })
+
+  it('is not taken by far views, slots and digests, one by one (P51)', () => {
+    const cluster = miniCluster()
+    const pen = liarOf(cluster, 3)
+    cluster.run(50)
+    const before = memoryOf(cluster.replicas[1]?.state ?? none())
+    for (let i = 1; i <= 1500; i++) {
+      const far = 2 ** 40 + i
+      const digest = nonsense(`${i}`)
+      const lies: Message[] = [
+        { kind: 'vote', vote: pen.vote('accept', { slot: slot(L + i), digest }) },
+        { kind: 'vote', vote: pen.vote('prepare', { view: view(far), slot: slot(1), digest }) },
+        { kind: 'checkpoint', vote: pen.checkpoint({ slot: slot(8 * far), logRoot: digest, stateRoot: digest }) },
+      ]
+      for (const message of lies) cluster.inject(3, 1, message)
+    }
+    const after = memoryOf(cluster.replicas[1]?.state ?? none())
+    expect(after).toEqual({ ...before, ahead: AHEAD_PER_PEER, checkpoints: checkpointsPerPeer(PARAMETERS) })
+  })
+
+  it('of a slot holds one vote a replica and phase, whatever a liar signs, and eight proofs against it', () => {
+    const cluster = miniCluster()
+    const pen = liarOf(cluster, 3)
+    cluster.run(50)
+    for (let i = 0; i < 200; i++) {
+      const said = { slot: slot(1), digest: nonsense(`${i}`) }
+      cluster.inject(3, 1, { kind: 'vote', vote: pen.vote('prepare', said) })
+      cluster.inject(3, 1, { kind: 'vote', vote: pen.vote('accept', said) })
+    }
+    expect(memoryOf(cluster.replicas[1]?.state ?? none())).toMatchObject({
+      slots: 1,
+      prepares: 1,
+      accepts: 1,
+      evidence: EVIDENCE_PER_REPLICA,
+    })
+  })
+})
+
+describe('a replica that fell behind', () => {
+  it('is not left behind for ever by a leader that shuts it out: it can be needed at any moment (P55)', () => {
+    const cluster = miniCluster({ liars: { 0: 'selective-silent:3' } })
+    cluster.run(50)
+    const texts = load(cluster, 60, 25)
+    runUntilDone(cluster, texts)
+    expect(missing(cluster, texts)).toEqual([])
+    cluster.crash(0)
+    cluster.submit([1, 2, 3], 'needs all three')
+    cluster.run(5000)
+    for (const i of [1, 2, 3]) expect(commands(cluster.replicas[i] ?? none())).toEqual([...texts, 'needs all three'])
+    expect(safetyFault(cluster)).toBeUndefined()
+  })
+
+  it.each(['sync-liar', 'bad-snapshot', 'forge-certificate'])('comes back although one peer is a %s (P58)', (liar) => {
+    for (const length of [6, 40]) {
+      const cluster = miniCluster({ liars: { 1: liar } })
+      cluster.run(50)
+      cluster.filter = (from, to) => from !== 3 && to !== 3
+      const texts = load(cluster, length, 25)
+      cluster.filter = () => true
+      const took = runUntilDone(cluster, texts, 10_000)
+      expect(missing(cluster, texts)).toEqual([])
+      expect(took).toBeLessThan(3000)
+      expect(safetyFault(cluster)).toBeUndefined()
+    }
+  })
+
+  it('comes back with no new request, also when it missed the notes of the last checkpoint', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    // Replica 3 sees everything but notes; the slots end in the middle of an interval.
+    cluster.filter = (_, to, message) => !(to === 3 && message.kind === 'checkpoint')
+    const texts = load(cluster, 16, 25)
+    cluster.filter = (from, to) => from !== 3 && to !== 3
+    texts.push(...load(cluster, 6, 25, 'more'))
+    cluster.filter = () => true
+    runUntilDone(cluster, texts, 5000)
+    cluster.run(1000)
+    expect(missing(cluster, texts)).toEqual([])
+    expect(cluster.status(3).stable.slot).toBe(16)
+  })
+})
+
+describe('a checkpoint', () => {
+  it('is stable only with q equal notes: b + 1 free nothing (P56)', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    cluster.filter = (from, _, message) => !(message.kind === 'checkpoint' && from !== 1)
+    load(cluster, 10, 25)
+    expect(cluster.status(1)).toMatchObject({ executed: 10, stable: { slot: 0 } })
+    expect(cluster.status(2)).toMatchObject({ executed: 10, stable: { slot: 0 } })
+    cluster.filter = () => true
+    cluster.run(500)
+    expect(cluster.status(2).stable.slot).toBe(8)
+    expect(cluster.status(2).stable.signatures).toHaveLength(3)
+  })
+
+  it.each(['past', 'future', 'split'])('that a liar signs in the %s moves no watermark (S25)', (kind) => {
+    const cluster = miniCluster({ liars: { 2: `checkpoint-liar:${kind}` } })
+    cluster.run(50)
+    const texts = load(cluster, 20, 25)
+    cluster.run(500)
+    expect(safetyFault(cluster)).toBeUndefined()
+    expect(missing(cluster, texts)).toEqual([])
+    expect(honestOf(cluster).map(({ index }) => cluster.status(index).stable.slot)).toEqual([16, 16, 16])
+  })
+
+  it('is signed once for a slot, whatever a restart executes again (P59)', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    cluster.filter = (_, __, message) => message.kind !== 'checkpoint' && message.kind !== 'stable'
+    const texts = load(cluster, 12, 25)
+    for (let i = 0; i < 4; i++) {
+      cluster.crash(i)
+      cluster.restart(i)
+    }
+    cluster.run(300)
+    cluster.filter = () => true
+    cluster.run(1000)
+    // safetyFault compares all notes that ever left a replica.
+    expect(safetyFault(cluster)).toBeUndefined()
+    expect(missing(cluster, texts)).toEqual([])
+    expect(cluster.status(1).stable.slot).toBe(8)
+  })
+
+  it('whose state is not ours is an alarm, and theirs is fetched (bit rot)', () => {
+    const cluster = miniCluster()
+    cluster.run(50)
+    load(cluster, 5, 25)
+    const rotten = cluster.replicas[3] ?? none()
+    rotten.root = nonsense('rot')
+    load(cluster, 5, 25, 'x')
+    cluster.run(500)
+    expect(rotten.alarms).toEqual(['state-diverged'])
+    expect(rotten.root).toEqual(cluster.replicas[1]?.root)
+    expect(cluster.status(3).stable.slot).toBe(8)
+  })
+})
+
+function none(): never {
+  throw new Error('no such replica')
+}
