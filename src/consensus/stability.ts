@@ -153,6 +153,8 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
   emit(state, { kind: 'stabilize', checkpoint })
   voteForProposals(state)
   rotate(state)
+  // The log window has moved: what waited for that would else wait for the next execution, which may never come.
+  propose(state)
 }
 
 /** K6. */
