@@ -109,6 +109,8 @@ export class SimulatedReplica implements ReplicaView {
     this.life = life
     world.announce((observer) => observer.started?.(this, records, host.position.slot))
     this.carryOut(life, effects, undefined)
+    // The time comes first: a leader that proposed without knowing it would propose for a time long past.
+    this.tell(life)
     world.at(world.nowUs + random.below(1000 * scenario.shell.tickMs), () => this.perform(life, () => this.tick(life)))
   }
 
@@ -148,10 +150,15 @@ export class SimulatedReplica implements ReplicaView {
     else action()
   }
 
-  private tick(life: Life): void {
+  private tell(life: Life): void {
     const { world, clock } = this
     const nowMs = clock.monotonicMs(world.nowUs)
     this.input(life, { kind: 'tick', nowMs, wallMs: clock.wallMs(world.nowUs) })
+  }
+
+  private tick(life: Life): void {
+    const { world } = this
+    this.tell(life)
     life.snapshots.tick()
     world.at(world.nowUs + 1000 * world.scenario.shell.tickMs, () => this.perform(life, () => this.tick(life)))
   }
