@@ -103,7 +103,11 @@ export function onCheckpointVote(state: CoreState, vote: Verified<CheckpointVote
     checkpoints.delete(Math.min(...checkpoints.keys()))
   if (vote.slot === state.stable.slot) return showContradiction(state, vote)
   const made = assembleStable(state, vote)
-  if (made !== undefined) learnStable(state, made)
+  if (made === undefined) return
+  learnStable(state, made)
+  // The log window may have moved: what waited for that would else wait for the next execution, which may never come. Not inside
+  // learnStable: a view that is being set up learns its start there, before it knows what it carries over.
+  propose(state)
 }
 
 /** K2. */
@@ -153,8 +157,6 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
   emit(state, { kind: 'stabilize', checkpoint })
   voteForProposals(state)
   rotate(state)
-  // The log window has moved: what waited for that would else wait for the next execution, which may never come.
-  propose(state)
 }
 
 /** K6. */

@@ -11,7 +11,7 @@ import { accuse, close } from './outbox.ts'
 import { fetchMore, onFetchBodies, onFetchEntries, onHeartbeat, onStable } from './peers.ts'
 import { ignoreProposal, learnBody, onPropose } from './proposal.ts'
 import { originOf, relay } from './reach.ts'
-import { addRequests } from './requests.ts'
+import { addRequests, propose } from './requests.ts'
 import { ignoreCheckpoint, learnStable, onCheckpointVote, onExecuted, onInstalled } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
 import { onProbe, onProbeAnswer, suspect } from './suspicion.ts'
@@ -117,7 +117,8 @@ function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>
         : undefined
     case 'stable':
       learnStable(state, partOf(message, message.checkpoint))
-      return onStable(state, from)
+      onStable(state, from)
+      return propose(state)
     case 'entries':
       for (const { entry, certificate } of message.entries) learnEntry(state, entry, partOf(message, certificate))
       return fetchMore(state, message.entries.length)
