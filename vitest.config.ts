@@ -6,7 +6,7 @@ const slow = ['test/**/*.slow.test.ts']
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: slow } },
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: slow, testTimeout: 60_000 } },
       { test: { name: 'slow', include: slow, testTimeout: 240_000, hookTimeout: 120_000 } },
     ],
   },

@@ -191,9 +191,7 @@ export class FaultEngine implements Observer {
   }
 
   private eachLink(links: readonly Link[], act: (from: number, to: number) => void): void {
-    for (const [from, to] of links) {
-      for (const a of this.targets.addressesOf(from)) for (const b of this.targets.addressesOf(to)) act(a, b)
-    }
+    for (const [from, to] of links) act(from, to)
   }
 
   private count(what: string): void {

@@ -8,6 +8,7 @@ import type { Defect } from './core.ts'
 import { drawFaults, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
 import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
+import { type SplitPlan, splitBrain } from './split-brain.ts'
 
 /**
  * `fast`: four replicas, 200 operations, mild faults. `swarm`: everything. `crash`: nobody lies (b = 0). `twins`: replicas that
@@ -54,6 +55,8 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     mild,
     crashMode: quorums.crashMode,
   }
+  const clients = drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile)
+  const sides: SplitPlan = { ...group, twins, clients: clients.length, timeoutMs: parameters.viewTimeoutMs }
   return {
     format: SCENARIO_FORMAT,
     about: `seed ${seed} of profile ${options.profile}`,
@@ -70,12 +73,15 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
       truncates: random.fork('truncates').chance(0.7),
       keptResults: random.fork('kept').pick([1, 8, 64, 512]),
     },
-    clients: drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile),
+    clients,
     workload: drawWorkload(random.fork('workload')),
     liars,
     twins,
     faults: [
       ...(options.profile === 'twins' ? viewsApart(faultsRandom.fork('views'), plan, 8) : []),
+      ...(options.profile === 'twins'
+        ? splitBrain(random.fork('split'), sides, random.fork('phases').below(5)).faults
+        : []),
       ...drawFaults(faultsRandom.fork('list'), plan),
     ],
     safetyMs,

@@ -86,9 +86,9 @@ export type Fault = FaultAction & {
 }
 
 export type FaultAction =
-  /** Ordered pairs of replicas whose messages are lost. */
+  /** Ordered pairs of addresses whose messages are lost. */
   | { readonly do: 'cut'; readonly links: readonly Link[] }
-  /** Ordered pairs of replicas whose messages wait. */
+  /** Ordered pairs of addresses whose messages wait. */
   | { readonly do: 'clog'; readonly links: readonly Link[] }
   /** Loses power, and has it again at the end; with `wiped` on a new, empty disk, which makes it a liar. */
   | { readonly do: 'crash'; readonly replica: number; readonly wiped?: true }
@@ -102,6 +102,7 @@ export type FaultAction =
   /** Messages that match arrive so much later. */
   | { readonly do: 'delay'; readonly messages: MessageFilter; readonly byMs: number }
 
+/** Addresses: replicas from 0, then the second copies of twins in their order, then clients from 1000. */
 export type Link = readonly [from: number, to: number]
 
 export type Condition =

@@ -13,6 +13,7 @@ import { HistoryCheck } from './history.ts'
 import { PromisesCheck } from './promises.ts'
 import { VotesCheck } from './votes.ts'
 
+export { ForkBlamed, ForkCheck } from './forks.ts'
 export { checkLinearizability, type LinearizabilityVerdict, SEARCH_LIMIT } from './linearizability.ts'
 export { logOrderFault } from './log-order.ts'
 export {
