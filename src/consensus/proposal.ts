@@ -60,6 +60,7 @@ export function releaseHeld(state: CoreState): void {
 /** The leader's own proposal: like a follower's, but that its vote is what everybody else is shown. */
 export function acceptProposal(state: CoreState, entry: Entry): void {
   const at = slotState(state, entry.header.slot)
+  if (at.ownPrepare !== undefined || at.slot <= state.stable.slot) throw new Error(`slot ${at.slot}: proposed twice`)
   const vote = signVote(ownStatement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
   at.proposal = vote
   at.ownPrepare = vote

@@ -28,7 +28,7 @@ import { ownStatement } from './own-statement.ts'
 import { carryOver, voteForProposals } from './proposal.ts'
 import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
-import { hasWork, learnStable } from './stability.ts'
+import { hasWork, learnStable, rotate } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
 import { announce, closeLatencies, suspect } from './suspicion.ts'
 
@@ -137,6 +137,8 @@ function beginView(state: CoreState, newView: Verified<NewView>): void {
   voteForProposals(state)
   propose(state)
   releaseAhead(state)
+  // Its ViewChanges may be older than the checkpoint at which it ends.
+  rotate(state)
 }
 
 /** Sets the slots up as the NewView says, without voting: a core that is rebuilt from its records first recalls its own votes. */
@@ -144,7 +146,6 @@ export function installView(state: CoreState, newView: Verified<NewView>): void 
   const { start, values } = select(newView.viewChanges, state.config.membership.epoch)
   state.base = start.slot
   state.carried = new Map(values.map((value) => [value.slot, value.digest]))
-  learnStable(state, markVerified(start))
   for (const at of state.slots.values()) {
     at.proposal = undefined
     at.held = undefined
@@ -162,6 +163,9 @@ export function installView(state: CoreState, newView: Verified<NewView>): void 
   }
   // What was under way only in views before is gone, and waiting for it would change views for ever.
   state.workSince = hasWork(state) ? state.nowMs : undefined
+  // Last: a checkpoint that becomes stable by it makes room, and a leader that proposed with the slots of the view before would
+  // offer two values for one slot.
+  learnStable(state, markVerified(start))
 }
 
 /** Messages of this view that came before it began here; those of later views stay. */
