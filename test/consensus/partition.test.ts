@@ -1,7 +1,8 @@
 // Partial partitions, and how leaders take turns (pitfall P63; OmniPaxos' three partitions; the rotation policies).
 
 import { describe, expect, it } from 'vitest'
-import { load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { view } from '../../crypto/index.ts'
+import { liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
 import { commands, type Filter, miniCluster } from '../support/mini-cluster.ts'
 
 const SIZES = [
@@ -82,9 +83,23 @@ describe('rotation', () => {
     runUntilDone(cluster, texts)
     expect(missing(cluster, texts)).toEqual([])
     expect(safetyFault(cluster)).toBeUndefined()
-    const reasons = cluster.replicas.flatMap((each) => each.views).filter((view) => view.includes('changing'))
+    const reasons = cluster.replicas.flatMap((each) => each.views).filter((each) => each.includes('changing'))
     expect(cluster.status(0).view).toBeGreaterThanOrEqual(4)
     expect(reasons.every((each) => each.endsWith('rotation') || each.endsWith('joined'))).toBe(true)
+  })
+
+  it('leaves a view at once that begins when its hand-over is past', () => {
+    // The NewView of view 1 is built by replicas that do not know the checkpoint of slot 8 as stable yet: it ends at slot 8.
+    const cluster = miniCluster({ parameters: { rotation: { policy: 'every', slots: 8 } } })
+    cluster.run(50)
+    const pens = [0, 1, 3].map((i) => liarOf(cluster, i))
+    const viewChanges = pens.flatMap((pen) => pen.emptyViewChange(view(1)) ?? [])
+    cluster.filter = (_, __, message) => message.kind !== 'new-view' && message.kind !== 'view-change'
+    load(cluster, 8)
+    const replica = cluster.replicas[2]
+    expect(replica?.views).toEqual(['1 changing rotation'])
+    cluster.inject(1, 2, { kind: 'new-view', newView: (pens[1] ?? none()).newView(view(1), viewChanges) })
+    expect(replica?.views).toEqual(['1 changing rotation', '1 active new-view', '2 changing rotation'])
   })
 
   it('skips a leader that is down when its turn comes', () => {
