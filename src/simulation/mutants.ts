@@ -26,6 +26,7 @@ const SWARM: DrawOptions = { profile: 'swarm', replicas: 4 }
 
 /** Where a defect needs more than the swarm to show. */
 const SPECIAL: Readonly<Partial<Record<Defect, Omit<Mutant, 'defect'>>>> = {
+  'accept-torsion': liesWith('torsion-sign'),
   'count-duplicate-signer': liesWith('duplicate-signer'),
   'first-certificate': { draw: { profile: 'twins', replicas: 4 }, seeds: 400 },
   'ignore-view': liesWith('relabel'),
@@ -45,12 +46,18 @@ export const MUTANTS: readonly Mutant[] = [...MUTATIONS, 'accept-torsion' as con
   }),
 )
 
-/** Runs seeds until one catches the mutant. */
+/**
+ * Runs seeds until one catches the mutant.
+ * @throws {Error} where the catching seed fails without the defect too: it says nothing about the mutant.
+ */
 export function hunt(mutant: Mutant, options?: RunOptions): Hunt {
   const draw: DrawOptions = { ...mutant.draw, defects: [mutant.defect] }
   for (let seed = 1; seed <= mutant.seeds; seed++) {
     const { report } = runSeed(seed, draw, options)
-    if (report.failure !== undefined) return { mutant, seed, report }
+    if (report.failure === undefined) continue
+    const control = runSeed(seed, mutant.draw, options).report.failure
+    if (control !== undefined) throw new Error(`seed ${seed} breaks ${control.invariant} without ${mutant.defect} too`)
+    return { mutant, seed, report }
   }
   return { mutant, seed: undefined, report: undefined }
 }
