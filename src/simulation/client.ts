@@ -86,7 +86,7 @@ export class SimulatedClient {
     const { outstanding, bundle } = this.settings
     const room = Math.min(outstanding - this.waiting.size, this.operations - this.sequence, bundle)
     if (room <= 0) return
-    const fresh = Array.from({ length: this.random.between(1, room) }, () => this.prepare())
+    const fresh = Array.from({ length: this.random.between((room + 1) >> 1, room) }, () => this.prepare())
     const signed = fresh.flatMap(({ requests }) => requests)
     for (const { sequence, operations } of fresh) {
       for (const operation of operations) this.world.announce((observer) => observer.invoked?.(operation))

@@ -125,7 +125,7 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
   return {
     window,
     checkpointInterval,
-    maxBatchRequests: random.pick(profile === 'fast' ? [4, 16, 64, 1024] : [1, 4, 64, 1024]),
+    maxBatchRequests: random.pick(profile === 'fast' ? [8, 64, 1024] : [1, 4, 64, 1024]),
     maxBatchBytes: 65_536,
     maxRequestBytes: 4096,
     clockDriftMs: random.pick([500, 5000]),
@@ -168,14 +168,16 @@ function drawClocks(random: Random, replicas: number, driftMs: number): Scenario
 }
 
 function drawClients(random: Random, timeoutMs: number, profile: ProfileName): ClientSettings[] {
-  const count = random.between(1, 6)
-  const total = profile === 'fast' ? 200 : random.pick([40, 100, 200])
+  const fast = profile === 'fast'
+  const count = fast ? random.between(1, 4) : random.between(1, 6)
+  const total = fast ? 200 : random.pick([40, 100, 200])
   const equivocator = profile === 'swarm' && count > 1 && random.chance(0.2)
   return range(count).map((i) => ({
     operations: Math.ceil(total / count),
-    outstanding: random.pick(profile === 'fast' ? [4, 16, 32] : [1, 4, 16]),
-    bundle: random.pick([1, 4, 16]),
-    thinkUs: random.pick([0, 1000, timeoutMs * 100]),
+    outstanding: random.pick(fast ? [8, 16, 32] : [1, 4, 16]),
+    bundle: random.pick(fast ? [8, 32] : [1, 4, 16]),
+    // Answers that come together are followed by requests that go together, and so by few slots.
+    thinkUs: random.pick(fast ? [timeoutMs * 10, timeoutMs * 40] : [0, 1000, timeoutMs * 100]),
     retryMs: timeoutMs * random.pick([1, 2, 4]),
     ...(random.chance(0.1) ? { deadlineMs: timeoutMs * 2 } : {}),
     ...(equivocator && i === 0 ? { fault: 'equivocates' as const } : {}),
