@@ -128,6 +128,19 @@ describe('a leader is kept', () => {
     expect(cluster.replicas.slice(1).map((each) => each.views.length)).toEqual(views.slice(1).map((n) => n + 2))
   })
 
+  it('by a replica that gets nothing across and sees in the heartbeats of others that they go on', () => {
+    const cluster = miniCluster()
+    cluster.run(300)
+    cluster.filter = (_, to, message) => to !== 3 || message.kind === 'heartbeat'
+    const texts = load(cluster, 40)
+    expect(cluster.status(3).executed).toBe(0)
+    expect(cluster.status(3).pending).toBeGreaterThan(0)
+    cluster.filter = () => true
+    runUntilDone(cluster, texts)
+    expect(missing(cluster, texts)).toEqual([])
+    expect(cluster.replicas.map((each) => each.views)).toEqual([[], [], [], []])
+  })
+
   it.each([
     [3, 0, 1],
     [5, 0, 2],
