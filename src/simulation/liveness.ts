@@ -16,8 +16,9 @@ export class LivenessWatch {
   private readonly replicas: number
   private progress = ''
   private progressUs: number
-  /** Abstract states since the last progress, with the times at which they were seen. */
-  private readonly seen = new Map<string, number[]>()
+  /** Abstract states since the last progress: how often each was entered again, and at which look it was seen last. */
+  private readonly seen = new Map<string, { returns: number; last: number }>()
+  private looks = 0
 
   constructor(core: readonly Watched[], replicas: number, nowUs: number) {
     this.core = core
@@ -38,9 +39,14 @@ export class LivenessWatch {
       .map((replica) => replica.status())
       .map((status) => status && `${status.view % this.replicas}${status.phase}${status.chosen}/${status.pending}`)
       .join()
-    const times = this.seen.get(state)
-    if (times === undefined) this.seen.set(state, [nowUs])
-    else times.push(nowUs)
+    this.looks++
+    const known = this.seen.get(state)
+    if (known === undefined) this.seen.set(state, { returns: 0, last: this.looks })
+    else {
+      // Looks one right after another are one visit.
+      if (known.last !== this.looks - 1) known.returns++
+      known.last = this.looks
+    }
   }
 
   /** Milliseconds since anything was executed or answered. */
@@ -61,15 +67,8 @@ export class LivenessWatch {
 
   private shape(): string {
     if (this.seen.size === 1) return 'in one and the same state'
-    const visits = [...this.seen.values()].map((times) => returnsOf(times)).sort((a, b) => b - a)
-    const [most = 0] = visits
+    const most = Math.max(0, ...[...this.seen.values()].map(({ returns }) => returns))
     if (most >= 2) return `going in a circle (a state came back ${most} times, among ${this.seen.size} states)`
     return `through ${this.seen.size} states that never came back`
   }
-}
-
-/** How often a state was left and entered again: looks one right after another are one visit. */
-function returnsOf(times: readonly number[]): number {
-  const step = Math.min(...times.slice(1).map((time, i) => time - (times[i] ?? 0)))
-  return times.slice(1).filter((time, i) => time - (times[i] ?? 0) > 1.5 * step).length
 }

@@ -22,15 +22,18 @@ export interface Summary {
   readonly faults: Record<string, number>
   readonly witnesses: Record<string, number>
   readonly excuses: Record<string, number>
-  /** Hashes by seed, until all are there. */
-  readonly hashes: Map<number, string>
+  /** Fingerprint over the runs up to {@link nextSeed}, and the hashes of later ones that came before their turn. */
+  readonly hash: TraceHash
+  nextSeed: number
+  readonly early: Map<number, string>
 }
 
 export function runSeed(seed: number, draw: DrawOptions, options?: RunOptions): SeedResult {
   return { seed, report: runScenario(drawScenario(seed, draw), options) }
 }
 
-export function emptySummary(): Summary {
+/** The sum of no runs; seeds count from `first`. */
+export function emptySummary(first: number): Summary {
   return {
     seeds: 0,
     failed: 0,
@@ -42,7 +45,9 @@ export function emptySummary(): Summary {
     faults: {},
     witnesses: {},
     excuses: {},
-    hashes: new Map(),
+    hash: new TraceHash(),
+    nextSeed: first,
+    early: new Map(),
   }
 }
 
@@ -57,17 +62,23 @@ export function addResult(summary: Summary, { seed, report }: SeedResult): void 
   addCounts(summary.faults, report.faults)
   addCounts(summary.witnesses, report.witnesses)
   for (const excuse of report.excuses) addCounts(summary.excuses, { [excuse]: 1 })
-  summary.hashes.set(seed, report.hash)
+  summary.early.set(seed, report.hash)
+  for (let next = summary.early.get(summary.nextSeed); next !== undefined; next = summary.early.get(summary.nextSeed)) {
+    fold(summary, summary.nextSeed, next)
+    summary.nextSeed++
+  }
 }
 
-/** One fingerprint over all runs, in the order of their seeds. */
+/** One fingerprint over all runs, in the order of their seeds. Takes what came before its turn last: nothing may be added after. */
 export function hashOf(summary: Summary): string {
-  const hash = new TraceHash()
-  for (const [seed, text] of [...summary.hashes].sort(([a], [b]) => a - b)) {
-    hash.number(seed)
-    hash.text(text)
-  }
-  return hash.digest()
+  for (const [seed, text] of [...summary.early].sort(([a], [b]) => a - b)) fold(summary, seed, text)
+  return summary.hash.digest()
+}
+
+function fold({ hash, early }: Summary, seed: number, text: string): void {
+  hash.number(seed)
+  hash.text(text)
+  early.delete(seed)
 }
 
 function addCounts(sum: Record<string, number>, counts: Readonly<Record<string, number>>): void {

@@ -18,7 +18,7 @@ import {
 const SEEDS: Readonly<Record<ProfileName, number>> = { fast: 60, swarm: 60, crash: 60, twins: 30 }
 
 function runAll(profile: ProfileName): Summary {
-  const summary = emptySummary()
+  const summary = emptySummary(1)
   for (let seed = 1; seed <= SEEDS[profile]; seed++) {
     const result = runSeed(seed, { profile })
     const { failure } = result.report

@@ -73,7 +73,7 @@ async function runDrawn(input: Input, { signal, progress }: Context): Promise<Ou
   const count = input.integer('seeds', 1, MOST_SEEDS) ?? (given === undefined ? DEFAULT_SEEDS : 1)
   const threads = input.integer('threads', 1, MOST_THREADS) ?? availableParallelism()
   const draw = drawOptions(input)
-  const summary = emptySummary()
+  const summary = emptySummary(first)
   const failed: SeedResult[] = []
   const start = performance.now()
   const onResult = (result: SeedResult): boolean => {
@@ -95,7 +95,7 @@ async function runDrawn(input: Input, { signal, progress }: Context): Promise<Ou
         repeat: repeatLine(seed, draw),
       }),
     )
-  const { hashes: _, ...totals } = summary
+  const { hash: _, early: __, nextSeed: ___, ...totals } = summary
   return {
     status: failures.length === 0 ? 'done' : 'refused',
     value: { profile: draw.profile, first, count, hash, seconds, ...totals, failures: failures.map(forPrograms) },
