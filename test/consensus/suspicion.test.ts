@@ -95,12 +95,20 @@ describe('a leader is kept', () => {
     const only = request(cluster.context.membership.clusterId, 'ghost', 77)
     cluster.inject(0, 1, pen.propose(batchEntry(slot(1), cluster.context.membership.epoch, 1_000_300, [only])))
     cluster.crash(0)
-    cluster.submit([1, 2, 3], 'a')
-    cluster.run(1500)
-    expect([1, 2, 3].map((i) => commands(cluster.replicas[i] ?? none()))).toEqual([['a'], ['a'], ['a']])
-    const views = [1, 2, 3].map((i) => cluster.replicas[i]?.views.length)
+    // The leader is caught in a lie, and view 1 begins without that proposal and without a request that waits.
+    const said = { slot: slot(9), view: view(0) } as const
+    const first = pen.vote('prepare', { ...said, digest: nonsense('a') })
+    const second = pen.vote('prepare', { ...said, digest: nonsense('b') })
+    for (const to of [1, 2, 3]) {
+      cluster.inject(1, to, {
+        kind: 'evidence',
+        evidence: { kind: 'two-votes', accused: replicaIndex(0), first, second },
+      })
+    }
     cluster.run(20_000)
-    expect([1, 2, 3].map((i) => cluster.replicas[i]?.views.length)).toEqual(views)
+    const gone = ['1 changing leader-lied', '1 active new-view']
+    expect([1, 2, 3].map((i) => cluster.replicas[i]?.views)).toEqual([gone, gone, gone])
+    expect(cluster.replicas.flatMap((each) => each.executed)).toEqual([])
   })
 
   it('after a view that began with values that everybody has executed already: they are no work', () => {
