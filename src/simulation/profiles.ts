@@ -113,7 +113,7 @@ function drawGroup(random: Random, options: DrawOptions): Scenario['group'] {
 }
 
 function drawParameters(random: Random, profile: ProfileName, crashMode: boolean): ProtocolParameters {
-  const window = random.pick(profile === 'fast' ? [4, 8, 16] : [1, 2, 4, 8, 16])
+  const window = random.pick(profile === 'fast' ? [2, 4, 8] : [1, 2, 4, 8, 16])
   const checkpointInterval = window * random.pick([1, 1, 2, 4])
   const viewTimeoutMs = random.pick([50, 100, 200, 500])
   const rotations: Rotation[] = [
@@ -125,7 +125,7 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
   return {
     window,
     checkpointInterval,
-    maxBatchRequests: random.pick(profile === 'fast' ? [8, 64, 1024] : [1, 4, 64, 1024]),
+    maxBatchRequests: random.pick(profile === 'fast' ? [16, 64, 1024] : [1, 4, 64, 1024]),
     maxBatchBytes: 65_536,
     maxRequestBytes: 4096,
     clockDriftMs: random.pick([500, 5000]),
@@ -174,10 +174,10 @@ function drawClients(random: Random, timeoutMs: number, profile: ProfileName): C
   const equivocator = profile === 'swarm' && count > 1 && random.chance(0.2)
   return range(count).map((i) => ({
     operations: Math.ceil(total / count),
-    outstanding: random.pick(fast ? [8, 16, 32] : [1, 4, 16]),
-    bundle: random.pick(fast ? [8, 32] : [1, 4, 16]),
+    outstanding: random.pick(fast ? [8, 32, 32] : [1, 4, 16]),
+    bundle: random.pick(fast ? [16, 32] : [1, 4, 16]),
     // Answers that come together are followed by requests that go together, and so by few slots.
-    thinkUs: random.pick(fast ? [timeoutMs * 10, timeoutMs * 40] : [0, 1000, timeoutMs * 100]),
+    thinkUs: random.pick(fast ? [timeoutMs * 20, timeoutMs * 40] : [0, 1000, timeoutMs * 100]),
     retryMs: timeoutMs * random.pick([1, 2, 4]),
     ...(random.chance(0.1) ? { deadlineMs: timeoutMs * 2 } : {}),
     ...(equivocator && i === 0 ? { fault: 'equivocates' as const } : {}),
