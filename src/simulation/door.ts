@@ -26,6 +26,7 @@ export class Door {
   take(requests: readonly SignedRequest[]): Verified<SignedRequest>[] {
     const wanted: Verified<SignedRequest>[] = []
     for (const request of requests) {
+      if (!this.host.knows(request.request.client)) continue
       const answered = this.host.answerTo(request.id)
       if (answered !== undefined) this.reply(request, answered)
       else {
@@ -36,10 +37,15 @@ export class Door {
     return wanted
   }
 
-  /** A peer's message without requests that were answered lately: a liar that sends old ones again costs no slots. */
-  withoutAnswered(message: Message): Message {
+  /**
+   * A peer's message without requests that were answered lately or that nobody listed signs: a liar that sends old ones again, or
+   * invents clients, costs no slots and no room.
+   */
+  admissible(message: Message): Message {
     if (message.kind !== 'requests') return message
-    const requests = message.requests.filter(({ id }) => this.host.answerTo(id) === undefined)
+    const requests = message.requests.filter(
+      ({ id, request }) => this.host.knows(request.client) && this.host.answerTo(id) === undefined,
+    )
     return requests.length === message.requests.length ? message : { ...message, requests }
   }
 

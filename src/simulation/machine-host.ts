@@ -97,6 +97,11 @@ export class MachineHost {
     return this.answered.get(digestKey(id))
   }
 
+  /** Whether the machine has this client listed, in the state executed so far. */
+  knows(client: Uint8Array): boolean {
+    return this.executor.roleOf(client) !== undefined
+  }
+
   requestsOf(at: number): readonly SignedRequest[] {
     return this.results.get(at)?.requests ?? []
   }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   CALM,
+  drawScenario,
   type Fault,
   type Link,
   type RunReport,
@@ -235,5 +236,12 @@ describe('a scenario file', () => {
     const calm: Scenario = scenarioOf({})
     expect(calm).toEqual({ ...CALM, core: [0, 1, 2, 3] })
     expect(scenarioOf(JSON.parse(JSON.stringify(calm)))).toEqual(calm)
+  })
+
+  // One slot for each invented request made a storm of 100670, and of 100902 a core that kept more than its clients may ask for.
+  it.each([100_670, 100_902])('a liar that invents clients takes neither room nor slots (swarm %d)', (seed) => {
+    const report = runScenario(drawScenario(seed, { profile: 'swarm' }))
+    expectSound(report)
+    expect(report.liars).toBeGreaterThan(0)
   })
 })
