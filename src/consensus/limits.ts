@@ -20,8 +20,11 @@ export function checkpointsPerPeer(parameters: ProtocolParameters): number {
   return Math.ceil(logWindow(parameters) / parameters.checkpointInterval) + 2
 }
 
-/** Requests that a replica keeps for one client beyond those in entries: what one SDK may have outstanding. */
-export const PENDING_PER_CLIENT = 4096
+/**
+ * Requests that a replica keeps for one client beyond those in entries: as many as the machine's session window tells apart, since
+ * with more under way the oldest could expire before they are executed.
+ */
+export const PENDING_PER_CLIENT = 1024
 /** Requests that a replica keeps in all, in windows of full batches. */
 export const PENDING_REQUESTS = 65_536
 /** Of these, so many that came through any one peer: a liar's inventions leave room for everybody else's. */
