@@ -1,0 +1,70 @@
+// What a replica and a client need of the network: frames of bytes between members, and between clients and members. A frame
+// is bytes; what they mean is told by src/wire. Every implementation passes test/net/compliance.ts.
+
+import type { PublicKey, ReplicaIndex } from '../crypto/index.ts'
+
+/** Streams between members: `consensus` for the protocol, `transfer` for snapshots, so that bulk never delays votes. */
+export type PeerChannel = 'consensus' | 'transfer'
+
+/** Why frames or peers were dropped, counted; see limits.ts for the bounds. */
+export type TransportCounter =
+  | 'frame-too-large'
+  | 'queue-full'
+  | 'stranger-refused'
+  | 'too-many-connections'
+  | 'too-many-streams'
+  | 'handshake-failed'
+  | 'stream-reset'
+  | 'malformed-prefix'
+
+/** One client at the other end of an authenticated connection. */
+export interface ClientLink {
+  /** The key that the channel proved. */
+  readonly key: PublicKey
+  /** Unique within this process's life. */
+  readonly id: number
+  /** Queues a frame; false where it was dropped, since the link is closed or its queue is full. */
+  send(frame: Uint8Array): boolean
+  close(): void
+}
+
+/** Called on the transport's own turn; must not throw. Frames may be kept: nobody changes their bytes afterwards. */
+export interface ReplicaTransportHandlers {
+  peerFrame(from: ReplicaIndex, channel: PeerChannel, frame: Uint8Array): void
+  peerUp(peer: ReplicaIndex): void
+  peerDown(peer: ReplicaIndex): void
+  clientFrame(link: ClientLink, frame: Uint8Array): void
+  clientUp(link: ClientLink): void
+  clientDown(link: ClientLink): void
+  /** Asked for every connection of a key that is no member's. */
+  isClient(key: PublicKey): boolean
+}
+
+/** A member's end. Queues are bounded in bytes per receiver; what does not fit is dropped and counted, never kept. */
+export interface ReplicaTransport {
+  /** Listens and dials the other members, for ever and with back-off. @throws {NetError} where it cannot listen. */
+  start(handlers: ReplicaTransportHandlers, options?: { readonly signal?: AbortSignal }): Promise<void>
+  stop(): Promise<void>
+  /** Queues a frame; everything queued for one peer in one turn leaves as one write. False where it was dropped. */
+  send(to: ReplicaIndex, channel: PeerChannel, frame: Uint8Array): boolean
+  connected(peer: ReplicaIndex): boolean
+  /** Multiaddrs that it listens on, once started. */
+  readonly addresses: readonly string[]
+  counters(): Readonly<Partial<Record<TransportCounter, number>>>
+  /** Bytes that wait to be written, over all receivers. */
+  queuedBytes(): number
+}
+
+export interface ClientTransportHandlers {
+  replicaFrame(from: ReplicaIndex, frame: Uint8Array): void
+  replicaUp(replica: ReplicaIndex): void
+  replicaDown(replica: ReplicaIndex): void
+}
+
+/** A client's end: dials every member, for ever and with back-off. */
+export interface ClientTransport {
+  start(handlers: ClientTransportHandlers, options?: { readonly signal?: AbortSignal }): Promise<void>
+  stop(): Promise<void>
+  send(to: ReplicaIndex, frame: Uint8Array): boolean
+  connected(replica: ReplicaIndex): boolean
+}

@@ -1,0 +1,3 @@
+// The only door of src/client: the SDK.
+
+export * from './types.ts'

@@ -1,0 +1,119 @@
+// What travels beside the protocol's own messages: between clients and replicas, and between replicas that transfer snapshots.
+
+import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
+import type { ChosenEntry, Evidence, NewView, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
+
+/** Client to replica. */
+export type ClientFrame =
+  | { readonly kind: 'requests'; readonly requests: readonly SignedRequest[] }
+  /** `id` is the client's own and comes back with the answers. */
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+
+export type Question =
+  | { readonly kind: 'status' }
+  /** Kept slots from `from` to `to`, in several answers. */
+  | { readonly kind: 'slots'; readonly from: Slot; readonly to: Slot }
+  /** Kept stable checkpoints for slots from `from` to `to`. */
+  | { readonly kind: 'checkpoints'; readonly from: Slot; readonly to: Slot }
+  | { readonly kind: 'new-views' }
+  | { readonly kind: 'evidence' }
+
+/** Replica to client. */
+export type ReplicaFrame =
+  | { readonly kind: 'replies'; readonly replies: readonly SlotReply[] }
+  | { readonly kind: 'refusal'; readonly request: Digest; readonly code: RefusalCode }
+  /** One of several answers to a question; `last` on the final one, which may be empty. */
+  | { readonly kind: 'answer'; readonly id: number; readonly last: boolean; readonly answer: Answer }
+
+/**
+ * Why a replica did not take a request. It is one replica's word: a client believes it when t replicas say it. `busy` is no
+ * verdict, and the request may be sent again.
+ */
+export type RefusalCode = 'busy' | 'unknown-client' | 'too-large' | 'bad-signature' | 'malformed' | 'not-allowed'
+
+/** One replica's answers to one client's requests of one slot, under one receipt. */
+export interface SlotReply {
+  /** A hint where to send next; nobody vouches for it. */
+  readonly view: View
+  /** The replica's signature on the results root of the slot. */
+  readonly receipt: Vote
+  /** Leaves of the results tree. */
+  readonly count: number
+  readonly items: readonly ReplyItem[]
+}
+
+export interface ReplyItem {
+  /** Where the record stands among those of its slot. */
+  readonly index: number
+  /** The result record, see src/machine/result-record.ts. */
+  readonly record: Uint8Array
+  /** Its inclusion proof under the receipt's digest. */
+  readonly path: readonly Digest[]
+}
+
+export type Answer =
+  | { readonly kind: 'status'; readonly status: ReplicaStatus }
+  | { readonly kind: 'slots'; readonly slots: readonly ArchivedSlot[] }
+  | { readonly kind: 'checkpoints'; readonly checkpoints: readonly ArchivedCheckpoint[] }
+  | { readonly kind: 'new-views'; readonly newViews: readonly NewView[] }
+  | { readonly kind: 'evidence'; readonly evidence: readonly Evidence[] }
+  /** Nothing is said to this client, or the question makes no sense here. */
+  | { readonly kind: 'refused'; readonly reason: string }
+
+/** What one replica keeps of a slot: the entry, why it counts, and what came of it there. */
+export interface ArchivedSlot extends ChosenEntry {
+  /** This replica's receipt; undefined where it took the slot over from a snapshot, or has not signed it yet. */
+  readonly receipt: Vote | undefined
+  /** One result record a request; empty where there is no receipt. */
+  readonly records: readonly Uint8Array[]
+}
+
+/** A stable checkpoint and the log's frontier after its slot, from which inclusion proofs of later slots are made. */
+export interface ArchivedCheckpoint {
+  readonly checkpoint: StableCheckpoint
+  readonly frontier: Frontier
+}
+
+/** Where one replica stands, by its own account. */
+export interface ReplicaStatus {
+  readonly replica: ReplicaIndex
+  readonly view: View
+  readonly leader: ReplicaIndex
+  /** False between leaving one view and entering the next. */
+  readonly active: boolean
+  readonly chosen: Slot
+  readonly executed: Slot
+  readonly stable: Slot
+  /** Root of the state at `stable`. */
+  readonly stateRoot: Digest
+  /** The first slot that is kept for audits. */
+  readonly firstSlot: Slot
+  readonly pending: number
+  readonly transferring: boolean
+  /** Requests executed since it started. */
+  readonly requests: number
+  readonly uptimeMs: number
+  /** Members that it is connected to. */
+  readonly connected: readonly ReplicaIndex[]
+  /** Who was proved to have lied, by what kind of evidence, and how often. */
+  readonly lies: readonly { readonly accused: ReplicaIndex; readonly kind: string; readonly count: number }[]
+  /** Its own behaviour where it lies on purpose; empty otherwise. */
+  readonly liar: string
+  readonly alarms: readonly string[]
+  readonly version: string
+}
+
+/** Replica to replica, on the transfer channel. */
+export type TransferFrame =
+  /** Asks for the chunk of the snapshot of `slot` that begins at `path`. */
+  | { readonly kind: 'ask'; readonly slot: Slot; readonly path: Uint8Array }
+  | {
+      readonly kind: 'chunk'
+      readonly slot: Slot
+      readonly path: Uint8Array
+      readonly frontier: Frontier
+      readonly timestampMs: number
+      readonly chunk: Uint8Array
+    }
+  /** The snapshot is not here. */
+  | { readonly kind: 'none'; readonly slot: Slot }
