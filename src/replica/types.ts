@@ -31,6 +31,8 @@ export interface ReplicaOptions {
   readonly create?: boolean
   /** Multiaddrs to listen on in place of those of the genesis. */
   readonly listen?: readonly string[]
+  /** Multiaddrs under which to dial single members (by index) in place of those of the genesis: behind a NAT, or a proxy. */
+  readonly dial?: Readonly<Record<number, string>>
   /** Loopback port for Prometheus metrics and /healthz; none unless told, 0 for any. */
   readonly metricsPort?: number
   readonly log?: Log
