@@ -1,10 +1,13 @@
-// What a command is: data, and a function from its input to an outcome. Nothing in a command prints or exits.
+// What a command is: data, and a function from its input to an outcome. Nothing in a command prints or exits, but those that
+// run until they are stopped speak through their stage meanwhile.
 
 export interface ArgumentSpec {
   readonly name: string
   readonly describe: string
   /** Makes the argument optional. */
   readonly default?: string
+  /** Optional as well, where what stands for it depends on more than a constant. */
+  readonly optional?: true
 }
 
 export interface OptionSpec {
@@ -31,10 +34,39 @@ export interface Command {
 /** The surroundings, which commands take nowhere else. */
 export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Aborted by Ctrl-C. */
+  /** Aborted by SIGINT (Ctrl-C) and SIGTERM. */
   readonly signal: AbortSignal
   /** Shows how far a long computation is, in place of what it showed before; only people at a terminal see it. */
   readonly progress: (text: string) => void
+  readonly stage: Stage
+  /** The process that launched this one as its own, where there is one. */
+  readonly parent: Parent | undefined
+}
+
+/** Where commands that run for long speak before their outcome; the others leave it alone. */
+export interface Stage {
+  /** With --json every line is one JSON value. */
+  readonly json: boolean
+  /** A line on standard output. */
+  readonly print: (line: string) => void
+  /** A line on standard error. */
+  readonly warn: (line: string) => void
+  /** Shows lines in place of those that it showed before; undefined unless standard output is a terminal. */
+  readonly redraw: ((lines: readonly string[]) => void) | undefined
+  readonly paint: Paint
+  readonly paintError: Paint
+}
+
+export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold'
+
+/** Colours a text for a stream, or leaves it as it is: no terminal, or NO_COLOR. */
+export type Paint = (colour: Colour, text: string) => string
+
+/** A launching process at the other end of an IPC channel. */
+export interface Parent {
+  readonly send: (message: object) => void
+  /** Aborted when the parent is gone, however it went. */
+  readonly gone: AbortSignal
 }
 
 export interface Outcome {
@@ -44,6 +76,8 @@ export interface Outcome {
   readonly value: object
   /** For people. */
   readonly text: string
+  /** Everything was printed as it happened, and nothing is left to print. */
+  readonly printed?: true
 }
 
 /** A command line that asks for something impossible; the message is one sentence for the user. Exit code 2. */
@@ -55,6 +89,9 @@ export class UsageError extends Error {
 export interface Input {
   /** @throws {Error} where `name` is no argument of the command. */
   argument(name: string): string
+  optionalArgument(name: string): string | undefined
+  /** True where an option without a value was given. */
+  flag(option: string): boolean
   text(option: string): string | undefined
   /** In the order given. */
   texts(option: string): readonly string[]
@@ -75,6 +112,8 @@ export function inputOf(args: Readonly<Record<string, string>>, options: Readonl
       if (value === undefined) throw new Error(`the command has no argument ${name}`)
       return value
     },
+    optionalArgument: (name) => args[name],
+    flag: (option) => raw(option) === true,
     text,
     texts(option) {
       const value = raw(option)

@@ -3,7 +3,8 @@
 //    0  done
 //    1  refused, or a fault found
 //    2  usage: an unknown option, a value out of range, a file that is missing or unreadable
-//   70  a bug: its stack is printed. Users' mistakes are UsageError and KeysError, and print one sentence.
+//    3  unknown: a request may or may not have been executed, since its deadline ran out
+//   70  a bug: its stack is printed. What is the user's to repair has an error class of its own, and prints one sentence.
 //  130  interrupted
 //
 // Results go to standard output and errors to standard error. With --json each is one JSON value on its stream: the
@@ -12,16 +13,23 @@
 import { createRequire } from 'node:module'
 import { Argument, CommanderError, Command as Program } from 'commander'
 import { KeysError, type KeysErrorCode } from '../../keys/index.ts'
-import { type Command, type Context, inputOf, type Outcome, UsageError } from './command.ts'
+import { type Command, type Context, inputOf, type Outcome, type Parent, UsageError } from './command.ts'
 import { commands } from './commands/index.ts'
+import { processTerminal } from './terminal.ts'
 
-/** Where a command line takes from and prints to; {@link runProcess} gives the real ones. */
-export interface Terminal extends Context {
+/** Where a command line takes from and prints to; terminal.ts has the real one. */
+export interface Terminal {
+  readonly environment: Context['environment']
+  readonly signal: AbortSignal
+  readonly progress: Context['progress']
   readonly out: (text: string) => void
   readonly error: (text: string) => void
+  /** What people at a terminal see besides; plain lines unless told. */
+  readonly live?: Partial<Pick<Context['stage'], 'redraw' | 'paint' | 'paintError'>>
+  readonly parent?: Parent | undefined
 }
 
-const EXIT = Object.freeze({ done: 0, refused: 1, usage: 2, bug: 70, interrupted: 130 })
+const EXIT = Object.freeze({ done: 0, refused: 1, usage: 2, unknown: 3, bug: 70, interrupted: 130 })
 
 const EXIT_OF_KEYS_ERROR: Readonly<Record<KeysErrorCode, number>> = Object.freeze({
   'not-found': EXIT.usage,
@@ -37,33 +45,34 @@ const EXIT_OF_KEYS_ERROR: Readonly<Record<KeysErrorCode, number>> = Object.freez
   'invalid-genesis': EXIT.refused,
 })
 
+/**
+ * Errors that are no bugs, by their names: their modules load libp2p and more, which a command that does not need them would
+ * wait for. Their messages are for people.
+ */
+const EXIT_OF_ERROR: Readonly<Record<string, number>> = Object.freeze({
+  StoreError: EXIT.refused,
+  NetError: EXIT.refused,
+  ReplicaError: EXIT.refused,
+  ClientError: EXIT.refused,
+  Refused: EXIT.refused,
+  AuditError: EXIT.refused,
+  OutcomeUnknown: EXIT.unknown,
+})
+
 /** Runs the command line of this process. */
 export async function runProcess(): Promise<void> {
-  const interrupt = new AbortController()
-  process.once('SIGINT', () => interrupt.abort())
-  // Whoever reads our output may stop early (`| head`); that is not an error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
-  let shown = ''
-  process.exitCode = await main(process.argv.slice(2), {
-    environment: process.env,
-    signal: interrupt.signal,
-    out: (text) => process.stdout.write(text),
-    error: (text) => process.stderr.write(text),
-    progress: (text) => {
-      if (process.stderr.isTTY && text !== shown) process.stderr.write(`\r\x1b[K${text}`)
-      shown = text
-    },
-  })
+  const terminal = processTerminal()
+  process.exitCode = await main(process.argv.slice(2), terminal)
+  terminal.close()
 }
 
 /** Runs `quorate` with these arguments and returns the exit code. Never throws. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
   const json = args.includes('--json')
+  const context = contextOf(terminal, json)
   let outcome: Outcome | undefined
   const program = programOf(terminal, async (command, commandArguments, options) => {
-    outcome = await command.run(inputOf(commandArguments, options), terminal)
+    outcome = await command.run(inputOf(commandArguments, options), context)
   })
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -73,8 +82,23 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
   terminal.progress('')
   if (outcome === undefined) return EXIT.done
-  terminal.out(json ? `${JSON.stringify(outcome.value, undefined, 2)}\n` : `${outcome.text}\n`)
+  if (!outcome.printed) {
+    terminal.out(json ? `${JSON.stringify(outcome.value, undefined, 2)}\n` : `${outcome.text}\n`)
+  }
   return EXIT[outcome.status]
+}
+
+function contextOf({ environment, signal, progress, out, error, live = {}, parent }: Terminal, json: boolean): Context {
+  const plain = (_: string, text: string) => text
+  const stage = {
+    json,
+    print: (line: string) => out(`${line}\n`),
+    warn: (line: string) => error(`${line}\n`),
+    redraw: json ? undefined : live.redraw,
+    paint: (json ? undefined : live.paint) ?? plain,
+    paintError: (json ? undefined : live.paintError) ?? plain,
+  }
+  return { environment, signal, progress, stage, parent }
 }
 
 type Run = (command: Command, args: Record<string, string>, options: Record<string, unknown>) => Promise<void>
@@ -104,7 +128,8 @@ function addCommand(target: Program, command: Command, terminal: Terminal, run: 
   configure(target, terminal)
   target.description(`${command.describe}.`).summary(command.describe)
   for (const argument of command.arguments) {
-    const shown = argument.default === undefined ? `<${argument.name}>` : `[${argument.name}]`
+    const needed = argument.default === undefined && argument.optional === undefined
+    const shown = needed ? `<${argument.name}>` : `[${argument.name}]`
     const added = new Argument(shown, argument.describe)
     target.addArgument(argument.default === undefined ? added : added.default(argument.default))
   }
@@ -117,8 +142,9 @@ function addCommand(target: Program, command: Command, terminal: Terminal, run: 
   const examples = command.examples.map(([line, describe]) => `  # ${describe}\n  ${line}`)
   target.addHelpText('after', `\nExamples:\n${examples.join('\n\n')}`)
   target.action(async () => {
-    const args = Object.fromEntries(command.arguments.map(({ name }, i) => [name, String(target.processedArgs[i])]))
-    await run(command, args, target.opts())
+    const given = command.arguments.map(({ name }, i) => [name, target.processedArgs[i]] as const)
+    const args = given.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]))
+    await run(command, Object.fromEntries(args), target.opts())
   })
 }
 
@@ -151,9 +177,18 @@ function report(error: unknown, terminal: Terminal, json: boolean): number {
     say('interrupted', 'interrupted; nothing was written')
     return EXIT.interrupted
   }
+  const exit = error instanceof Error ? EXIT_OF_ERROR[error.name] : undefined
+  if (error instanceof Error && exit !== undefined) {
+    say('code' in error ? String(error.code) : 'unknown', error.message, factsOf(error))
+    return exit
+  }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   say('bug', `this is a bug in quorate, please report it:\n${stack}`)
   return EXIT.bug
+}
+
+function factsOf(error: Error): object {
+  return 'detail' in error && error.detail !== '' ? { detail: error.detail } : {}
 }
 
 function versionText(): string {
