@@ -25,6 +25,8 @@ export interface ClientKey {
   readonly name: string
   readonly role: Role
   readonly signer: Signer
+  /** 32 bytes: what libp2p makes the client's identity on the channel of. */
+  readonly seed: Uint8Array
 }
 
 export interface SecretOptions {
@@ -93,7 +95,7 @@ export async function loadClientKey(
   if (name !== undefined && owner.name !== name) throw misplaced(secret, genesis, `the key of client ${name}`)
   const client = genesis.clients.find((candidate) => candidate.name === owner.name)
   if (client === undefined) throw new Error('unreachable: the owner of a key is a client')
-  return { name: client.name, role: client.role, signer: secret.signer }
+  return { name: client.name, role: client.role, signer: secret.signer, seed: secret.seed }
 }
 
 async function loadSecret(path: string, genesis: Genesis, passphrase: string | undefined): Promise<LoadedSecret> {
