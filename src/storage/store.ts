@@ -22,8 +22,14 @@ export interface StoreRecord {
 export interface DamagedRecord {
   readonly file: string
   readonly offset: number
+  /** 0 for the store's own records. */
   readonly kind: number | undefined
   readonly slot: number | undefined
+  /**
+   * False where nothing that binds this replica can be lost: it was about slots at or below the cut, a newer record of its
+   * key is there, or it is a snapshot. Where true, this replica must take it that it said something it no longer knows.
+   */
+  readonly needed: boolean
 }
 
 export interface StoredSnapshot {
