@@ -1,0 +1,88 @@
+// Every bound of the network, with its unit and where it comes from. docs/network.md says what happens beyond each.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** One frame, on any channel. */
+export const MAX_FRAME_BYTES = 32 * MIB
+
+export interface NetLimits {
+  /** Bytes of one frame from a member. The prefix is judged before anything is allocated. */
+  readonly maxPeerFrameBytes: number
+  /** Bytes of one frame from a client: far below a member's, since strangers' hands are nearer to it. */
+  readonly maxClientFrameBytes: number
+  /**
+   * Bytes that wait for one member on one channel. A stopped member costs no more than this; a single frame always fits
+   * into an empty queue. At 32 MiB, some seconds of votes and batches, after which it has to catch up anyway.
+   */
+  readonly maxPeerQueueBytes: number
+  /** Bytes that wait for one client. */
+  readonly maxClientQueueBytes: number
+  /** Bytes that wait for all clients together, so that many clients that do not read cost no more than a few members. */
+  readonly maxClientsQueueBytes: number
+  /** Connections with one member: two, where both dialled at once, and one that a crash left behind. Beyond, the oldest goes. */
+  readonly maxConnectionsPerMember: number
+  /** Connections of one client key, which may run in several processes. */
+  readonly maxConnectionsPerClient: number
+  /** Connections of all clients. Members do not count here: clients cannot crowd them out. */
+  readonly maxClientConnections: number
+  /**
+   * Inbound connections that have not proved a key yet. Beyond, the oldest goes: an honest handshake takes some 10 ms, so the
+   * oldest of 64 is hardly ever an honest one, and whoever wants to keep honest ones out has to open 64 in those 10 ms.
+   */
+  readonly maxHandshakes: number
+  /** Milliseconds to prove a key: many round trips of a slow link, and too few to be worth dripping bytes. */
+  readonly handshakeMs: number
+  /** Inbound connections of one host and {@link tickMs}. A handshake costs us about 2 ms of processor time. */
+  readonly maxInboundPerHost: number
+  /** Streams that the other side may open in the life of one connection; an honest one opens two. */
+  readonly maxStreams: number
+  /** Milliseconds to agree on the protocol of a stream. */
+  readonly negotiationMs: number
+  /** Bytes that the other side may send ahead on one stream, and with it the longest piece that yamux puts together. */
+  readonly windowBytes: number
+  /** Encrypted messages that one piece of yamux may come in; an honest sender needs one for each 64 KiB. */
+  readonly maxPiecesPerMuxFrame: number
+  /** Bytes of yamux's own answers (pings, window updates, resets) that may wait for a peer that does not read. */
+  readonly maxControlBytes: number
+  /** Milliseconds from one look at all connections to the next, and between pings. */
+  readonly tickMs: number
+  /** Looks without a byte from the other side, whose system pings as we do, after which a connection counts as dead. */
+  readonly maxSilentTicks: number
+  /** Milliseconds before the first new attempt to reach a member; doubled with each failure. */
+  readonly backoffMs: number
+  /** What that grows to: a member that returns is met again soon, and by its own dialling sooner. */
+  readonly backoffCapMs: number
+  /** Milliseconds that a connection has to hold for the next attempt to count as a first one. */
+  readonly settledMs: number
+  /** Head start of the lower index of two members that meet for the first time, so that seldom both dial. */
+  readonly courtesyMs: number
+  /** Milliseconds for one attempt: a connection, a handshake, and streams. */
+  readonly dialMs: number
+}
+
+export const DEFAULT_LIMITS: NetLimits = Object.freeze({
+  maxPeerFrameBytes: MAX_FRAME_BYTES,
+  maxClientFrameBytes: MAX_FRAME_BYTES,
+  maxPeerQueueBytes: 32 * MIB,
+  maxClientQueueBytes: 4 * MIB,
+  maxClientsQueueBytes: 128 * MIB,
+  maxConnectionsPerMember: 3,
+  maxConnectionsPerClient: 16,
+  maxClientConnections: 1024,
+  maxHandshakes: 64,
+  handshakeMs: 5_000,
+  maxInboundPerHost: 512,
+  maxStreams: 16,
+  negotiationMs: 5_000,
+  windowBytes: MIB,
+  maxPiecesPerMuxFrame: 1024,
+  maxControlBytes: 256 * KIB,
+  tickMs: 2_000,
+  maxSilentTicks: 5,
+  backoffMs: 100,
+  backoffCapMs: 5_000,
+  settledMs: 10_000,
+  courtesyMs: 200,
+  dialMs: 8_000,
+})
