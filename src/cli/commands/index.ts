@@ -4,6 +4,8 @@ import type { Command } from '../command.ts'
 import { genesisCheck } from './genesis-check.ts'
 import { genesisShow } from './genesis-show.ts'
 import { keygen } from './keygen.ts'
+import { replica } from './replica.ts'
 import { sim } from './sim.ts'
+import { up } from './up.ts'
 
-export const commands: readonly Command[] = Object.freeze([keygen, genesisShow, genesisCheck, sim])
+export const commands: readonly Command[] = Object.freeze([keygen, genesisShow, genesisCheck, up, replica, sim])

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { MAX_REPLICAS, quorumFault } from '../../../crypto/index.ts'
-import { BehaviourError, parseBehaviour } from '../../byzantine/index.ts'
+import { BehaviourError } from '../../byzantine/index.ts'
 import {
   addResult,
   type DrawOptions,
@@ -13,7 +13,6 @@ import {
   emptySummary,
   FAST_REPLICAS,
   hashOf,
-  type Liar,
   PROFILES,
   type ProfileName,
   REAL_SIGNATURES_EVERY,
@@ -27,6 +26,7 @@ import {
   shrink,
 } from '../../simulation/index.ts'
 import { type Command, type Context, type Input, type Outcome, UsageError } from '../command.ts'
+import { liarOf } from '../liars.ts'
 import { runSeeds } from '../simulate/pool.ts'
 import { realSuite } from '../simulate/real-suite.ts'
 import { type FailureReport, failureText, summaryText } from '../simulate/report.ts'
@@ -160,18 +160,6 @@ function profileOf(text: string): ProfileName {
   if (found === undefined)
     throw new UsageError(`--profile must be one of ${PROFILES.join(', ')}, not ${JSON.stringify(text)}`)
   return found
-}
-
-function liarOf(text: string, replicas: number): Liar {
-  const [, index = '', behaviour = ''] = /^(\d{1,3})=(.+)$/.exec(text) ?? []
-  if (behaviour === '') throw new UsageError(`--liar ${JSON.stringify(text)}: write I=BEHAVIOUR, such as 0=equivocate`)
-  if (Number(index) >= replicas) throw new UsageError(`--liar ${text}: no replica ${index}, n is ${replicas}`)
-  try {
-    parseBehaviour(behaviour)
-  } catch (error) {
-    throw error instanceof BehaviourError ? new UsageError(`--liar ${text}: ${error.message}`) : error
-  }
-  return { replica: Number(index), behaviour }
 }
 
 async function readScenario(file: string): Promise<Scenario> {
