@@ -1,0 +1,74 @@
+// Every bound of the wire, with its unit and where it comes from. The .proto files name these constants. Numbers that follow from
+// the protocol's or the genesis' own bounds are restated, since this folder may import neither; test/wire/limits.test.ts holds
+// them together.
+
+import {
+  DIGEST_BYTES,
+  MAX_PROOF_HASHES,
+  MAX_REPLICAS,
+  SIGNATURE_BYTES,
+  VOTE_STATEMENT_BYTES,
+} from '../../crypto/index.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** First byte of every frame and record. */
+export const WIRE_VERSION = 1
+
+/** Members of a group. */
+export const MAX_MEMBERS = MAX_REPLICAS
+/** Bytes of a certificate: its statement, a count (u16), and per member an index (u16) and a signature. */
+export const MAX_CERTIFICATE_BYTES = VOTE_STATEMENT_BYTES + 2 + MAX_MEMBERS * (2 + SIGNATURE_BYTES)
+/** Certificates in a ViewChange: the largest checkpoint interval and the largest window of a genesis. */
+export const MAX_PREPARED = 65_536 + 1024
+/** Requests in one entry or message: the largest `maxBatchRequests` of a genesis. */
+export const MAX_REQUESTS = 65_536
+/** Requests that a client signs at once; what does not fit a batch could not travel together anyway. */
+export const MAX_BUNDLE_REQUESTS = 65_536
+/** Bytes of one command: the largest `maxRequestBytes` of a genesis. */
+export const MAX_COMMAND_BYTES = 4 * MIB
+/** Bytes of the hashes that stand for the absent requests of a bundle; most are needed where every other one is absent. */
+export const MAX_BUNDLE_HASHES_BYTES = (MAX_BUNDLE_REQUESTS / 2) * DIGEST_BYTES
+/** Entries in one answer to a fetch. */
+export const MAX_ENTRIES = 64
+/** Digests in one request for bodies, and entries in its answer. */
+export const MAX_BODIES = 32
+/** Bytes of a frontier: its size (8), and a hash for each of at most 53 one bits of a number below 2^53. */
+export const MAX_FRONTIER_BYTES = 8 + 53 * DIGEST_BYTES
+/** Bytes of an inclusion proof's hashes. */
+export const MAX_PATH_BYTES = MAX_PROOF_HASHES * DIGEST_BYTES
+/** Bytes of a result record: its head, and the machine's largest result. */
+export const MAX_RECORD_BYTES = 82 + MIB
+/** Bytes of a snapshot chunk: the machine's bound of 834 KiB, rounded up. */
+export const MAX_CHUNK_BYTES = MIB
+/** Bytes of the place in the state tree at which a chunk begins. */
+export const MAX_CHUNK_PATH_BYTES = DIGEST_BYTES
+/** Requests in one frame of a client: what the session window tells apart. */
+export const MAX_CLIENT_REQUESTS = 1024
+/** Slots, checkpoints, NewViews or proofs of lies in one answer; more come in several. */
+export const MAX_ANSWER_ITEMS = 1024
+/** Members times kinds of lies in a status, with room for kinds to come. */
+export const MAX_LIES = 16 * MAX_MEMBERS
+/** Alarms in a status; the sender keeps the newest. */
+export const MAX_ALARMS = 64
+/** UTF-8 bytes of a text for people; the sender cuts longer ones. */
+export const MAX_TEXT_BYTES = KIB
+
+/**
+ * Bytes of one frame by channel, the version byte included. A longer one is refused by its length prefix, before anything is
+ * allocated for it. Each holds the largest message that an honest sender needs:
+ * - `consensus`: a proposal of 65,536 requests, each in a bundle of its own of 65,536, is 65,536 * (16 hashes * 32 + at most 145
+ *   for a bundle and 20 for a request) = 42.4 MiB, and 16 MiB of commands. A NewView of 100 members with the default window and
+ *   interval is 67 ViewChanges of 160 certificates of 67 signatures: 47.2 MiB. Genesis parameters under which a NewView could be
+ *   larger are told by `largestNewViewBytes` in src/wire.
+ * - `transfer`: a chunk, and as much again for the rest.
+ * - `client` (to a replica): one request of 4 MiB, or many that together have as many bytes, with their proofs.
+ * - `replica` (to a client): an archived slot, which holds as much as a proposal.
+ */
+export const MAX_FRAME_BYTES = Object.freeze({
+  consensus: 64 * MIB,
+  transfer: 2 * MIB,
+  client: 8 * MIB,
+  replica: 64 * MIB,
+})
