@@ -1,3 +1,22 @@
 // The only door of src/audit/verify: what an auditor concludes from files alone. Pure; runs in a browser.
 
 export * from './blame.ts'
+export * from './bundle.ts'
+export {
+  chosenFault,
+  inclusionFault,
+  type LogPosition,
+  signersOf,
+  verifyArchivedCheckpoint,
+  verifyArchivedSlot,
+} from './checks.ts'
+export * from './context.ts'
+export * from './fault.ts'
+export type { BatchVerifier, SignatureJob } from './gather.ts'
+export type { CheckpointItem, EntryItem, EvidenceItem, NewViewItem, ReceiptItem, ResultAnswer } from './items.ts'
+export * from './limits.ts'
+export type { ByteSource } from './lines.ts'
+export { AUDIT_LEVELS, type AuditLevel } from './log-walk.ts'
+export { BUNDLE_FORMAT, type BundleContents } from './records.ts'
+export { entryTouches } from './touches.ts'
+export { type BundleEntry, type BundleReceipt, BundleWriter, encodeReceiptFile } from './write.ts'

@@ -1,0 +1,375 @@
+// Verifies a bundle as it is read: nothing but the genesis is trusted, memory does not grow with the length of the file, and every
+// fault says which check failed where. See docs/audit-format.md for the checks in their order.
+
+import {
+  type Digest,
+  equalBytes,
+  hex,
+  type ReplicaIndex,
+  type SignatureVerifier,
+  sha256,
+  utf8,
+} from '../../../crypto/index.ts'
+import type { Genesis } from '../../../keys/genesis/index.ts'
+import type { StateMachine } from '../../machine/index.ts'
+import {
+  checkpointItemFault,
+  entryItemFault,
+  evidenceItemFault,
+  newViewItemFault,
+  receiptItemFault,
+  signersOf,
+} from './checks.ts'
+import { type AuditContext, auditContext, withVerifier } from './context.ts'
+import { encodeRecord } from './encode.ts'
+import { type AuditFault, fault, type PlacedFault } from './fault.ts'
+import { type BatchVerifier, SignatureGatherer } from './gather.ts'
+import {
+  type BundleItem,
+  type CheckpointItem,
+  type EntryItem,
+  type EvidenceItem,
+  itemsOf,
+  type NewViewItem,
+  type PlacedItem,
+  type ReceiptItem,
+} from './items.ts'
+import {
+  BATCH_BYTES,
+  BATCH_ITEMS,
+  BATCH_SIGNATURES,
+  BATCHES_UNDER_WAY,
+  MAX_ACCOUNTS,
+  MAX_LISTED_FAULTS,
+} from './limits.ts'
+import type { ByteSource } from './lines.ts'
+import { type AuditLevel, LogWalk, replayRefusal, type WalkedCheckpoint } from './log-walk.ts'
+import type { BundleContents } from './records.ts'
+import { evidenceRecord, newViewRecord } from './write.ts'
+
+export interface AuditOptions {
+  readonly level: AuditLevel
+  readonly verifier: SignatureVerifier
+  /** Checks signatures in batches, such as by other threads, with the same verdicts as `verifier`. */
+  readonly batch?: BatchVerifier
+  /** What `replay` executes; the key-value store unless told. */
+  readonly machine?: StateMachine
+}
+
+/** One item, judged. It holds where `faults` is empty. */
+export type AuditVerdict =
+  | { readonly kind: 'head'; readonly contents: BundleContents; readonly faults: readonly AuditFault[] }
+  | (Judged<CheckpointItem> & { readonly slot: number })
+  | (Judged<EntryItem> & {
+      readonly signers: readonly ReplicaIndex[]
+      /** Slot of the checkpoint that the entry's inclusion proof is for. */
+      readonly checkpoint: number | undefined
+    })
+  | Judged<ReceiptItem>
+  | Judged<NewViewItem>
+  | Judged<EvidenceItem>
+
+type Judged<Item extends BundleItem> = Item & { readonly faults: readonly AuditFault[] }
+
+export interface AuditSummary {
+  readonly kind: 'summary'
+  readonly level: AuditLevel
+  /** Everything in the bundle holds, and it holds what it claims. */
+  readonly valid: boolean
+  readonly contents: BundleContents | undefined
+  readonly entries: number
+  /** Entries with a fault. */
+  readonly refused: number
+  /** Entries that no checkpoint covers. */
+  readonly uncheckpointed: number
+  readonly checkpoints: number
+  readonly receipts: number
+  readonly newViews: number
+  readonly evidence: number
+  /** Who is convicted by evidence that holds, ascending. */
+  readonly convicted: readonly ReplicaIndex[]
+  /** How many, and the first of them. */
+  readonly faultCount: number
+  readonly faults: readonly PlacedFault[]
+}
+
+/** A verdict on each item in the order of the file, then a summary. Never throws on any bytes. */
+export async function* verifyBundle(
+  source: ByteSource,
+  genesis: Genesis,
+  options: AuditOptions,
+): AsyncGenerator<AuditVerdict | AuditSummary> {
+  const audit = new BundleAudit(auditContext(genesis, options.verifier, options.machine), options)
+  for await (const placed of itemsOf(source)) {
+    for (const batch of audit.take(placed)) yield* audit.settle(await batch)
+    if (audit.over) break
+  }
+  for (const batch of audit.rest()) yield* audit.settle(await batch)
+  yield audit.summary()
+}
+
+/** What is judged on the way in, while the signatures' verdicts are outstanding. */
+interface Pending {
+  readonly placed: PlacedItem
+  readonly checkpoint: WalkedCheckpoint | undefined
+  /** From the order of items. */
+  readonly ordered: AuditFault | undefined
+  /** From the item alone, if all its signatures are good. */
+  readonly own: AuditFault | undefined
+}
+
+class Batch {
+  readonly pending: Pending[] = []
+  readonly gatherer = new SignatureGatherer()
+  readonly gathering: AuditContext
+  bytes = 0
+
+  constructor(context: AuditContext) {
+    this.gathering = withVerifier(context, this.gatherer)
+  }
+
+  get full(): boolean {
+    const { pending, gatherer, bytes } = this
+    return pending.length >= BATCH_ITEMS || gatherer.jobs.length >= BATCH_SIGNATURES || bytes >= BATCH_BYTES
+  }
+}
+
+interface Answered {
+  readonly batch: Batch
+  readonly good: boolean
+}
+
+class BundleAudit {
+  /** Nothing behind this point can be judged. */
+  over = false
+  private readonly context: AuditContext
+  private readonly options: AuditOptions
+  private walk: LogWalk | undefined
+  private contents: BundleContents | undefined
+  private batch: Batch
+  private readonly underWay: Promise<Answered>[] = []
+  /** Digests of NewViews and evidence. */
+  private readonly accounts = new Set<string>()
+  private readonly counts = {
+    entries: 0,
+    refused: 0,
+    uncheckpointed: 0,
+    checkpoints: 0,
+    receipts: 0,
+    newViews: 0,
+    evidence: 0,
+  }
+  private readonly convicted = new Set<ReplicaIndex>()
+  private readonly faults: PlacedFault[] = []
+  /** Of the end, to be told behind those of the items before it. */
+  private last: PlacedFault | undefined
+  private faultCount = 0
+
+  constructor(context: AuditContext, options: AuditOptions) {
+    this.context = context
+    this.options = options
+    this.batch = new Batch(context)
+  }
+
+  /** Takes the next item; gives the batches that should be waited for now. */
+  *take(placed: PlacedItem): Generator<Promise<Answered>> {
+    const { item } = placed
+    if (item.kind === 'broken') {
+      this.over = true
+      this.last = { where: `line ${placed.line}`, ...item.fault }
+      return
+    }
+    if (item.kind === 'end') return this.end()
+    const ordered = item.kind === 'head' ? this.begin(item.cluster, item.contents) : this.walked(item)
+    const { checkpoint } = this.walk ?? { checkpoint: undefined }
+    const { batch } = this.options
+    const context = batch === undefined ? this.context : this.batch.gathering
+    this.batch.pending.push({ placed, checkpoint, ordered, own: judge(item, checkpoint, context) })
+    this.batch.bytes += placed.bytes
+    if (batch !== undefined && !this.batch.full) return
+    this.close()
+    while (this.underWay.length > (batch === undefined ? 0 : BATCHES_UNDER_WAY)) yield* this.oldest()
+  }
+
+  *rest(): Generator<Promise<Answered>> {
+    this.close()
+    while (this.underWay.length > 0) yield* this.oldest()
+  }
+
+  /** The verdicts on a batch. Where one signature in it is bad, everything in it is judged again, one by one. */
+  *settle({ batch, good }: Answered): Generator<AuditVerdict> {
+    for (const { placed, checkpoint, ordered, own } of batch.pending) {
+      const found = good ? own : judge(placed.item, checkpoint, this.context)
+      const faults = [ordered, found].filter((each) => each !== undefined)
+      const verdict = this.verdict(placed.item, checkpoint, faults)
+      if (verdict === undefined) continue
+      for (const each of verdict.faults) this.note(placeOf(verdict, placed.line), each)
+      yield verdict
+    }
+  }
+
+  summary(): AuditSummary {
+    if (this.last !== undefined) this.note(this.last.where, this.last)
+    this.last = undefined
+    const { counts, contents, faults, faultCount } = this
+    return {
+      kind: 'summary',
+      level: this.options.level,
+      valid: faultCount === 0,
+      contents,
+      ...counts,
+      convicted: [...this.convicted].sort((a, b) => a - b),
+      faultCount,
+      faults,
+    }
+  }
+
+  private begin(cluster: Digest, contents: BundleContents): AuditFault | undefined {
+    const { genesis } = this.context
+    this.contents = contents
+    this.over = true
+    if (!equalBytes(cluster, genesis.clusterId)) {
+      const [theirs, ours] = [hex(cluster).slice(0, 16), hex(genesis.clusterId).slice(0, 16)]
+      return fault('cluster', 'wrong-cluster', `it is of cluster ${theirs}..., the genesis is that of ${ours}...`)
+    }
+    if (contents.kind === 'slots' && (contents.from < 1 || contents.from > contents.to)) {
+      return fault('contents', 'bad-range', `no slots lie between ${contents.from} and ${contents.to}`)
+    }
+    const refusal = this.options.level === 'replay' ? replayRefusal(contents) : undefined
+    if (refusal !== undefined) return fault('replay', 'cannot-replay', refusal)
+    this.over = false
+    this.walk = new LogWalk(contents, this.options.level, this.context)
+    return undefined
+  }
+
+  private walked(item: Exclude<BundleItem, { readonly kind: 'head' | 'end' | 'broken' }>): AuditFault | undefined {
+    switch (item.kind) {
+      case 'checkpoint':
+        return this.walk?.takeCheckpoint(item)
+      case 'entry':
+        this.counts.entries++
+        return this.walk?.takeEntry(item)
+      case 'receipt':
+        this.counts.receipts++
+        return undefined
+      case 'new-view':
+        return this.account(encodeRecord(newViewRecord(item.newView)))
+      case 'evidence':
+        return this.account(encodeRecord(evidenceRecord(item.evidence)))
+    }
+  }
+
+  private account(text: string): AuditFault | undefined {
+    const name = hex(sha256(utf8(text)))
+    if (this.accounts.has(name)) return fault('format', 'repeated', 'it stands in the bundle twice')
+    if (this.accounts.size >= MAX_ACCOUNTS) {
+      this.over = true
+      return fault('format', 'too-many', `no more than ${MAX_ACCOUNTS} NewViews and pieces of evidence are read`)
+    }
+    this.accounts.add(name)
+    return undefined
+  }
+
+  private end(): void {
+    const lacking = this.walk?.finish(this.counts.entries, this.counts.receipts)
+    if (lacking !== undefined) this.last = { where: 'the bundle', ...lacking }
+  }
+
+  private verdict(
+    item: BundleItem,
+    checkpoint: WalkedCheckpoint | undefined,
+    faults: AuditFault[],
+  ): AuditVerdict | undefined {
+    const bad = faults.length > 0
+    switch (item.kind) {
+      case 'head':
+        return { kind: 'head', contents: item.contents, faults }
+      case 'checkpoint':
+        this.counts.checkpoints++
+        if (checkpoint !== undefined) checkpoint.bad = bad
+        return { ...item, slot: checkpoint?.slot ?? 0, faults }
+      case 'entry': {
+        const covering = checkpoint !== undefined && item.entry.header.slot <= checkpoint.slot ? checkpoint : undefined
+        if (covering?.bad) faults.push(fault('inclusion', 'bad-checkpoint', `checkpoint ${covering.slot} is no good`))
+        if (covering === undefined) this.counts.uncheckpointed++
+        if (faults.length > 0) this.counts.refused++
+        return { ...item, signers: signersOf(item.certificate), checkpoint: covering?.slot, faults }
+      }
+      case 'receipt':
+        return { ...item, faults }
+      case 'new-view':
+        this.counts.newViews++
+        return { ...item, faults }
+      case 'evidence':
+        this.counts.evidence++
+        if (!bad) this.convicted.add(item.evidence.accused)
+        return { ...item, faults }
+      case 'end':
+      case 'broken':
+        return undefined
+    }
+  }
+
+  private close(): void {
+    const { batch } = this
+    if (batch.pending.length === 0) return
+    this.batch = new Batch(this.context)
+    const { jobs } = batch.gatherer
+    const verdicts = jobs.length === 0 ? Promise.resolve([]) : (this.options.batch?.(jobs) ?? Promise.resolve([]))
+    const answered = verdicts.then((answers) => ({ batch, good: jobs.every((_, i) => answers[i] === true) }))
+    // It is awaited in its turn; a failure before that must not count as unhandled.
+    answered.catch(() => {})
+    this.underWay.push(answered)
+  }
+
+  private *oldest(): Generator<Promise<Answered>> {
+    const oldest = this.underWay.shift()
+    if (oldest !== undefined) yield oldest
+  }
+
+  private note(where: string, found: AuditFault): void {
+    this.faultCount++
+    if (this.faults.length < MAX_LISTED_FAULTS) this.faults.push({ where, ...found })
+  }
+}
+
+/** What is wrong with an item on its own. */
+function judge(
+  item: BundleItem,
+  checkpoint: WalkedCheckpoint | undefined,
+  context: AuditContext,
+): AuditFault | undefined {
+  switch (item.kind) {
+    case 'checkpoint':
+      return checkpointItemFault(item, context)
+    case 'entry':
+      return entryItemFault(item, checkpoint, context)
+    case 'receipt':
+      return receiptItemFault(item, context)
+    case 'new-view':
+      return newViewItemFault(item.newView, context)
+    case 'evidence':
+      return evidenceItemFault(item.evidence, context)
+    case 'head':
+    case 'end':
+    case 'broken':
+      return undefined
+  }
+}
+
+function placeOf(verdict: AuditVerdict, line: number): string {
+  switch (verdict.kind) {
+    case 'entry':
+      return `slot ${verdict.entry.header.slot}`
+    case 'checkpoint':
+      return `checkpoint ${verdict.slot}`
+    case 'head':
+      return 'the bundle'
+    case 'receipt':
+      return 'the receipt'
+    case 'new-view':
+      return `NewView of view ${verdict.newView.view} (line ${line})`
+    case 'evidence':
+      return `evidence against replica ${verdict.evidence.accused} (line ${line})`
+  }
+}

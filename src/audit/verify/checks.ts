@@ -1,0 +1,228 @@
+// The checks on one item, each with the function that replicas and clients use for the same thing. Nothing here depends on other
+// items but an entry's checkpoint, so that any entry can be checked alone.
+
+import {
+  type Certificate,
+  type Digest,
+  describeCertificateFault,
+  equalBytes,
+  frontierRoot,
+  leafHash,
+  merkleRoot,
+  parseNote,
+  type ReplicaIndex,
+  signature,
+  utf8,
+  verifyCertificate,
+  verifyInclusion,
+  verifyStableCheckpoint,
+  verifyVote,
+} from '../../../crypto/index.ts'
+import {
+  type Entry,
+  type Evidence,
+  evidenceFault,
+  type NewView,
+  newViewFault,
+  verifyMessage,
+  verifyRequest,
+} from '../../consensus/index.ts'
+import { decodeResultRecord } from '../../machine/index.ts'
+import type { ArchivedCheckpoint, ArchivedSlot } from '../../wire/index.ts'
+import type { AuditContext } from './context.ts'
+import { type AuditFault, fault } from './fault.ts'
+import type { CheckpointItem, EntryItem, ReceiptItem } from './items.ts'
+
+/** A checkpoint as entries are held against it. */
+export interface LogPosition {
+  readonly slot: number
+  readonly logRoot: Digest
+}
+
+/** That `entry` was chosen: its form, its requests' signatures, and q Accept votes on its digest. */
+export function chosenFault(entry: Entry, certificate: Certificate, context: AuditContext): AuditFault | undefined {
+  const { slot } = entry.header
+  const checked = verifyMessage({ kind: 'entries', entries: [{ entry, certificate }] }, context.verify)
+  if (checked.ok) return undefined
+  const { code } = checked.fault
+  if (!code.startsWith('certificate: ')) return fault('entry', code, ENTRY_FAULTS[code] ?? `the entry is bad: ${code}`)
+  const expected = { kind: 'accept', slot, digest: entry.digest } as const
+  const { membership, verifier } = context.verify
+  const again = verifyCertificate(certificate, expected, membership, verifier)
+  const reason = again.ok ? code : describeCertificateFault(again.fault)
+  return fault('certificate', code.slice('certificate: '.length), `nothing shows that it was chosen: ${reason}`)
+}
+
+/** An entry of a bundle: chosen, with its results, and in the log of `checkpoint`, where one covers it. */
+export function entryItemFault(
+  item: EntryItem,
+  checkpoint: LogPosition | undefined,
+  context: AuditContext,
+): AuditFault | undefined {
+  return (
+    chosenFault(item.entry, item.certificate, context) ??
+    (item.results === undefined ? undefined : resultsFault(item.entry, item.results, context)) ??
+    inclusionFault(item.entry, item.path, checkpoint)
+  )
+}
+
+/** That t replicas signed these results, and that they are those of the entry's requests. */
+function resultsFault(
+  { header, requests }: Entry,
+  { receipt, answers }: NonNullable<EntryItem['results']>,
+  { verify }: AuditContext,
+): AuditFault | undefined {
+  if (answers.length !== requests.length) {
+    return fault('result', 'wrong-count', `${requests.length} requests have ${answers.length} results`)
+  }
+  for (const [i, { record }] of answers.entries()) {
+    if (record === undefined) return fault('result', 'bad-record', `result ${i} is no result record`)
+    const id = requests[i]?.id
+    if (id === undefined || !equalBytes(record.request, id)) {
+      return fault('result', 'wrong-request', `result ${i} is that of another request`)
+    }
+  }
+  const expected = { kind: 'receipt', slot: header.slot } as const
+  const checked = verifyCertificate(receipt, expected, verify.membership, verify.verifier)
+  if (!checked.ok) return receiptRefused(checked.fault)
+  return equalBytes(receipt.statement.digest, merkleRoot(answers.map(({ leaf }) => leaf)))
+    ? undefined
+    : fault('result', 'wrong-root', 'the results are not those that the receipts sign')
+}
+
+/** That the entry is where it says in the log that the checkpoint signs. */
+export function inclusionFault(
+  { header, digest }: Entry,
+  path: readonly Digest[] | undefined,
+  checkpoint: LogPosition | undefined,
+): AuditFault | undefined {
+  const covered = checkpoint !== undefined && header.slot <= checkpoint.slot
+  if (!covered) {
+    if (path === undefined) return undefined
+    return fault('inclusion', 'no-checkpoint', 'it has an inclusion proof, and no checkpoint that it is for')
+  }
+  if (path === undefined) return fault('inclusion', 'no-proof', 'it lacks the inclusion proof for its checkpoint')
+  const { slot: size, logRoot: root } = checkpoint
+  return verifyInclusion({ leaf: digest, index: header.slot - 1, size, root }, path)
+    ? undefined
+    : fault('inclusion', 'not-in-log', `it is not entry ${header.slot} of the log of checkpoint ${size}`)
+}
+
+/** A checkpoint note as other tools read it, at a slot where this cluster makes one, and the frontier of its log. */
+export function checkpointItemFault({ note, frontier }: CheckpointItem, context: AuditContext): AuditFault | undefined {
+  const { membership, clusterName, verifier } = context.verify
+  const checked = verifyStableCheckpoint(utf8(note), membership, clusterName, verifier)
+  if (!checked.ok) return fault('checkpoint', checked.fault.code, `the checkpoint note is bad: ${checked.fault.code}`)
+  const { checkpoint, signers } = checked.value
+  const { slot, logRoot, stateRoot } = checkpoint
+  const lines = parseNote(utf8(note))
+  const signatures = signers.flatMap((replica, i) => {
+    const bytes = lines.ok ? lines.value.signatures[i]?.signature : undefined
+    return bytes === undefined ? [] : [{ replica, signature: signature(bytes) }]
+  })
+  return stableFault({ slot, logRoot, stateRoot, signatures }, context) ?? frontierFault(frontier, { slot, logRoot })
+}
+
+/** A client's receipt: the request as its client signed it, and this result under t signatures. */
+export function receiptItemFault(item: ReceiptItem, context: AuditContext): AuditFault | undefined {
+  const { certificate, request, record, index, count, path } = item
+  const requested = verifyRequest(request, context.verify)
+  if (!requested.ok) {
+    const { code } = requested.fault
+    return fault('entry', code, ENTRY_FAULTS[code] ?? `the request is bad: ${code}`)
+  }
+  const decoded = decodeResultRecord(record)
+  if (decoded === undefined) return fault('result', 'bad-record', 'the result is no result record')
+  if (!equalBytes(decoded.request, request.id)) {
+    return fault('result', 'wrong-request', 'the result is that of another request')
+  }
+  const { membership, verifier } = context.verify
+  const checked = verifyCertificate(certificate, { kind: 'receipt' }, membership, verifier)
+  if (!checked.ok) return receiptRefused(checked.fault)
+  return verifyInclusion({ leaf: leafHash(record), index, size: count, root: certificate.statement.digest }, path)
+    ? undefined
+    : fault('result', 'not-under-receipt', 'the result is not among those that the receipts sign')
+}
+
+export function newViewItemFault(newView: NewView, context: AuditContext): AuditFault | undefined {
+  const found = newViewFault(newView, context.verify)
+  return found && fault('new-view', found.code, `the NewView of view ${newView.view} is bad: ${found.code}`)
+}
+
+/** That the evidence convicts whom it accuses, on its own. */
+export function evidenceItemFault(evidence: Evidence, context: AuditContext): AuditFault | undefined {
+  const reason = evidenceFault(evidence, context.verify)
+  if (reason === undefined) return undefined
+  return fault('evidence', evidence.kind, `it does not convict replica ${evidence.accused}: ${reason}`)
+}
+
+/** One replica's own account of a slot: chosen, and where there is a receipt, that replica's, over these results. */
+export function verifyArchivedSlot(
+  { entry, certificate, receipt, records }: ArchivedSlot,
+  context: AuditContext,
+): AuditFault | undefined {
+  const chosen = chosenFault(entry, certificate, context)
+  if (chosen !== undefined || receipt === undefined) return chosen
+  const { statement } = receipt
+  if (statement.kind !== 'receipt' || statement.slot !== entry.header.slot) {
+    return fault('receipt', 'wrong-slot', 'the receipt is not one of this slot')
+  }
+  const checked = verifyVote(receipt, context.verify.membership, context.verify.verifier)
+  if (!checked.ok) return fault('receipt', checked.fault.code, `the receipt is bad: ${checked.fault.code}`)
+  const strange = records.findIndex((bytes, i) => {
+    const record = decodeResultRecord(bytes)
+    const id = entry.requests[i]?.id
+    return record === undefined || id === undefined || !equalBytes(record.request, id)
+  })
+  if (records.length !== entry.requests.length || strange !== -1) {
+    return fault('result', 'wrong-request', 'the results are not those of the requests')
+  }
+  return equalBytes(statement.digest, merkleRoot(records.map(leafHash)))
+    ? undefined
+    : fault('result', 'wrong-root', 'the results are not those that the receipt signs')
+}
+
+/** A stable checkpoint and the frontier of the log under its root. */
+export function verifyArchivedCheckpoint(
+  { checkpoint, frontier }: ArchivedCheckpoint,
+  context: AuditContext,
+): AuditFault | undefined {
+  return stableFault(checkpoint, context) ?? frontierFault(frontier, checkpoint)
+}
+
+/** The signers of a certificate, ascending. */
+export function signersOf({ signatures }: Certificate): readonly ReplicaIndex[] {
+  return signatures.map(({ replica }) => replica)
+}
+
+function stableFault(checkpoint: ArchivedCheckpoint['checkpoint'], context: AuditContext): AuditFault | undefined {
+  const checked = verifyMessage({ kind: 'stable', checkpoint }, context.verify)
+  if (checked.ok) return undefined
+  const { code } = checked.fault
+  return fault('checkpoint', code, `the checkpoint of slot ${checkpoint.slot} is bad: ${code}`)
+}
+
+function frontierFault(frontier: ArchivedCheckpoint['frontier'], { slot, logRoot }: LogPosition) {
+  return frontier.size === slot && equalBytes(frontierRoot(frontier), logRoot)
+    ? undefined
+    : fault('checkpoint', 'wrong-frontier', `the frontier is not that of the log of checkpoint ${slot}`)
+}
+
+function receiptRefused(found: Parameters<typeof describeCertificateFault>[0]): AuditFault {
+  return fault('receipt', found.code, `nothing shows that these are the results: ${describeCertificateFault(found)}`)
+}
+
+const ENTRY_FAULTS: Readonly<Record<string, string>> = Object.freeze({
+  'wrong-epoch': 'the entry is of another epoch',
+  'bad-header': 'the header of the entry is malformed',
+  'bad-noop': 'the entry is not the one no-op of its slot',
+  'bad-request-count': 'the entry names another number of requests, or more than the genesis allows',
+  'batch-too-large': 'the entry holds more bytes than the genesis allows',
+  'wrong-requests-root': 'the requests are not those that were agreed',
+  'bad-sequence': 'a request has no valid sequence number',
+  'request-too-large': 'a request is larger than the genesis allows',
+  'bad-bundle': 'a request has no place in its bundle',
+  'not-in-bundle': 'a request is not in the bundle that its client signed',
+  'inadmissible-client-key': 'a request names a client key that is none',
+  'bad-client-signature': 'a request is not signed by its client',
+})

@@ -1,0 +1,66 @@
+// What every check of an auditor needs, all of it from the genesis.
+
+import {
+  type AdmittedKey,
+  admitKey,
+  type Digest,
+  type PublicKey,
+  type SignatureVerifier,
+} from '../../../crypto/index.ts'
+import type { Genesis } from '../../../keys/genesis/index.ts'
+import { digestKey, type VerifyContext } from '../../consensus/index.ts'
+import { createExecutor, type Executor, kv, type StateMachine } from '../../machine/index.ts'
+import { MAX_ADMITTED } from './limits.ts'
+
+export interface AuditContext {
+  readonly genesis: Genesis
+  readonly machine: StateMachine
+  /** For the checks of src/consensus. */
+  readonly verify: VerifyContext
+}
+
+/** The context of a cluster, whose machine is the key-value store unless told. */
+export function auditContext(genesis: Genesis, verifier: SignatureVerifier, machine: StateMachine = kv): AuditContext {
+  return {
+    genesis,
+    machine,
+    verify: {
+      membership: genesis.membership,
+      clusterName: genesis.contents.name,
+      parameters: genesis.parameters,
+      genesisStateRoot: genesisStateRoot(genesis, machine),
+      verifier,
+      admit: admissions(genesis),
+    },
+  }
+}
+
+/** The same with another verifier. */
+export function withVerifier(context: AuditContext, verifier: SignatureVerifier): AuditContext {
+  return { ...context, verify: { ...context.verify, verifier } }
+}
+
+/** The machine before the first entry, with the clients of the genesis. */
+export function genesisExecutor(genesis: Genesis, machine: StateMachine): Executor {
+  return createExecutor({ machine, clients: genesis.clients })
+}
+
+function genesisStateRoot(genesis: Genesis, machine: StateMachine): Digest {
+  return genesisExecutor(genesis, machine).stateRoot()
+}
+
+/** Admission with a memory, which begins anew when it is full of keys that nobody listed. */
+function admissions(genesis: Genesis): (key: PublicKey) => AdmittedKey | undefined {
+  const listed = new Map(genesis.clients.map(({ key }) => [digestKey(key), key]))
+  const others = new Map<string, AdmittedKey | undefined>()
+  return (key) => {
+    const name = digestKey(key)
+    const known = listed.get(name)
+    if (known !== undefined) return known
+    if (others.has(name)) return others.get(name)
+    if (others.size >= MAX_ADMITTED) others.clear()
+    const admitted = admitKey(key)
+    others.set(name, admitted)
+    return admitted
+  }
+}

@@ -1,0 +1,29 @@
+// Which entries of the key-value machine are about a key.
+
+import { compareBytes, equalBytes } from '../../../crypto/index.ts'
+import type { Entry } from '../../consensus/index.ts'
+import { decodeKvCommand, type KvCommand } from '../../machine/index.ts'
+
+type KvOperation = Exclude<KvCommand, { readonly kind: 'txn' }>
+
+/** Whether a command in `entry` names `key`, reads or writes a range with it, or compares it. */
+export function entryTouches(entry: Entry, key: Uint8Array): boolean {
+  return entry.requests.some(({ request }) => {
+    const command = decodeKvCommand(request.command)
+    return command !== undefined && commandTouches(command, key)
+  })
+}
+
+function commandTouches(command: KvCommand, key: Uint8Array): boolean {
+  if (command.kind !== 'txn') return operationTouches(command, key)
+  return (
+    command.compares.some((compare) => equalBytes(compare.key, key)) ||
+    [...command.success, ...command.failure].some((operation) => operationTouches(operation, key))
+  )
+}
+
+function operationTouches(operation: KvOperation, key: Uint8Array): boolean {
+  if (operation.kind !== 'range' && operation.kind !== 'delete-range') return equalBytes(operation.key, key)
+  const { start, end } = operation
+  return compareBytes(start, key) <= 0 && (end === undefined || compareBytes(key, end) < 0)
+}

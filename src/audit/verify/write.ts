@@ -1,0 +1,107 @@
+// Writes bundles: values to lines, with the seal at the end.
+
+import { sha256 } from '@noble/hashes/sha2.js'
+import { type Certificate, type Digest, digest, type Frontier, fromUtf8, utf8 } from '../../../crypto/index.ts'
+import type { Genesis } from '../../../keys/genesis/index.ts'
+import { type Entry, type Evidence, type NewView, newViewDigest, type SignedRequest } from '../../consensus/index.ts'
+import { encodeRecord } from './encode.ts'
+import type { BundleContents, BundleRecord, EvidenceRecord, NewViewRecord } from './records.ts'
+
+/** An entry as it goes into a bundle. */
+export interface BundleEntry {
+  readonly entry: Entry
+  readonly certificate: Certificate
+  /** Receipts of t replicas, and the records that they sign. */
+  readonly results: { readonly receipt: Certificate; readonly records: readonly Uint8Array[] } | undefined
+  /** Under the checkpoint above; undefined where none covers the entry. */
+  readonly path: readonly Digest[] | undefined
+}
+
+/** A receipt as a client keeps it; the SDK's is one. */
+export interface BundleReceipt {
+  readonly request: SignedRequest
+  readonly certificate: Certificate
+  readonly record: Uint8Array
+  readonly index: number
+  readonly count: number
+  readonly path: readonly Digest[]
+}
+
+/** Makes the lines of one bundle, in order; each method gives text to be written at once. Checks nothing. */
+export class BundleWriter {
+  private readonly hash = sha256.create()
+
+  /** First. */
+  head(genesis: Genesis, contents: BundleContents): string {
+    return this.lines({ kind: 'head', cluster: genesis.clusterId, contents })
+  }
+
+  /** Above the entries that it covers. */
+  checkpoint(note: Uint8Array, frontier: Frontier): string {
+    return this.lines({ kind: 'checkpoint', note: fromUtf8(note) ?? '', frontier })
+  }
+
+  entry({ entry, certificate, results, path }: BundleEntry): string {
+    const { header, requests } = entry
+    return this.lines(
+      { kind: 'entry', header, certificate, receipt: results?.receipt, path },
+      ...requests.map((request) => ({ kind: 'request', request }) as const),
+      ...(results?.records ?? []).map((record) => ({ kind: 'result', record }) as const),
+    )
+  }
+
+  receipt({ request, certificate, record, index, count, path }: BundleReceipt): string {
+    return this.lines(
+      { kind: 'receipt', certificate, index, count, path },
+      { kind: 'request', request },
+      { kind: 'result', record },
+    )
+  }
+
+  /** Behind everything but evidence. */
+  newView(newView: NewView): string {
+    const viewChanges = newView.viewChanges.map((viewChange) => ({ kind: 'view-change', viewChange }) as const)
+    return this.lines(newViewRecord(newView), ...viewChanges)
+  }
+
+  /** Evidence about a NewView must come right behind that NewView. */
+  evidence(evidence: Evidence): string {
+    return this.lines(evidenceRecord(evidence))
+  }
+
+  /** Last. */
+  end(): string {
+    return `${encodeRecord({ kind: 'end', sha256: digest(this.hash.clone().digest()) })}\n`
+  }
+
+  private lines(...records: readonly BundleRecord[]): string {
+    const text = records.map((record) => `${encodeRecord(record)}\n`).join('')
+    this.hash.update(utf8(text))
+    return text
+  }
+}
+
+/** A whole bundle that holds one receipt: what `put --receipt` keeps. */
+export function encodeReceiptFile(receipt: BundleReceipt, genesis: Genesis): Uint8Array {
+  const writer = new BundleWriter()
+  return utf8(writer.head(genesis, { kind: 'receipt' }) + writer.receipt(receipt) + writer.end())
+}
+
+export function newViewRecord({ view, viewChanges, vote, proposals }: NewView): NewViewRecord {
+  return { kind: 'new-view', view, viewChanges: viewChanges.length, vote, proposals }
+}
+
+export function evidenceRecord(evidence: Evidence): EvidenceRecord {
+  const { accused } = evidence
+  switch (evidence.kind) {
+    case 'against-new-view': {
+      const { kind, vote, newView } = evidence
+      const named = newViewDigest(newView.view, newView.viewChanges)
+      return { kind: 'evidence', accused, proof: { kind, vote, newView: named } }
+    }
+    default: {
+      const { accused: _, ...proof } = evidence
+      return { kind: 'evidence', accused, proof }
+    }
+  }
+}
