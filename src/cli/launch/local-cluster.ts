@@ -1,0 +1,207 @@
+// A new keyset on this machine and its replicas as processes, which come and go at the caller's word: for the tour, and for tests
+// with real processes.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import {
+  addressOf,
+  clientFolder,
+  DEFAULT_PARAMETERS,
+  defaultClients,
+  type Genesis,
+  generateKeyset,
+  type Parameters,
+  replicaFolder,
+  toleranceOf,
+} from '../../../keys/index.ts'
+import type { ReplicaConfig } from '../serve/config.ts'
+import { CONFIG_FILE } from '../serve/settings.ts'
+import { type Ending, launchReplica, type ReplicaProcess } from './child.ts'
+import type { ReplicaReport } from './messages.ts'
+import { freePorts } from './ports.ts'
+
+export interface LocalClusterOptions {
+  /** The new keyset's folder. */
+  readonly folder: string
+  readonly name?: string
+  readonly replicas: number
+  readonly byzantine?: number
+  readonly crash?: number
+  readonly clients?: number
+  readonly parameters?: Partial<Parameters>
+  /** Becomes a replica's config.yaml; told the addresses of all. */
+  readonly config?: (index: number, addresses: readonly string[]) => ReplicaConfig | Promise<ReplicaConfig>
+  readonly onError?: (index: number, line: string) => void
+}
+
+export class LocalCluster {
+  readonly folder: string
+  readonly genesis: Genesis
+  private readonly processes = new Map<number, ReplicaProcess>()
+  private readonly paused = new Set<number>()
+  private readonly watchers = new Set<() => void>()
+  private readonly onError: LocalClusterOptions['onError']
+
+  private constructor(folder: string, genesis: Genesis, onError: LocalClusterOptions['onError']) {
+    this.folder = folder
+    this.genesis = genesis
+    this.onError = onError
+  }
+
+  /** Makes the keyset; starts nobody. @throws {KeysError} */
+  static async make(options: LocalClusterOptions): Promise<LocalCluster> {
+    const { folder, name = 'local', replicas, byzantine, crash, clients = 1, parameters, config, onError } = options
+    const addresses = (await freePorts(replicas)).map((port) => addressOf('127.0.0.1', port))
+    const genesis = await generateKeyset(folder, {
+      name,
+      quorum: toleranceOf(replicas, {
+        ...(byzantine !== undefined && { byzantine }),
+        ...(crash !== undefined && { crash }),
+      }),
+      addresses: addresses.map((address) => [address]),
+      clients: defaultClients(clients),
+      parameters: { ...DEFAULT_PARAMETERS, ...parameters },
+    })
+    if (config !== undefined) {
+      for (const index of addresses.keys()) {
+        const place = replicaFolder(folder, index)
+        await mkdir(place, { recursive: true })
+        await writeFile(join(place, CONFIG_FILE), stringify(await config(index, addresses)))
+      }
+    }
+    return new LocalCluster(folder, genesis, onError)
+  }
+
+  get indexes(): number[] {
+    return [...this.genesis.members.keys()]
+  }
+
+  clientFolder(name: string): string {
+    return clientFolder(this.folder, name)
+  }
+
+  /** Starts a replica that does not run, with more of `quorate replica`'s options, and waits until it listens. @throws {LaunchError} */
+  async start(index: number, options: readonly string[] = []): Promise<void> {
+    if (this.runs(index)) throw new Error(`replica ${index} runs already`)
+    const { onError } = this
+    const replica = launchReplica({
+      ...{ cluster: this.folder, index, options },
+      ...(onError !== undefined && { onError: (line: string) => onError(index, line) }),
+    })
+    this.processes.set(index, replica)
+    this.paused.delete(index)
+    replica.onReport(() => this.tell())
+    void replica.ended().then(() => this.tell())
+    await replica.listening()
+  }
+
+  async startAll(): Promise<void> {
+    await Promise.all(this.indexes.map((index) => this.start(index)))
+  }
+
+  runs(index: number): boolean {
+    const replica = this.processes.get(index)
+    return replica !== undefined && replica.ending === undefined
+  }
+
+  /** SIGKILL. */
+  kill(index: number): Promise<Ending> {
+    return this.process(index).kill()
+  }
+
+  /** SIGTERM. */
+  stop(index: number): Promise<Ending> {
+    return this.process(index).stop()
+  }
+
+  /** SIGSTOP: it stands still until {@link resume}. */
+  pause(index: number): void {
+    this.process(index).signal('SIGSTOP')
+    this.paused.add(index)
+  }
+
+  resume(index: number): void {
+    this.process(index).signal('SIGCONT')
+    this.paused.delete(index)
+  }
+
+  /** The newest reports of those that run and are not paused, by index. */
+  reports(): ReplicaReport[] {
+    return this.indexes.flatMap((index) => {
+      const report = this.processes.get(index)?.latest?.report
+      return report === undefined || !this.runs(index) || this.paused.has(index) ? [] : [report]
+    })
+  }
+
+  report(index: number): ReplicaReport | undefined {
+    return this.reports().find(({ replica }) => replica === index)
+  }
+
+  ending(index: number): Ending | undefined {
+    return this.processes.get(index)?.ending
+  }
+
+  /** The leader of the highest view that an active replica is in. */
+  leader(): number | undefined {
+    const active = this.reports().filter((report) => report.active)
+    return active.sort((a, b) => b.view - a.view)[0]?.leader
+  }
+
+  /**
+   * Waits until what the replicas report is as wanted; `what` ends the sentence of the failure.
+   * @throws {Error} after `timeoutMs`, with the last reports; the signal's reason.
+   */
+  async until(
+    what: string,
+    holds: (reports: readonly ReplicaReport[]) => boolean,
+    { timeoutMs = 30_000, signal }: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (signal?.aborted) done(() => reject(signal.reason))
+        else if (holds(this.reports())) done(resolve)
+      }
+      const late = setTimeout(
+        () => done(() => reject(new Error(`not within ${timeoutMs} ms: ${what}; ${this.describe()}`))),
+        timeoutMs,
+      )
+      const done = (end: () => void) => {
+        clearTimeout(late)
+        signal?.removeEventListener('abort', look)
+        this.watchers.delete(look)
+        end()
+      }
+      signal?.addEventListener('abort', look)
+      this.watchers.add(look)
+      look()
+    })
+  }
+
+  /** Kills whoever is left, paused or not, and waits for their end. */
+  async dispose(): Promise<void> {
+    await Promise.all([...this.processes.values()].map((replica) => replica.kill()))
+  }
+
+  private describe(): string {
+    const lines = this.indexes.map((index) => {
+      const { ending, latest } = this.processes.get(index) ?? {}
+      if (ending !== undefined) return `${index}: ${ending.text}`
+      if (latest === undefined) return `${index}: no report`
+      const { view, active, chosen, executed, stable, pending, connected, alarms } = latest.report
+      const state = `view ${view}${active ? '' : ' (changing)'}, chosen ${chosen}, executed ${executed}, stable ${stable}`
+      return `${index}: ${state}, pending ${pending}, connected ${connected.join('')}${alarms.length > 0 ? `, ${alarms}` : ''}`
+    })
+    return lines.join('; ')
+  }
+
+  private process(index: number): ReplicaProcess {
+    const replica = this.processes.get(index)
+    if (replica === undefined) throw new Error(`replica ${index} was never started`)
+    return replica
+  }
+
+  private tell(): void {
+    for (const watcher of [...this.watchers]) watcher()
+  }
+}
