@@ -1,4 +1,30 @@
 // The only door of src/wire: consensus messages, client frames, records and archives as bytes. Pure, so auditors use it too.
 
+export { MAX_CLIENT_REQUESTS, MAX_FRAME_BYTES, type WireFault, type WireFaultCode } from '../../net/wire/index.ts'
 export type * from './archive.ts'
+export {
+  decodeArchivedCheckpoint,
+  decodeArchivedSlot,
+  encodeArchivedCheckpoint,
+  encodeArchivedSlot,
+} from './archive-codec.ts'
+export { decodeClientFrame, encodeClientFrame } from './client-frames.ts'
+export { decodeEvidence, encodeEvidence } from './evidence.ts'
 export type * from './frames.ts'
+export { decodeMessage, encodeMessage } from './messages.ts'
+export {
+  ARCHIVE_KINDS,
+  decodeOutcome,
+  decodeRecord,
+  decodeSnapshotMeta,
+  encodeOutcome,
+  encodeRecord,
+  encodeSnapshotMeta,
+  type Outcome,
+  RECORD_KINDS,
+  type SnapshotMeta,
+} from './records.ts'
+export { decodeReplicaFrame, encodeReplicaFrame } from './replica-frames.ts'
+export { decodeSignedRequest, encodeSignedRequest } from './requests.ts'
+export { decodeTransferFrame, encodeTransferFrame } from './transfer-codec.ts'
+export { decodeNewView, decodeStableCheckpoint, encodeNewView, encodeStableCheckpoint } from './votes.ts'

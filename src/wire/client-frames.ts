@@ -1,0 +1,63 @@
+// Frames from clients to replicas.
+
+import { type Result, slot } from '../../crypto/index.ts'
+import * as wire from '../../net/wire/index.ts'
+import type { ClientFrame, Question } from './frames.ts'
+import { Malformed, read } from './malformed.ts'
+import { fromWireRequests, toWireRequests } from './requests.ts'
+
+/** @throws {RangeError} for a frame beyond the bounds of net/wire/limits.ts, {@link wire.MAX_CLIENT_REQUESTS} among them. */
+export function encodeClientFrame(frame: ClientFrame): Uint8Array {
+  switch (frame.kind) {
+    case 'requests':
+      if (frame.requests.length > wire.MAX_CLIENT_REQUESTS) {
+        throw new RangeError(`requests: expected at most ${wire.MAX_CLIENT_REQUESTS}, got ${frame.requests.length}`)
+      }
+      return wire.encodeClientFrame({ kind: 'requests', value: toWireRequests(frame.requests) })
+    case 'ask':
+      return wire.encodeClientFrame({ kind: 'ask', value: { id: frame.id, question: toWire(frame.question) } })
+  }
+}
+
+/** The frame, not verified; it holds no view of `bytes`. */
+export function decodeClientFrame(bytes: Uint8Array): Result<ClientFrame, wire.WireFault> {
+  return read(wire.decodeClientFrame(bytes), ({ kind, value }): ClientFrame => {
+    switch (kind) {
+      case 'requests':
+        // Before any of them is hashed.
+        if (value.requests.length > wire.MAX_CLIENT_REQUESTS) throw new Malformed('too many requests', 'too-large')
+        return { kind: 'requests', requests: fromWireRequests(value) }
+      case 'ask':
+        return { kind: 'ask', id: value.id, question: fromWire(value.question) }
+    }
+  })
+}
+
+function toWire(question: Question): wire.Question {
+  switch (question.kind) {
+    case 'status':
+      return { kind: 'status', value: {} }
+    case 'slots':
+      return { kind: 'slots', value: question }
+    case 'checkpoints':
+      return { kind: 'checkpoints', value: question }
+    case 'new-views':
+      return { kind: 'newViews', value: {} }
+    case 'evidence':
+      return { kind: 'evidence', value: {} }
+  }
+}
+
+function fromWire({ kind, value }: wire.Question): Question {
+  switch (kind) {
+    case 'status':
+      return { kind: 'status' }
+    case 'slots':
+    case 'checkpoints':
+      return { kind, from: slot(value.from), to: slot(value.to) }
+    case 'newViews':
+      return { kind: 'new-views' }
+    case 'evidence':
+      return { kind: 'evidence' }
+  }
+}

@@ -1,0 +1,111 @@
+// The protocol's messages between replicas.
+
+import { digest, type Result, replicaIndex, slot, view } from '../../crypto/index.ts'
+import * as wire from '../../net/wire/index.ts'
+import type { Message } from '../consensus/index.ts'
+import { fromWireChosen, fromWireEntry, toWireChosen, toWireEntry } from './entries.ts'
+import { fromWireEvidence, toWireEvidence } from './evidence.ts'
+import { read } from './malformed.ts'
+import { fromWireRequests, toWireRequests } from './requests.ts'
+import {
+  fromWireCheckpointVote,
+  fromWireNewView,
+  fromWireStable,
+  fromWireViewChange,
+  fromWireVote,
+  toWireCheckpointVote,
+  toWireNewView,
+  toWireStable,
+  toWireViewChange,
+  toWireVote,
+} from './votes.ts'
+
+/** @throws {RangeError} for a message beyond the bounds of net/wire/limits.ts. */
+export function encodeMessage(message: Message): Uint8Array {
+  return wire.encodeMessage(toWire(message))
+}
+
+/** The message in a frame, not verified. It holds no view of `frame`, so that a kept vote does not keep a whole frame. */
+export function decodeMessage(frame: Uint8Array): Result<Message, wire.WireFault> {
+  return read(wire.decodeMessage(frame), fromWire)
+}
+
+function toWire(message: Message): wire.Message {
+  switch (message.kind) {
+    case 'requests':
+      return { kind: 'requests', value: toWireRequests(message.requests) }
+    case 'propose':
+      return { kind: 'propose', value: { vote: toWireVote(message.vote), entry: toWireEntry(message.entry) } }
+    case 'vote':
+      return { kind: 'vote', value: toWireVote(message.vote) }
+    case 'view-change':
+      return { kind: 'viewChange', value: toWireViewChange(message.viewChange) }
+    case 'new-view':
+      return { kind: 'newView', value: toWireNewView(message.newView) }
+    case 'checkpoint':
+      return { kind: 'checkpoint', value: toWireCheckpointVote(message.vote) }
+    case 'stable':
+      return { kind: 'stable', value: toWireStable(message.checkpoint) }
+    case 'entries':
+      return { kind: 'entries', value: { entries: message.entries.map(toWireChosen) } }
+    case 'bodies':
+      return { kind: 'bodies', value: { entries: message.entries.map(toWireEntry) } }
+    case 'evidence':
+      return { kind: 'evidence', value: toWireEvidence(message.evidence) }
+    case 'heartbeat':
+      return { kind: 'heartbeat', value: message }
+    case 'fetch-entries':
+      return { kind: 'fetchEntries', value: message }
+    case 'fetch-bodies':
+      return { kind: 'fetchBodies', value: message }
+    case 'probe':
+      return { kind: 'probe', value: message }
+    case 'probe-answer':
+      return { kind: 'probeAnswer', value: message }
+  }
+}
+
+function fromWire({ kind, value }: wire.Message): Message {
+  switch (kind) {
+    case 'requests':
+      return { kind: 'requests', requests: fromWireRequests(value) }
+    case 'propose':
+      return { kind: 'propose', vote: fromWireVote(value.vote), entry: fromWireEntry(value.entry) }
+    case 'vote':
+      return { kind: 'vote', vote: fromWireVote(value) }
+    case 'viewChange':
+      return { kind: 'view-change', viewChange: fromWireViewChange(value) }
+    case 'newView':
+      return { kind: 'new-view', newView: fromWireNewView(value) }
+    case 'checkpoint':
+      return { kind: 'checkpoint', vote: fromWireCheckpointVote(value) }
+    case 'stable':
+      return { kind: 'stable', checkpoint: fromWireStable(value) }
+    case 'entries':
+      return { kind: 'entries', entries: value.entries.map(fromWireChosen) }
+    case 'bodies':
+      return { kind: 'bodies', entries: value.entries.map(fromWireEntry) }
+    case 'evidence':
+      return { kind: 'evidence', evidence: fromWireEvidence(value) }
+    case 'heartbeat':
+      return {
+        kind: 'heartbeat',
+        view: view(value.view),
+        active: value.active,
+        chosen: slot(value.chosen),
+        executed: slot(value.executed),
+        stable: slot(value.stable),
+        heard: value.heard.map(replicaIndex),
+      }
+    case 'fetchEntries':
+      return { kind: 'fetch-entries', from: slot(value.from), to: slot(value.to) }
+    case 'fetchBodies': {
+      const digests = value.digests.map((each) => ({ slot: slot(each.slot), digest: digest(each.digest) }))
+      return { kind: 'fetch-bodies', digests }
+    }
+    case 'probe':
+      return { kind: 'probe', view: view(value.view) }
+    case 'probeAnswer':
+      return { kind: 'probe-answer', view: view(value.view) }
+  }
+}

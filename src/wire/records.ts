@@ -1,0 +1,143 @@
+// What a replica keeps on disk: the core's records, and what the shell adds.
+
+import {
+  encodeCertificate,
+  encodeFrontier,
+  type Frontier,
+  type Result,
+  type Slot,
+  slot,
+  type Vote,
+} from '../../crypto/index.ts'
+import * as wire from '../../net/wire/index.ts'
+import type { DurableRecord } from '../consensus/index.ts'
+import { fromWireCheckpoint, toWireCheckpoint } from './archive-codec.ts'
+import { fromWireEntry, toWireEntry } from './entries.ts'
+import { fromWireEvidence, toWireEvidence } from './evidence.ts'
+import { read } from './malformed.ts'
+import {
+  fromWireCertificate,
+  fromWireCheckpointVote,
+  fromWireFrontier,
+  fromWireNewView,
+  fromWireViewChange,
+  fromWireVote,
+  toWireCheckpointVote,
+  toWireNewView,
+  toWireViewChange,
+  toWireVote,
+} from './votes.ts'
+
+/**
+ * The store's numbers for the core's records, those of `Record` in archive.proto. A retired number stays listed there and is never
+ * used again.
+ */
+export const RECORD_KINDS: Readonly<Record<DurableRecord['kind'], number>> = Object.freeze({
+  entry: 1,
+  vote: 2,
+  prepared: 3,
+  chosen: 4,
+  promise: 5,
+  'new-view': 6,
+  checkpoint: 7,
+  stable: 8,
+  evidence: 9,
+})
+
+/** The store's numbers for what the shell keeps beside them, from 32. */
+export const ARCHIVE_KINDS = Object.freeze({
+  /** An {@link Outcome}. */
+  receipt: 32,
+})
+
+/** What came of a slot at this replica. */
+export interface Outcome {
+  readonly receipt: Vote
+  /** One result record a request; see src/machine/result-record.ts. */
+  readonly records: readonly Uint8Array[]
+}
+
+/** What is kept beside the chunks of a snapshot. */
+export interface SnapshotMeta {
+  readonly slot: Slot
+  readonly frontier: Frontier
+  readonly timestampMs: number
+}
+
+/** @throws {RangeError} for a record beyond the bounds of net/wire/limits.ts. */
+export function encodeRecord(record: DurableRecord): Uint8Array {
+  return wire.encodeRecord(toWire(record))
+}
+
+/** Refuses what is no record; says nothing about whose it is. */
+export function decodeRecord(bytes: Uint8Array): Result<DurableRecord, wire.WireFault> {
+  return read(wire.decodeRecord(bytes), fromWire)
+}
+
+function toWire(record: DurableRecord): wire.Record {
+  switch (record.kind) {
+    case 'entry':
+      return { kind: 'entry', value: toWireEntry(record.entry) }
+    case 'vote':
+      return { kind: 'vote', value: toWireVote(record.vote) }
+    case 'prepared':
+    case 'chosen':
+      return { kind: record.kind, value: { certificate: encodeCertificate(record.certificate) } }
+    case 'promise':
+      return { kind: 'promise', value: toWireViewChange(record.viewChange) }
+    case 'new-view':
+      return { kind: 'newView', value: toWireNewView(record.newView) }
+    case 'checkpoint': {
+      const [vote, frontier] = [toWireCheckpointVote(record.vote), encodeFrontier(record.frontier)]
+      return { kind: 'checkpoint', value: { vote, frontier } }
+    }
+    case 'stable':
+      return { kind: 'stable', value: toWireCheckpoint(record) }
+    case 'evidence':
+      return { kind: 'evidence', value: toWireEvidence(record.evidence) }
+  }
+}
+
+function fromWire({ kind, value }: wire.Record): DurableRecord {
+  switch (kind) {
+    case 'entry':
+      return { kind: 'entry', entry: fromWireEntry(value) }
+    case 'vote':
+      return { kind: 'vote', vote: fromWireVote(value) }
+    case 'prepared':
+    case 'chosen':
+      return { kind, certificate: fromWireCertificate(value.certificate) }
+    case 'promise':
+      return { kind: 'promise', viewChange: fromWireViewChange(value) }
+    case 'newView':
+      return { kind: 'new-view', newView: fromWireNewView(value) }
+    case 'checkpoint': {
+      const vote = fromWireCheckpointVote(value.vote)
+      return { kind: 'checkpoint', vote, frontier: fromWireFrontier(value.frontier) }
+    }
+    case 'stable':
+      return { kind: 'stable', ...fromWireCheckpoint(value) }
+    case 'evidence':
+      return { kind: 'evidence', evidence: fromWireEvidence(value) }
+  }
+}
+
+export function encodeOutcome({ receipt, records }: Outcome): Uint8Array {
+  return wire.encodeOutcome({ receipt: toWireVote(receipt), records })
+}
+
+export function decodeOutcome(bytes: Uint8Array): Result<Outcome, wire.WireFault> {
+  return read(wire.decodeOutcome(bytes), ({ receipt, records }) => {
+    return { receipt: fromWireVote(receipt), records: records.map((record) => record.slice()) }
+  })
+}
+
+export function encodeSnapshotMeta({ slot: at, frontier, timestampMs }: SnapshotMeta): Uint8Array {
+  return wire.encodeSnapshotMeta({ slot: at, frontier: encodeFrontier(frontier), timestampMs })
+}
+
+export function decodeSnapshotMeta(bytes: Uint8Array): Result<SnapshotMeta, wire.WireFault> {
+  return read(wire.decodeSnapshotMeta(bytes), ({ slot: at, frontier, timestampMs }) => {
+    return { slot: slot(at), frontier: fromWireFrontier(frontier), timestampMs }
+  })
+}

@@ -1,0 +1,132 @@
+// Requests, grouped by the bundle in which their client signed them: client, number of requests and signature are there once a
+// bundle. Canonical: bundles stand in the order in which the requests first name them, each is named, and no two are the same.
+
+import { type Digest, equalBytes, hex, publicKey, type Result, signature } from '../../crypto/index.ts'
+import * as wire from '../../net/wire/index.ts'
+import { requestId, type SignedRequest } from '../consensus/index.ts'
+import { absentHashes, openBundle, type Present } from './bundle-proof.ts'
+import { Malformed, read } from './malformed.ts'
+
+/**
+ * Requires inclusion proofs that hold, as those of every verified request do: of others the wire shows a root that nobody signed.
+ * @throws {RangeError} where a proof has not the shape of its bundle.
+ */
+export function toWireRequests(requests: readonly SignedRequest[]): wire.Requests {
+  const groups = new Map<string, Group>()
+  let last: Group | undefined
+  const list = requests.map((signed): wire.Request => {
+    last = last !== undefined && isOf(last.first, signed) ? last : groupOf(groups, signed)
+    last.members.push(signed)
+    const { sequence, command } = signed.request
+    return { bundle: last.number, index: signed.proof.index, sequence, command }
+  })
+  return { bundles: [...groups.values()].map(toWireBundle), requests: list }
+}
+
+interface Group {
+  readonly number: number
+  readonly first: SignedRequest
+  readonly members: SignedRequest[]
+}
+
+function groupOf(groups: Map<string, Group>, first: SignedRequest): Group {
+  const { client } = first.request
+  const key = bundleKey(client, first.proof.count, first.proof.root, first.proof.signature)
+  const known = groups.get(key)
+  if (known !== undefined) return known
+  const made = { number: groups.size, first, members: [] }
+  groups.set(key, made)
+  return made
+}
+
+function isOf(a: SignedRequest, b: SignedRequest): boolean {
+  return (
+    a.proof.count === b.proof.count &&
+    equalBytes(a.proof.signature, b.proof.signature) &&
+    equalBytes(a.proof.root, b.proof.root) &&
+    equalBytes(a.request.client, b.request.client)
+  )
+}
+
+function toWireBundle({ first, members }: Group): wire.Bundle {
+  const { count, signature: signed } = first.proof
+  const ordered = members.toSorted((a, b) => a.proof.index - b.proof.index)
+  const present = ordered.filter((each, i) => each.proof.index !== ordered[i - 1]?.proof.index)
+  const hashes = absentHashes(
+    count,
+    present.map(({ proof }) => proof),
+  )
+  return { client: first.request.client, count, signature: signed, hashes }
+}
+
+/** Not verified but for what follows from the form: ids, roots and paths are computed here. @throws {Malformed} */
+export function fromWireRequests({ bundles, requests }: wire.Requests): SignedRequest[] {
+  requireFirstUse(bundles, requests)
+  const members = bundles.map((): Present[] => [])
+  const clients = bundles.map(({ client }) => publicKey(client))
+  const parts = requests.map(({ bundle, index, sequence, command }) => {
+    const [client, count] = [clients[bundle], bundles[bundle]?.count ?? 0]
+    if (client === undefined || index >= count) throw new Malformed('Request.index: beyond its bundle')
+    const request = { client, sequence, command: command.slice() }
+    const present: Present = { index, leaf: requestId(request), path: [] }
+    members[bundle]?.push(present)
+    return { bundle, request, present }
+  })
+  const proofs = bundles.map(({ count, signature: signed, hashes }, i) => {
+    const root = openBundle(count, distinct(members[i] ?? []), hashes)
+    return { count, root, signature: signature(signed) }
+  })
+  const keys = new Set(
+    proofs.map(({ count, root, signature: signed }, i) => bundleKey(clients[i], count, root, signed)),
+  )
+  if (keys.size !== bundles.length) throw new Malformed('Requests.bundles: one twice', 'not-canonical')
+  return parts.map(({ bundle, request, present }) => {
+    const proof = proofs[bundle]
+    if (proof === undefined) throw new Malformed('Request.bundle: there is none')
+    const { count, root, signature: signed } = proof
+    const { index, path, leaf } = present
+    return { request, proof: { index, count, root, path, signature: signed }, id: leaf }
+  })
+}
+
+function requireFirstUse(bundles: readonly wire.Bundle[], requests: readonly wire.Request[]): void {
+  let named = 0
+  for (const { bundle } of requests) {
+    if (bundle > named) throw new Malformed('Request.bundle: out of order', 'not-canonical')
+    if (bundle === named) named += 1
+  }
+  if (named !== bundles.length) throw new Malformed('Requests.bundles: one that no request names', 'not-canonical')
+}
+
+/** Ascending by index; of a request that is here twice the first stands for both, and gives both its path. */
+function distinct(members: Present[]): Present[] {
+  const ordered = isAscending(members) ? members : members.toSorted((a, b) => a.index - b.index)
+  return ordered.filter((each, i) => {
+    const previous = ordered[i - 1]
+    if (previous === undefined || previous.index !== each.index) return true
+    if (!equalBytes(previous.leaf, each.leaf)) throw new Malformed('Request.index: two requests at one place')
+    each.path = previous.path
+    return false
+  })
+}
+
+function isAscending(members: readonly Present[]): boolean {
+  return members.every(({ index }, i) => i === 0 || index > (members[i - 1]?.index ?? 0))
+}
+
+function bundleKey(client: Uint8Array | undefined, count: number, root: Digest, signed: Uint8Array): string {
+  return `${client && hex(client)}/${count}/${hex(root)}/${hex(signed)}`
+}
+
+/** One request, with its bundle's proof. */
+export function encodeSignedRequest(request: SignedRequest): Uint8Array {
+  return wire.encodeRequests(toWireRequests([request]))
+}
+
+export function decodeSignedRequest(bytes: Uint8Array): Result<SignedRequest, wire.WireFault> {
+  return read(wire.decodeRequests(bytes), (decoded) => {
+    const [request, ...more] = fromWireRequests(decoded)
+    if (request === undefined || more.length > 0) throw new Malformed('expected one request')
+    return request
+  })
+}
