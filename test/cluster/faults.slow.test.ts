@@ -1,0 +1,104 @@
+// Four replicas as real processes, one of them in trouble at a time, under load all the while. After each trouble: every request has
+// an outcome, the history is linearizable, the honest agree on the state, and nobody honest is blamed.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { Harness } from './harness.ts'
+
+let harness: Harness | undefined
+
+afterEach(async () => {
+  await harness?.dispose()
+  harness = undefined
+})
+
+async function four(options: Partial<Parameters<typeof Harness.start>[0]> = {}): Promise<Harness> {
+  harness = await Harness.start({ replicas: 4, ...options })
+  return harness
+}
+
+describe('four replicas under load', () => {
+  it('go on when their leader is killed, and take it back', async () => {
+    const made = await four()
+    const { cluster } = made
+    const load = await made.load()
+    await made.answered(load, 200)
+    const killed = cluster.leader() ?? 0
+    await cluster.kill(killed)
+    await made.answered(load, 200)
+    expect(cluster.leader()).not.toBe(killed)
+    await cluster.start(killed)
+    await made.answered(load, 200)
+    await made.verdict()
+    expect(made.honest()).toHaveLength(4)
+  })
+
+  it('go on when a follower is killed, and bring it up to date', async () => {
+    const made = await four()
+    const { cluster } = made
+    const load = await made.load()
+    await made.answered(load, 100)
+    const follower = ((cluster.leader() ?? 0) + 1) % 4
+    await cluster.kill(follower)
+    await made.answered(load, 600)
+    await cluster.start(follower)
+    await made.verdict()
+    expect(made.honest()).toHaveLength(4)
+  })
+
+  it('go on while one is stopped for ten seconds, which then catches up', async () => {
+    const made = await four()
+    const { cluster } = made
+    const load = await made.load()
+    await made.answered(load, 100)
+    const paused = cluster.leader() ?? 0
+    cluster.pause(paused)
+    // The length of the stop is the fault, not a wait for something.
+    await new Promise((resolve) => setTimeout(resolve, 10_000))
+    await made.answered(load, 100)
+    cluster.resume(paused)
+    await made.verdict()
+    expect(made.honest()).toHaveLength(4)
+  })
+
+  it('have lost nothing when all of them lose power at once', async () => {
+    const made = await four()
+    const { cluster } = made
+    const load = await made.load()
+    await made.answered(load, 300)
+    await Promise.all(cluster.indexes.map((index) => cluster.kill(index)))
+    await cluster.startAll()
+    await made.answered(load, 100)
+    await made.verdict()
+    expect(made.honest()).toHaveLength(4)
+  })
+
+  it('go on when the wire between leader and a follower is cut, without leaving the leader', async () => {
+    const made = await four({ links: [[0, 1]] })
+    const { cluster } = made
+    const load = await made.load()
+    await made.answered(load, 100)
+    made.link(0, 1).cut()
+    await cluster.until('both ends notice', () => {
+      return [0, 1].every((index) => cluster.report(index)?.connected.includes(1 - index) === false)
+    })
+    await made.answered(load, 400)
+    made.link(0, 1).join()
+    await made.verdict()
+    expect(cluster.reports().map(({ view }) => view)).toEqual([0, 0, 0, 0])
+  })
+})
+
+describe('three replicas in crash mode', () => {
+  it('go on when their leader is killed, and take it back', async () => {
+    harness = await Harness.start({ replicas: 3, byzantine: 0 })
+    const { cluster } = harness
+    const load = await harness.load()
+    await harness.answered(load, 200)
+    const killed = cluster.leader() ?? 0
+    await cluster.kill(killed)
+    await harness.answered(load, 200)
+    await cluster.start(killed)
+    await harness.verdict()
+    expect(harness.honest()).toHaveLength(3)
+  })
+})
