@@ -1,3 +1,6 @@
 // The only door of src/client: the SDK.
 
+export { connect } from './connect.ts'
+export type { ClientCounter } from './counters.ts'
+export { ClientError, type ClientErrorCode } from './errors.ts'
 export * from './types.ts'

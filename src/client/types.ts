@@ -1,12 +1,21 @@
-// What the SDK offers. Every operation ends in one of three ways: it returns, with a receipt; it throws `Refused`, and was
-// certainly not executed; or it throws `OutcomeUnknown`, since the caller's own deadline ran out, and may be asked about again.
+// What a client of the cluster is. The outcome of a call is always one of: done, with a receipt that anyone can check; refused, and
+// then certainly not executed; unknown, only when the caller's own deadline ran out, and then the same request can be asked
+// about again.
 
 import type { Certificate, Digest, PublicKey, ReplicaIndex, Signer } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import type { ClientTransport } from '../../net/index.ts'
 import type { SignedRequest } from '../consensus/index.ts'
-import type { KeyValue, KvCommand, KvResult } from '../machine/index.ts'
+import type {
+  KeyValue,
+  KvCommand,
+  KvResult,
+  RangeResponse,
+  Transaction,
+  TransactionResponse,
+} from '../machine/index.ts'
 import type { Archive, ReplicaStatus } from '../wire/index.ts'
+import type { ClientCounter } from './counters.ts'
 
 export interface ConnectOptions {
   readonly genesis: Genesis
@@ -14,10 +23,17 @@ export interface ConnectOptions {
   /** 32 bytes: the client's secret, which is its identity on the channel too. */
   readonly seed: Uint8Array
   /**
-   * Where sequence numbers are reserved, so that a client that crashed never uses one twice; made where absent. Without it
-   * the client numbers its requests from the clock, and two that run at once under one key may collide.
+   * Where sequence numbers are reserved, so that a client that crashed never uses one twice; made where absent. One process
+   * at a time may use it. Without it the client numbers its requests from the clock, and of two that run at once under one key
+   * the one that began earlier is told that its requests are `expired`.
    */
   readonly stateFile?: string
+  /**
+   * Several processes use the state file at once: numbers are reserved one by one, each at the cost of a sync. For processes
+   * that ask few things and end, as the command line does; one that keeps a request under way while the others make a
+   * thousand finds it `expired`.
+   */
+  readonly shareStateFile?: boolean
   readonly signal?: AbortSignal
   /** For tests; libp2p otherwise. */
   readonly transport?: ClientTransport
@@ -48,47 +64,102 @@ export interface Done<Value> {
   readonly receipt: Receipt
 }
 
-/** The cluster as seen by one client. */
+/** Entries from `start` on and before `end` (to the last key without it), or those whose keys begin with `prefix`. */
+export type RangeQuery = (
+  | { readonly prefix: string | Uint8Array }
+  | { readonly start: string | Uint8Array; readonly end?: string | Uint8Array }
+) & {
+  /** Entries at most; 0 or absent for no limit but that of the result, 1 MiB. */
+  readonly limit?: number
+  readonly keysOnly?: boolean
+  readonly countOnly?: boolean
+}
+
+/** The cluster as seen by one client. Calls of one turn of the event loop leave as one bundle under one signature. */
 export interface Client {
   readonly publicKey: PublicKey
-  /** The raw call: any machine's command; resolves with the machine's result. @throws {Refused} @throws {OutcomeUnknown} */
+  /**
+   * The raw call: any machine's command; resolves with the machine's result.
+   * @throws {Refused} @throws {OutcomeUnknown} @throws {ResultForgotten} and these are all, here and below.
+   */
   submit(command: Uint8Array, options?: CallOptions): Promise<Done<Uint8Array>>
-  /** Asks again about a request whose outcome was unknown; executed at most once, whoever asks how often. */
+  /**
+   * Asks again about a request whose outcome was unknown; executed at most once, whoever asks how often. The cluster knows the
+   * answer as long as no more than 1,023 higher numbers were used. Whoever asks while that request is being asked about
+   * already shares the first one's outcome.
+   */
   resume(request: SignedRequest, options?: CallOptions): Promise<Done<Uint8Array>>
   kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>>
   put(key: string | Uint8Array, value: string | Uint8Array, options?: CallOptions): Promise<Done<{ revision: number }>>
   get(key: string | Uint8Array, options?: CallOptions): Promise<Done<KeyValue | undefined>>
   delete(key: string | Uint8Array, options?: CallOptions): Promise<Done<{ deleted: boolean }>>
-  /** One replica's own account. */
+  range(query: RangeQuery, options?: CallOptions): Promise<Done<RangeResponse>>
+  txn(transaction: Omit<Transaction, 'kind'>, options?: CallOptions): Promise<Done<TransactionResponse>>
+  /** One replica's own account. @throws {ClientError} where it does not answer. */
   status(replica: ReplicaIndex, options?: CallOptions): Promise<ReplicaStatus>
   /** What one replica keeps for auditors. */
   archive(replica: ReplicaIndex): Archive
   connected(): readonly ReplicaIndex[]
+  /** What was dropped or done again, by what it was. */
+  counters(): Readonly<Partial<Record<ClientCounter, number>>>
+  /** Ends every call that is under way as unknown, and gives everything back. Calling it again is harmless. */
   close(): Promise<void>
 }
 
-/** The cluster said no, t replicas of it or an agreed result; the request was not executed and will not be. */
+/**
+ * The request was not executed and will not be: t replicas said no, or it is an agreed result, or the request never left this process.
+ */
 export class Refused extends Error {
   override readonly name = 'Refused'
-  /** The outcome of the result record (`refused`, `forbidden`, `limit`...), or a refusal code of the door. */
+  /**
+   * The outcome of the result record (`refused`, `failed`, `limit`, `forbidden`, `conflict`, `unknown-client`), a refusal code of
+   * the door, or our own: `too-large`, `unreachable`, `queue-full`, `not-sent`.
+   */
   readonly code: string
   /** Where the machine said why. */
   readonly detail: string
+  /** Where the refusal is an agreed result. */
+  readonly receipt: Receipt | undefined
 
-  constructor(code: string, detail: string, message: string) {
+  constructor(code: string, detail: string, message: string, receipt?: Receipt) {
     super(message)
     this.code = code
     this.detail = detail
+    this.receipt = receipt
   }
 }
 
-/** The deadline ran out; whether the request was or will be executed is not known. `resume` asks again. */
+/**
+ * The deadline ran out; whether the request was or will be executed is not known. `resume` asks again. The same where the cluster
+ * itself no longer knows, since more than 1,023 higher numbers came in between: then asking again does not help, and `expired`
+ * is true.
+ */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown'
   readonly request: SignedRequest
+  readonly expired: boolean
 
-  constructor(request: SignedRequest, message: string, options?: ErrorOptions) {
+  constructor(request: SignedRequest, message: string, options: ErrorOptions & { readonly expired?: boolean } = {}) {
     super(message, options)
     this.request = request
+    this.expired = options.expired === true
+  }
+}
+
+/** The request was executed, but asked about again when its result was too long to be kept: only its SHA-256 is left. */
+export class ResultForgotten extends Error {
+  override readonly name = 'ResultForgotten'
+  readonly slot: number
+  readonly resultDigest: Uint8Array
+  readonly receipt: Receipt
+
+  constructor(slot: number, resultDigest: Uint8Array, receipt: Receipt) {
+    super(
+      `the request was executed in slot ${slot}, but its result was too long for the replicas to keep; ` +
+        'where it only read, read again',
+    )
+    this.slot = slot
+    this.resultDigest = resultDigest
+    this.receipt = receipt
   }
 }

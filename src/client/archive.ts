@@ -1,0 +1,82 @@
+// What one replica keeps for auditors, asked for page by page: a replica drops what does not fit the queue of a client that reads
+// slowly, so a page must fit, and one that does not come is asked for again, half as long.
+
+import { type ReplicaIndex, slot } from '../../crypto/index.ts'
+import type { Evidence, NewView } from '../consensus/index.ts'
+import type { Archive, ArchivedCheckpoint, ArchivedSlot } from '../wire/index.ts'
+import { ClientError } from './errors.ts'
+import { ARCHIVE_ATTEMPTS, ARCHIVE_PAGE_SLOTS } from './limits.ts'
+import type { Questions } from './questions.ts'
+
+export class RemoteArchive implements Archive {
+  readonly replica: ReplicaIndex
+  private readonly questions: Questions
+  private readonly checkpointInterval: number
+
+  constructor(replica: ReplicaIndex, questions: Questions, checkpointInterval: number) {
+    this.replica = replica
+    this.questions = questions
+    this.checkpointInterval = checkpointInterval
+  }
+
+  async extent(): Promise<{ readonly first: number; readonly last: number }> {
+    const [answer] = await this.questions.ask(this.replica, { kind: 'status' })
+    if (answer === undefined) throw new ClientError('no-answer', `replica ${this.replica} gave an empty answer`)
+    const { firstSlot, executed } = answer.status
+    return { first: firstSlot, last: executed >= firstSlot ? executed : 0 }
+  }
+
+  slots(from: number, to: number): AsyncIterable<ArchivedSlot> {
+    const { replica, questions } = this
+    return paged(from, to, ARCHIVE_PAGE_SLOTS, async (first, last) => {
+      const question = { kind: 'slots', from: slot(first), to: slot(last) } as const
+      const answers = await questions.ask(replica, question)
+      return answers.flatMap((answer) => answer.slots)
+    })
+  }
+
+  checkpoints(from: number, to: number): AsyncIterable<ArchivedCheckpoint> {
+    const { replica, questions } = this
+    return paged(from, to, ARCHIVE_PAGE_SLOTS * this.checkpointInterval, async (first, last) => {
+      const question = { kind: 'checkpoints', from: slot(first), to: slot(last) } as const
+      const answers = await questions.ask(replica, question)
+      return answers.flatMap((answer) => answer.checkpoints)
+    })
+  }
+
+  async newViews(): Promise<readonly NewView[]> {
+    const answers = await this.questions.ask(this.replica, { kind: 'new-views' })
+    return answers.flatMap(({ newViews }) => newViews)
+  }
+
+  async evidence(): Promise<readonly Evidence[]> {
+    const answers = await this.questions.ask(this.replica, { kind: 'evidence' })
+    return answers.flatMap(({ evidence }) => evidence)
+  }
+
+  /** The client goes on; there is nothing to give back. */
+  async close(): Promise<void> {}
+}
+
+/** What `ask` gives for the slots from `from` to `to`, `size` slots at once or fewer. */
+async function* paged<Item>(
+  from: number,
+  to: number,
+  size: number,
+  ask: (first: number, last: number) => Promise<readonly Item[]>,
+): AsyncGenerator<Item> {
+  let [first, length, attempts] = [from, size, 0]
+  while (first <= to) {
+    const last = Math.min(to, first + length - 1)
+    try {
+      yield* await ask(first, last)
+    } catch (error) {
+      const again = error instanceof ClientError && error.code === 'no-answer' && length > 1
+      if (!again || ++attempts === ARCHIVE_ATTEMPTS) throw error
+      length = Math.ceil(length / 2)
+      continue
+    }
+    attempts = 0
+    first = last + 1
+  }
+}

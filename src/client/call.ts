@@ -1,0 +1,58 @@
+// One call that has no outcome yet, from its submission to its end.
+
+import type { ReplicaIndex } from '../../crypto/index.ts'
+import type { SignedRequest } from '../consensus/index.ts'
+import type { RefusalCode } from '../wire/index.ts'
+import type { Done } from './types.ts'
+
+export class Call {
+  readonly command: Uint8Array
+  /** Milliseconds of the process's own clock. */
+  readonly begunAt: number
+  readonly deadlineAt: number
+  readonly outcome: Promise<Done<Uint8Array>>
+  /** It may have been sent in an earlier life, so nothing but an agreed result tells that it was not executed. */
+  readonly resumed: boolean
+  /** Undefined until it has a number and a signature. */
+  request: SignedRequest | undefined
+  /** Some link took it: from then on it may be executed. */
+  left: boolean
+  /** When everybody is asked again. */
+  dueAt = 0
+  attempts = 0
+  /** The last refusal by each replica's door. */
+  refusals: Map<ReplicaIndex, Exclude<RefusalCode, 'busy'>> | undefined
+  ended = false
+  private resolve: (done: Done<Uint8Array>) => void = () => {}
+  private reject: (error: Error) => void = () => {}
+  private unlisten: (() => void) | undefined
+
+  constructor(command: Uint8Array, begunAt: number, timeoutMs: number, resumed?: SignedRequest) {
+    this.command = command
+    this.begunAt = begunAt
+    this.deadlineAt = begunAt + timeoutMs
+    this.request = resumed
+    this.resumed = resumed !== undefined
+    this.left = this.resumed
+    this.outcome = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
+
+  /** Calls `stop` when the signal is aborted before the end. */
+  listen(signal: AbortSignal | undefined, stop: () => void): void {
+    if (signal === undefined) return
+    signal.addEventListener('abort', stop, { once: true })
+    this.unlisten = () => signal.removeEventListener('abort', stop)
+  }
+
+  /** The first end counts. */
+  end(outcome: Done<Uint8Array> | Error): void {
+    if (this.ended) return
+    this.ended = true
+    this.unlisten?.()
+    if (outcome instanceof Error) this.reject(outcome)
+    else this.resolve(outcome)
+  }
+}

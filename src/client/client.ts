@@ -1,0 +1,152 @@
+// The client: requests through the pipeline, questions to single replicas, and the key-value store's commands on top.
+
+import { type PublicKey, type ReplicaIndex, utf8 } from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/index.ts'
+import type { SignedRequest } from '../consensus/index.ts'
+import {
+  decodeKvResult,
+  encodeKvCommand,
+  type KeyValue,
+  type KvCommand,
+  type KvResult,
+  prefixRange,
+  type Range,
+  type RangeResponse,
+  type Transaction,
+  type TransactionResponse,
+} from '../machine/index.ts'
+import type { Archive, ReplicaStatus } from '../wire/index.ts'
+import { RemoteArchive } from './archive.ts'
+import type { ClientCounter, Counters } from './counters.ts'
+import { ClientError } from './errors.ts'
+import type { Links } from './links.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { Questions } from './questions.ts'
+import type { CallOptions, Client, Done, RangeQuery } from './types.ts'
+
+export interface ClientParts {
+  readonly genesis: Genesis
+  readonly publicKey: PublicKey
+  readonly links: Links
+  readonly pipeline: Pipeline
+  readonly questions: Questions
+  readonly counters: Counters
+  readonly stop: () => Promise<void>
+}
+
+export class ClusterClient implements Client {
+  readonly publicKey: PublicKey
+  private readonly parts: ClientParts
+  private stopped: Promise<void> | undefined
+
+  constructor(parts: ClientParts) {
+    this.parts = parts
+    this.publicKey = parts.publicKey
+  }
+
+  submit(command: Uint8Array, options?: CallOptions): Promise<Done<Uint8Array>> {
+    return this.parts.pipeline.submit(command, options)
+  }
+
+  resume(request: SignedRequest, options?: CallOptions): Promise<Done<Uint8Array>> {
+    return this.parts.pipeline.resume(request, options)
+  }
+
+  async kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>> {
+    const done = await this.submit(encodeKvCommand(command), options)
+    const value = decodeKvResult(done.value)
+    const fits = value !== undefined && RESPONSE_OF[command.kind] === value.response.kind
+    if (!fits) throw new TypeError("the cluster's state machine is not the key-value store: use submit")
+    return { ...done, value }
+  }
+
+  async put(key: string | Uint8Array, value: string | Uint8Array, options?: CallOptions) {
+    const command = { kind: 'put', key: bytesOf(key), value: bytesOf(value), previous: false } as const
+    const done = await this.kv(command, options)
+    return { ...done, value: { revision: done.value.revision } }
+  }
+
+  async get(key: string | Uint8Array, options?: CallOptions): Promise<Done<KeyValue | undefined>> {
+    const done = await this.kv({ kind: 'get', key: bytesOf(key) }, options)
+    const { response } = done.value
+    return { ...done, value: response.kind === 'get' ? response.entry : undefined }
+  }
+
+  async delete(key: string | Uint8Array, options?: CallOptions): Promise<Done<{ deleted: boolean }>> {
+    const done = await this.kv({ kind: 'delete', key: bytesOf(key), previous: false }, options)
+    const { response } = done.value
+    return { ...done, value: { deleted: response.kind === 'delete' && response.count > 0 } }
+  }
+
+  async range(query: RangeQuery, options?: CallOptions): Promise<Done<RangeResponse>> {
+    const done = await this.kv(rangeOf(query), options)
+    const { response } = done.value
+    if (response.kind !== 'range') throw new Error('unreachable: a range is answered by a range')
+    return { ...done, value: response }
+  }
+
+  async txn(transaction: Omit<Transaction, 'kind'>, options?: CallOptions): Promise<Done<TransactionResponse>> {
+    const done = await this.kv({ kind: 'txn', ...transaction }, options)
+    const { response } = done.value
+    if (response.kind !== 'txn') throw new Error('unreachable: a transaction is answered by a transaction')
+    return { ...done, value: response }
+  }
+
+  async status(replica: ReplicaIndex, options?: CallOptions): Promise<ReplicaStatus> {
+    const [answer] = await this.parts.questions.ask(this.member(replica), { kind: 'status' }, options)
+    if (answer === undefined) throw new ClientError('no-answer', `replica ${replica} gave an empty answer`)
+    return answer.status
+  }
+
+  archive(replica: ReplicaIndex): Archive {
+    const { questions, genesis } = this.parts
+    return new RemoteArchive(this.member(replica), questions, genesis.parameters.checkpointInterval)
+  }
+
+  connected(): readonly ReplicaIndex[] {
+    return this.parts.links.up()
+  }
+
+  counters(): Readonly<Partial<Record<ClientCounter, number>>> {
+    return this.parts.counters.all
+  }
+
+  close(): Promise<void> {
+    this.stopped ??= this.stop()
+    return this.stopped
+  }
+
+  private stop(): Promise<void> {
+    this.parts.pipeline.close()
+    this.parts.questions.close()
+    return this.parts.stop()
+  }
+
+  private member(replica: ReplicaIndex): ReplicaIndex {
+    const { members } = this.parts.links
+    if (members.includes(replica)) return replica
+    throw new RangeError(`replica: expected an index below ${members.length}, got ${replica}`)
+  }
+}
+
+const RESPONSE_OF: Readonly<Record<KvCommand['kind'], KvResult['response']['kind']>> = Object.freeze({
+  put: 'put',
+  get: 'get',
+  delete: 'delete',
+  range: 'range',
+  'delete-range': 'delete',
+  txn: 'txn',
+})
+
+function rangeOf(query: RangeQuery): Range {
+  const { limit = 0, keysOnly = false, countOnly = false } = query
+  const bounds =
+    'prefix' in query
+      ? prefixRange(bytesOf(query.prefix))
+      : { start: bytesOf(query.start), end: query.end === undefined ? undefined : bytesOf(query.end) }
+  return { kind: 'range', ...bounds, limit, keysOnly, countOnly }
+}
+
+function bytesOf(value: string | Uint8Array): Uint8Array {
+  return typeof value === 'string' ? utf8(value) : value
+}

@@ -1,0 +1,80 @@
+// Makes a client: its numbers, its links, and what stands on them.
+
+import type { ReplicaIndex } from '../../crypto/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
+import { type ClientTransportHandlers, libp2pClientTransport } from '../../net/index.ts'
+import { decodeReplicaFrame } from '../wire/index.ts'
+import { ClusterClient } from './client.ts'
+import { Counters } from './counters.ts'
+import { Links } from './links.ts'
+import { Pipeline } from './pipeline.ts'
+import { Questions } from './questions.ts'
+import { clockSequences, exclusiveSequences, type Sequences, sharedSequences } from './sequence.ts'
+import { Ticker } from './ticker.ts'
+import type { Client, ConnectOptions } from './types.ts'
+
+/**
+ * A client of the cluster that `genesis` describes. Resolves at once, and the links come up in the background: calls wait for
+ * them until their own deadlines. Close it when done.
+ * @throws {ClientError} where the state file is in use or cannot be used.
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const { genesis, key, seed, signal } = options
+  signal?.throwIfAborted()
+  const sequences = await sequencesOf(options)
+  const transport = options.transport ?? libp2pClientTransport({ genesis, seed })
+  const [counters, ticker, links] = [new Counters(), new Ticker(), new Links(transport, genesis)]
+  const pipeline = new Pipeline({ genesis, key, verifier: nativeVerifier, sequences, links, ticker, counters })
+  const questions = new Questions({ links, ticker, counters })
+  const stop = async () => {
+    ticker.stop()
+    await transport.stop()
+    await sequences.close()
+  }
+  try {
+    await transport.start(handlersOf(links, pipeline, questions, counters), signal === undefined ? {} : { signal })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return new ClusterClient({ genesis, publicKey: key.publicKey, links, pipeline, questions, counters, stop })
+}
+
+async function sequencesOf({ stateFile, shareStateFile }: ConnectOptions): Promise<Sequences> {
+  if (stateFile === undefined) return clockSequences()
+  return shareStateFile === true ? sharedSequences(stateFile) : exclusiveSequences(stateFile)
+}
+
+function handlersOf(
+  links: Links,
+  pipeline: Pipeline,
+  questions: Questions,
+  counters: Counters,
+): ClientTransportHandlers {
+  const take = (from: ReplicaIndex, bytes: Uint8Array): void => {
+    const decoded = decodeReplicaFrame(bytes)
+    if (!decoded.ok) return counters.add('frame-malformed')
+    const frame = decoded.value
+    switch (frame.kind) {
+      case 'replies':
+        return pipeline.replies(from, frame.replies)
+      case 'refusal':
+        return pipeline.refusal(from, frame.request, frame.code)
+      case 'answer':
+        return questions.answer(from, frame.id, frame.last, frame.answer, bytes.length)
+    }
+  }
+  return {
+    replicaFrame(from, bytes) {
+      if (links.members.includes(from)) take(from, bytes)
+      else counters.add('frame-foreign')
+    },
+    replicaUp(replica) {
+      pipeline.replicaUp(replica)
+      questions.replicaUp(replica)
+    },
+    replicaDown(replica) {
+      pipeline.replicaDown(replica)
+    },
+  }
+}

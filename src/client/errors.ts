@@ -1,0 +1,25 @@
+// What is the caller's or the machine's to repair, and no word of the cluster. The message is for people.
+
+export type ClientErrorCode =
+  /** The state file could not be read or written, or holds something else. */
+  | 'state-file'
+  /** Another process numbers its requests from it. */
+  | 'state-file-in-use'
+  /** The replica could not be reached, did not answer in time, or gave an answer that is none. */
+  | 'no-answer'
+  /** The replica does not answer this question. */
+  | 'question-refused'
+  /** The client was closed. */
+  | 'closed'
+  /** A request that is another client's, or was never one. */
+  | 'bad-request'
+
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  readonly code: ClientErrorCode
+
+  constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

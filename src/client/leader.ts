@@ -1,0 +1,36 @@
+// Whom to ask first. Each replica says in its replies which view it is in, and nobody vouches for one of them: so the view that t
+// replicas have reached is taken, which at least one honest replica has, and no b liars can name a later one.
+
+import { leaderOf, type Membership, type ReplicaIndex, type View } from '../../crypto/index.ts'
+
+export class LeaderGuess {
+  private readonly membership: Membership
+  private readonly views: (View | undefined)[]
+  /** Asked and not heard from since: until something settles everybody is asked. */
+  private silent = false
+
+  constructor(membership: Membership) {
+    this.membership = membership
+    this.views = membership.members.map(() => undefined)
+  }
+
+  hear(from: ReplicaIndex, view: View): void {
+    this.views[from] = view
+  }
+
+  suspect(): void {
+    this.silent = true
+  }
+
+  settle(): void {
+    this.silent = false
+  }
+
+  /** The leader, or undefined where everybody is to be asked. */
+  get(): ReplicaIndex | undefined {
+    if (this.silent) return undefined
+    const known = this.views.filter((view) => view !== undefined).sort((a, b) => b - a)
+    const view = known[this.membership.quorums.trust - 1]
+    return view === undefined ? undefined : leaderOf(this.membership, view)
+  }
+}

@@ -1,0 +1,59 @@
+// Every bound of the SDK, with its unit and where it comes from.
+
+import { SESSION_WINDOW } from '../machine/index.ts'
+
+/** Requests under one signature: eight hashes of proof each, and a signature costs each of them a hundredth of itself. */
+export const BUNDLE_REQUESTS = 256
+/** Bytes of commands under one signature and in one frame; a larger command goes alone. */
+export const BUNDLE_BYTES = 512 * 1024
+/** Sequence numbers that are reserved in the state file at once. */
+export const SEQUENCE_BLOCK = 256
+/** With fewer reserved numbers left the next block is reserved, so that nobody waits for the disk. */
+export const SEQUENCE_RESERVE = SEQUENCE_BLOCK / 2
+/**
+ * Sequence numbers from the lowest request under way to the highest. A crash wastes less than a block and a reserve; with half of
+ * the session window for both, whatever was under way can still be asked about when the next process has begun to number.
+ */
+export const SEQUENCE_SPAN = SESSION_WINDOW / 2
+/** Requests that wait for room among those under way; the next one is refused at once. */
+export const WAITING_REQUESTS = 65_536
+/** Bytes of commands of requests that wait. */
+export const WAITING_BYTES = 64 * 1024 * 1024
+/** Requests asked about again at once: as many as one session tells apart. */
+export const RESUMED_REQUESTS = SESSION_WINDOW
+
+/** Receipts of one replica that wait for others like them: each request under way has one, or two where it was ordered twice. */
+export const TALLIES_PER_REPLICA = 2 * SEQUENCE_SPAN
+/** Bytes of results in them; 64 of the longest. The oldest go first, and their requests are asked about again. */
+export const TALLY_BYTES_PER_REPLICA = 64 * 1024 * 1024
+/** Wrong signatures after which a replica's receipts count no longer; an honest replica sends none. */
+export const STRIKES = 64
+
+/** Milliseconds from one look at deadlines and retries to the next. */
+export const TICK_MS = 25
+/** Share of the view timeout after which the leader counts as silent, and everybody is asked: they should know before they complain. */
+export const SILENCE_SHARE = 1 / 2
+/** Under load silence is longer than this many usual latencies. */
+export const SILENCE_LATENCIES = 4
+/** Weight of the newest latency in the usual one. */
+export const LATENCY_WEIGHT = 1 / 16
+/** Each further attempt waits twice as long as the one before, up to so many milliseconds. */
+export const RETRY_CAP_MS = 5_000
+/** Every wait is longer by up to this share of itself, so that clients do not retry in step. */
+export const RETRY_JITTER = 0.25
+/** Milliseconds until an outcome counts as unknown, unless the caller says otherwise. */
+export const CALL_TIMEOUT_MS = 30_000
+
+/** Questions to replicas under way at once. */
+export const QUESTIONS = 256
+/** Bytes that the answers to one question may come to. */
+export const ANSWER_BYTES = 256 * 1024 * 1024
+/** Slots asked for at once from an archive: a replica drops what does not fit its queue, and a page must fit. */
+export const ARCHIVE_PAGE_SLOTS = 64
+/** Attempts at a page of an archive, each half as long as the one before. */
+export const ARCHIVE_ATTEMPTS = 5
+
+/** Milliseconds that a process waits for others that reserve numbers in a shared state file: they hold it for a sync each. */
+export const STATE_LOCK_WAIT_MS = 20_000
+/** Milliseconds between two looks at a lock that somebody else holds, at first; doubled up to the second. */
+export const STATE_LOCK_POLL_MS: readonly [least: number, most: number] = [2, 50]

@@ -1,0 +1,389 @@
+// Requests on their way: what is submitted in one turn of the event loop is signed as one bundle and sent to the presumed leader;
+// what has no answer for a while goes to everybody, again and again with longer pauses, as the same signed bytes. One timer looks at
+// all of them.
+
+import { equalBytes, type ReplicaIndex, type SignatureVerifier, type Signer } from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/index.ts'
+import type { SignedRequest } from '../consensus/index.ts'
+import type { RefusalCode, SlotReply } from '../wire/index.ts'
+import { idOf, signBundle } from './bundle.ts'
+import { Call } from './call.ts'
+import type { Counters } from './counters.ts'
+import { ClientError } from './errors.ts'
+import { LeaderGuess } from './leader.ts'
+import {
+  BUNDLE_BYTES,
+  BUNDLE_REQUESTS,
+  CALL_TIMEOUT_MS,
+  LATENCY_WEIGHT,
+  RESUMED_REQUESTS,
+  RETRY_CAP_MS,
+  RETRY_JITTER,
+  SEQUENCE_SPAN,
+  SILENCE_LATENCIES,
+  SILENCE_SHARE,
+} from './limits.ts'
+import type { Links } from './links.ts'
+import { doorRefusal, highestOf, verdictOf } from './outcome.ts'
+import { Receipts, type Settled } from './receipts.ts'
+import type { Sequences } from './sequence.ts'
+import type { Ticker } from './ticker.ts'
+import { type CallOptions, type Done, OutcomeUnknown, Refused } from './types.ts'
+import { Waiting } from './waiting.ts'
+
+export interface PipelineParts {
+  readonly genesis: Genesis
+  readonly key: Signer
+  readonly verifier: SignatureVerifier
+  readonly sequences: Sequences
+  readonly links: Links
+  readonly ticker: Ticker
+  readonly counters: Counters
+}
+
+/** A call that has its number and signature. */
+type Signed = Call & { request: SignedRequest }
+
+export class Pipeline {
+  private readonly parts: PipelineParts
+  private readonly receipts: Receipts
+  private readonly leader: LeaderGuess
+  private readonly waiting = new Waiting()
+  /** By sequence number, ascending. */
+  private readonly underWay = new Map<number, Signed>()
+  /** Asked about again; these have numbers of before. */
+  private readonly resumed = new Map<number, Signed>()
+  private latencyMs = 0
+  private flushing = false
+  private numbering = false
+  private closed = false
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts
+    const { genesis, key, verifier, counters, ticker } = parts
+    this.leader = new LeaderGuess(genesis.membership)
+    this.receipts = new Receipts({
+      client: key.publicKey,
+      membership: genesis.membership,
+      verifier,
+      slotResults: genesis.parameters.maxBatchRequests,
+      find: (sequence) => this.find(sequence)?.request,
+      count: counters.add,
+    })
+    ticker.add((nowMs) => this.look(nowMs))
+  }
+
+  submit(command: Uint8Array, options: CallOptions = {}): Promise<Done<Uint8Array>> {
+    const { maxRequestBytes } = this.parts.genesis.parameters
+    const call = this.begin(command, options)
+    if (this.closed) call.end(closedError())
+    else if (options.signal?.aborted) call.end(notSent('was aborted before it was sent'))
+    else if (command.length > maxRequestBytes) call.end(tooLarge(command.length, maxRequestBytes))
+    else if (!this.waiting.push(call)) call.end(queueFull(this.waiting.size))
+    else this.flushSoon()
+    return call.outcome
+  }
+
+  async resume(request: SignedRequest, options: CallOptions = {}): Promise<Done<Uint8Array>> {
+    if (this.closed) throw closedError()
+    const { key } = this.parts
+    if (!equalBytes(request.request.client, key.publicKey) || !equalBytes(idOf(request.request), request.id)) {
+      throw new ClientError('bad-request', 'the request to ask about again is not one of this client')
+    }
+    const { sequence } = request.request
+    const known = this.find(sequence)
+    if (known !== undefined) {
+      if (equalBytes(known.request.id, request.id)) return known.outcome
+      throw new ClientError('bad-request', `another request with the number ${sequence} is under way`)
+    }
+    if (this.resumed.size >= RESUMED_REQUESTS) {
+      throw new ClientError('bad-request', `${RESUMED_REQUESTS} requests are being asked about again already`)
+    }
+    const call = this.begin(request.request.command, options, request)
+    if (!isSigned(call)) throw new Error('unreachable: a resumed call has its request')
+    this.resumed.set(sequence, call)
+    if (options.signal?.aborted) this.abandon(call, 'was aborted')
+    else this.send([call], this.parts.links.up())
+    return call.outcome
+  }
+
+  replies(from: ReplicaIndex, replies: readonly SlotReply[]): void {
+    for (const reply of replies) {
+      this.leader.hear(from, reply.view)
+      for (const settled of this.receipts.take(from, reply)) this.finish(settled)
+    }
+  }
+
+  /** One replica's word: believed when t say the same, and never of a request that may have been sent in an earlier life. */
+  refusal(from: ReplicaIndex, id: Uint8Array, code: RefusalCode): void {
+    const call = this.findById(id)
+    if (call === undefined) return this.parts.counters.add('refusal-not-needed')
+    if (code === 'busy') {
+      this.parts.counters.add('refusal-busy')
+      return this.postpone(call)
+    }
+    const refusals = call.refusals ?? new Map<ReplicaIndex, Exclude<RefusalCode, 'busy'>>()
+    // The others are asked at once: one no alone ends nothing.
+    if (call.refusals === undefined) call.dueAt = this.parts.ticker.now()
+    call.refusals = refusals.set(from, code)
+    const alike = [...refusals.values()].filter((each) => each === code).length
+    if (alike < this.parts.genesis.membership.quorums.trust) return
+    const refused = doorRefusal(code)
+    this.end(call, call.resumed ? new OutcomeUnknown(call.request, `now ${refused.message}`) : refused)
+  }
+
+  replicaUp(replica: ReplicaIndex): void {
+    const leader = this.leader.get()
+    const all = [...this.underWay.values(), ...this.resumed.values()]
+    const missed = all.filter((call) => !call.left || call.resumed || leader === undefined || leader === replica)
+    this.send(missed, [replica])
+  }
+
+  replicaDown(replica: ReplicaIndex): void {
+    if (this.leader.get() !== replica) return
+    this.leader.suspect()
+    for (const call of this.underWay.values()) call.dueAt = 0
+  }
+
+  close(): void {
+    this.closed = true
+    for (const call of this.waiting) call.end(notSent('was not sent before the client was closed'))
+    for (const call of this.calls()) this.abandon(call, 'has no outcome yet, and the client was closed')
+  }
+
+  private begin(
+    command: Uint8Array,
+    { signal, timeoutMs = CALL_TIMEOUT_MS }: CallOptions,
+    request?: SignedRequest,
+  ): Call {
+    const call = new Call(command, this.parts.ticker.now(), timeoutMs, request)
+    call.listen(signal, () => {
+      if (isSigned(call)) this.abandon(call, 'was aborted')
+      else call.end(notSent('was aborted before it was sent'))
+    })
+    this.parts.ticker.wake()
+    return call
+  }
+
+  private flushSoon(): void {
+    if (this.flushing) return
+    this.flushing = true
+    setImmediate(() => {
+      this.flushing = false
+      this.flush()
+    })
+  }
+
+  private flush(): void {
+    for (;;) {
+      const batch = this.nextBundle()
+      if (batch.length === 0) return
+      const { genesis, key, counters } = this.parts
+      const client = key.publicKey
+      const requests = batch.map(([{ command }, sequence]) => ({ client, sequence, command }))
+      const signed = signBundle(requests, genesis.clusterId, key)
+      counters.add('bundles')
+      const calls = batch.map(([call, sequence], i) => {
+        call.request = signed[i]
+        if (!isSigned(call)) throw new Error('unreachable: every request of a bundle is signed')
+        this.underWay.set(sequence, call)
+        return call
+      })
+      const leader = this.leader.get()
+      const reachable = leader !== undefined && this.parts.links.connected(leader)
+      this.send(calls, reachable ? [leader] : this.parts.links.up())
+    }
+  }
+
+  /** The calls of the next bundle with their numbers; none while there is no room or no number. */
+  private nextBundle(): [Call, number][] {
+    const { sequences } = this.parts
+    const batch: [Call, number][] = []
+    let lowest = this.lowest()
+    let bytes = 0
+    for (let call = this.waiting.peek(); call !== undefined; call = this.waiting.peek()) {
+      bytes += call.command.length
+      if (batch.length === BUNDLE_REQUESTS || (batch.length > 0 && bytes > BUNDLE_BYTES)) break
+      const number = sequences.peek()
+      if (number === undefined) {
+        this.fetchNumbers()
+        break
+      }
+      lowest ??= number
+      // Further apart, the cluster could forget the lowest before it is executed.
+      if (number - lowest >= SEQUENCE_SPAN) break
+      batch.push([call, sequences.next()])
+      this.waiting.shift()
+    }
+    return batch
+  }
+
+  private fetchNumbers(): void {
+    if (this.numbering) return
+    this.numbering = true
+    const wanted = Math.min(this.waiting.size, BUNDLE_REQUESTS)
+    this.parts.sequences.reserve(wanted).then(
+      () => {
+        this.numbering = false
+        this.flush()
+      },
+      (error: unknown) => {
+        this.numbering = false
+        const reason = error instanceof Error ? error : new Error(String(error))
+        for (const call of this.waiting) call.end(reason)
+      },
+    )
+  }
+
+  /** The lowest number that must not be forgotten. What was resumed from far below may have been already. */
+  private lowest(): number | undefined {
+    let [lowest] = this.underWay.keys()
+    const upcoming = this.resumed.size === 0 ? undefined : this.parts.sequences.peek()
+    if (upcoming === undefined) return lowest
+    for (const sequence of this.resumed.keys()) {
+      if (upcoming - sequence < SEQUENCE_SPAN) lowest = Math.min(lowest ?? sequence, sequence)
+    }
+    return lowest
+  }
+
+  /** Sends calls to each of `targets`, in frames of at most a bundle's size. */
+  private send(calls: readonly Signed[], targets: readonly ReplicaIndex[]): void {
+    const now = this.parts.ticker.now()
+    for (let from = 0; from < calls.length; ) {
+      const frame: Signed[] = []
+      for (let bytes = 0; from < calls.length && frame.length < BUNDLE_REQUESTS; from++) {
+        const call = calls[from]
+        if (call === undefined) break
+        bytes += call.command.length
+        if (frame.length > 0 && bytes > BUNDLE_BYTES) break
+        frame.push(call)
+      }
+      const took = this.parts.links.send(targets, { kind: 'requests', requests: frame.map(({ request }) => request) })
+      for (const call of frame) {
+        if (took > 0) call.left = true
+        if (call.dueAt <= now) call.dueAt = now + this.pauseOf(call)
+      }
+    }
+  }
+
+  private pauseOf({ attempts }: Call): number {
+    const { viewTimeoutMs } = this.parts.genesis.parameters
+    const silence = Math.max(viewTimeoutMs * SILENCE_SHARE, this.latencyMs * SILENCE_LATENCIES)
+    return Math.min(silence * 2 ** Math.min(attempts, 10), RETRY_CAP_MS) * (1 + RETRY_JITTER * Math.random())
+  }
+
+  private postpone(call: Call): void {
+    call.attempts++
+    call.dueAt = this.parts.ticker.now() + this.pauseOf(call)
+  }
+
+  private look(now: number): boolean {
+    for (const call of this.waiting) {
+      if (call.deadlineAt <= now) call.end(this.unreachable(call, now))
+    }
+    const due: Signed[] = []
+    for (const call of this.calls()) {
+      if (call.deadlineAt <= now) this.expire(call, now)
+      else if (call.dueAt <= now) due.push(call)
+    }
+    if (due.length > 0) {
+      this.leader.suspect()
+      this.parts.counters.add('retries', due.length)
+      for (const call of due) call.attempts++
+      this.send(due, this.parts.links.up())
+    }
+    return this.underWay.size + this.resumed.size + this.waiting.size > 0
+  }
+
+  private expire(call: Signed, now: number): void {
+    if (!call.left) return this.end(call, this.unreachable(call, now))
+    this.abandon(
+      call,
+      `has no outcome after ${seconds(now - call.begunAt)}: too few replicas gave the same signed answer`,
+    )
+  }
+
+  /** Gives up on a call for its caller. What never left is certainly not executed. */
+  private abandon(call: Signed, what: string): void {
+    if (!call.left) return this.end(call, notSent('was not sent'))
+    const missing = this.parts.links.missing()
+    const where = missing === '' ? '' : `; not reached: ${missing}`
+    const text = `the request ${what}${where}; it may or may not be executed, and can be asked about again`
+    this.end(call, new OutcomeUnknown(call.request, text))
+  }
+
+  private unreachable({ begunAt }: Call, now: number): Refused {
+    const { links } = this.parts
+    const after = seconds(now - begunAt)
+    if (links.up().length > 0) return notSent(`could not be sent within ${after}: too many others are under way`)
+    return new Refused(
+      'unreachable',
+      '',
+      `no replica could be reached within ${after}, so nothing was sent: ${links.missing()}`,
+    )
+  }
+
+  private finish({ record, receipt }: Settled): void {
+    const call = this.find(record.sequence)
+    if (call === undefined) return
+    const verdict = verdictOf(record, receipt)
+    const highest = record.outcome === 'expired' ? highestOf(record) : undefined
+    if (highest !== undefined) this.parts.sequences.advance(highest)
+    const latency = this.parts.ticker.now() - call.begunAt
+    this.latencyMs += LATENCY_WEIGHT * (latency - this.latencyMs)
+    this.leader.settle()
+    this.end(call, verdict)
+  }
+
+  private end(call: Signed, outcome: Done<Uint8Array> | Error): void {
+    const { sequence } = call.request.request
+    if (this.underWay.get(sequence) === call) this.underWay.delete(sequence)
+    else if (this.resumed.get(sequence) === call) this.resumed.delete(sequence)
+    this.receipts.forget(call.request)
+    call.end(outcome)
+    if (this.waiting.size > 0) this.flushSoon()
+  }
+
+  private find(sequence: number): Signed | undefined {
+    return this.underWay.get(sequence) ?? this.resumed.get(sequence)
+  }
+
+  /** Refusals are few, and this is a comparison or two for each request under way. */
+  private findById(id: Uint8Array): Signed | undefined {
+    for (const call of this.calls()) if (equalBytes(call.request.id, id)) return call
+    return undefined
+  }
+
+  private *calls(): Iterable<Signed> {
+    yield* this.underWay.values()
+    yield* this.resumed.values()
+  }
+}
+
+function isSigned(call: Call): call is Signed {
+  return call.request !== undefined
+}
+
+function closedError(): ClientError {
+  return new ClientError('closed', 'the client was closed')
+}
+
+function notSent(why: string): Refused {
+  return new Refused('not-sent', '', `the request ${why}; it was not executed and will not be`)
+}
+
+function tooLarge(bytes: number, most: number): Refused {
+  return new Refused(
+    'too-large',
+    '',
+    `the request has ${bytes} bytes, and the cluster takes at most ${most} (maxRequestBytes)`,
+  )
+}
+
+function queueFull(waiting: number): Refused {
+  return new Refused('queue-full', '', `${waiting} requests wait to be sent already; this one was not sent`)
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`
+}

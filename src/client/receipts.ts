@@ -1,0 +1,251 @@
+// What replicas say about the requests under way, until t of them signed the same. A receipt is one replica's signature on the root
+// of a slot's results; it counts once for everything that is proven under that root, whoever brought the proof. What is of no use
+// is dropped before any signature is checked, and everything kept is bounded per replica: a liar can only crowd out itself.
+
+import {
+  assembleCertificate,
+  type Certificate,
+  type Digest,
+  digest,
+  equalBytes,
+  hex,
+  type Membership,
+  type PublicKey,
+  type ReplicaIndex,
+  readU64,
+  type SignatureVerifier,
+  type Verified,
+  type Vote,
+  type VoteStatement,
+  verifyVote,
+} from '../../crypto/index.ts'
+import type { SignedRequest } from '../consensus/index.ts'
+import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
+import type { ReplyItem, SlotReply } from '../wire/index.ts'
+import { fastLeafHash } from './hashing.ts'
+import { STRIKES, TALLIES_PER_REPLICA, TALLY_BYTES_PER_REPLICA } from './limits.ts'
+import { ProvenTree } from './proven-tree.ts'
+import type { Receipt } from './types.ts'
+
+/** A record that t replicas stand for. */
+export interface Settled {
+  readonly record: ResultRecord
+  readonly receipt: Receipt
+}
+
+/** Why something that a replica sent was of no use; counted. */
+export type ReceiptFault =
+  /** About nothing that is under way: late, a repetition, or of another process with this key. */
+  | 'receipt-not-needed'
+  | 'receipt-malformed'
+  /** Signed in another replica's name. */
+  | 'receipt-wrong-signer'
+  | 'receipt-bad-signature'
+  /** Of a replica with too many bad signatures. */
+  | 'receipt-struck'
+  /** A record that is not below the signed root where it should be. */
+  | 'record-not-proven'
+  | 'record-malformed'
+  /** Pushed out by newer ones of the same replica. */
+  | 'receipt-crowded-out'
+
+/** A proven record, and the request that it answers. */
+interface Claim {
+  readonly request: SignedRequest
+  readonly record: ResultRecord
+  readonly bytes: Uint8Array
+  readonly index: number
+  readonly hashes: number
+}
+
+type ReceiptStatement = VoteStatement & { readonly kind: 'receipt' }
+
+/** What is known of one slot's results. */
+interface Tally {
+  readonly key: string
+  readonly statement: ReceiptStatement
+  readonly tree: ProvenTree
+  readonly votes: Map<ReplicaIndex, Verified<Vote>>
+  readonly claims: Map<SignedRequest, Claim>
+  /** Of the records, and of the tree, which keeps what proofs showed when their records are gone. */
+  bytes: number
+}
+
+export interface ReceiptsOptions {
+  readonly client: PublicKey
+  readonly membership: Membership
+  readonly verifier: SignatureVerifier
+  /** Results of one slot at most. */
+  readonly slotResults: number
+  /** The request under way with this number. */
+  readonly find: (sequence: number) => SignedRequest | undefined
+  readonly count: (fault: ReceiptFault) => void
+}
+
+/** Where a record's fields are; see src/machine/result-record.ts. */
+const RECORD = Object.freeze({ client: 2, sequence: 34, request: 42, end: 82 })
+
+/** What one known node of a tree costs. */
+const NODE_BYTES = 128
+
+export class Receipts {
+  private readonly options: ReceiptsOptions
+  private readonly tallies = new Map<string, Tally>()
+  /** The tallies that stand on each replica's receipt, oldest first. */
+  private readonly of: readonly Set<Tally>[]
+  private readonly bytesOf: number[]
+  private readonly strikes: number[]
+  /** By request: the tallies with a claim about it. */
+  private readonly about = new Map<SignedRequest, Set<Tally>>()
+
+  constructor(options: ReceiptsOptions) {
+    this.options = options
+    const { members } = options.membership
+    this.of = members.map(() => new Set())
+    this.bytesOf = members.map(() => 0)
+    this.strikes = members.map(() => 0)
+  }
+
+  /** Takes a reply from the channel of replica `from`; what it settles is to be {@link forget forgotten} by the caller. */
+  take(from: ReplicaIndex, reply: SlotReply): Settled[] {
+    const { receipt, count } = reply
+    const fault = this.shapeFault(from, reply)
+    if (fault !== undefined) return this.refuse(fault)
+    const statement: ReceiptStatement = { ...receipt.statement, kind: 'receipt' }
+    // The size of the tree is in no signature, so those who say different sizes do not stand for one another.
+    const key = `${statement.slot}/${count}/${hex(statement.digest)}`
+    const known = this.tallies.get(key)
+    const news = reply.items.flatMap((item) => this.newsIn(item, known))
+    const voted = known?.votes.has(from) ?? false
+    if (news.length === 0 && (known === undefined || voted)) return this.refuse('receipt-not-needed')
+    const vote = voted ? undefined : this.checked(from, receipt)
+    if (!voted && vote === undefined) return []
+
+    const tally = known ?? emptyTally(key, statement, count)
+    const claims = news.flatMap(([item, request]) => this.prove(tally, item, request))
+    if (tally.claims.size + claims.length === 0) return []
+    this.tallies.set(key, tally)
+    if (vote !== undefined) this.enter(from, tally, vote)
+    for (const claim of claims) this.claim(tally, claim)
+    this.bound(from)
+    return this.settled(tally)
+  }
+
+  /** Nothing more need be known about `request`. */
+  forget(request: SignedRequest): void {
+    for (const tally of this.about.get(request) ?? []) {
+      const claim = tally.claims.get(request)
+      if (claim === undefined) continue
+      tally.claims.delete(request)
+      this.charge(tally, -claim.bytes.length)
+      if (tally.claims.size === 0) this.drop(tally)
+    }
+    this.about.delete(request)
+  }
+
+  /** For the tests of bounds. */
+  get held(): { readonly tallies: number; readonly bytes: number } {
+    return { tallies: this.tallies.size, bytes: this.bytesOf.reduce((sum, bytes) => sum + bytes, 0) }
+  }
+
+  private shapeFault(from: ReplicaIndex, { receipt, count }: SlotReply): ReceiptFault | undefined {
+    if (receipt.replica !== from) return 'receipt-wrong-signer'
+    if (receipt.statement.kind !== 'receipt') return 'receipt-malformed'
+    if (!Number.isSafeInteger(count) || count < 1 || count > this.options.slotResults) return 'receipt-malformed'
+    return (this.strikes[from] ?? STRIKES) >= STRIKES ? 'receipt-struck' : undefined
+  }
+
+  /** The request that an item is about, where that is under way and not proven here already. */
+  private newsIn(item: ReplyItem, tally: Tally | undefined): [ReplyItem, SignedRequest][] {
+    const { record } = item
+    if (record.length < RECORD.end) return this.refuse('record-malformed')
+    const sequence = readU64(record, RECORD.sequence)
+    const request = sequence === undefined ? undefined : this.options.find(sequence)
+    if (request === undefined || tally?.claims.has(request)) return []
+    // Another process with this key may use the same number for something else.
+    if (!equalBytes(record.subarray(RECORD.request, RECORD.request + request.id.length), request.id)) return []
+    if (!equalBytes(record.subarray(RECORD.client, RECORD.sequence), this.options.client)) return []
+    return [[item, request]]
+  }
+
+  private checked(from: ReplicaIndex, receipt: Vote): Verified<Vote> | undefined {
+    const { membership, verifier, count } = this.options
+    const result = verifyVote(receipt, membership, verifier)
+    if (result.ok) return result.value
+    this.strikes[from] = (this.strikes[from] ?? 0) + 1
+    count('receipt-bad-signature')
+    return undefined
+  }
+
+  private prove({ tree }: Tally, { index, record: bytes, path }: ReplyItem, request: SignedRequest): Claim[] {
+    const record = decodeResultRecord(bytes)
+    if (record === undefined) return this.refuse('record-malformed')
+    if (!tree.prove(fastLeafHash(bytes), index, path)) return this.refuse('record-not-proven')
+    return [{ request, record, bytes, index, hashes: path.length }]
+  }
+
+  private claim(tally: Tally, claim: Claim): void {
+    if (tally.claims.has(claim.request)) return
+    tally.claims.set(claim.request, claim)
+    this.charge(tally, claim.bytes.length + NODE_BYTES * (2 * claim.hashes + 1))
+    const tallies = this.about.get(claim.request) ?? new Set()
+    this.about.set(claim.request, tallies.add(tally))
+  }
+
+  private enter(from: ReplicaIndex, tally: Tally, vote: Verified<Vote>): void {
+    tally.votes.set(from, vote)
+    this.of[from]?.add(tally)
+    this.bytesOf[from] = (this.bytesOf[from] ?? 0) + tally.bytes
+  }
+
+  private charge(tally: Tally, bytes: number): void {
+    tally.bytes += bytes
+    for (const replica of tally.votes.keys()) this.bytesOf[replica] = (this.bytesOf[replica] ?? 0) + bytes
+  }
+
+  /** Keeps what stands on one replica's word within its bounds. */
+  private bound(from: ReplicaIndex): void {
+    const own = this.of[from]
+    if (own === undefined) return
+    for (const tally of own) {
+      if (own.size <= TALLIES_PER_REPLICA && (this.bytesOf[from] ?? 0) <= TALLY_BYTES_PER_REPLICA) return
+      this.options.count('receipt-crowded-out')
+      this.withdraw(from, tally)
+      if (tally.votes.size === 0) this.drop(tally)
+    }
+  }
+
+  private withdraw(from: ReplicaIndex, tally: Tally): void {
+    tally.votes.delete(from)
+    this.of[from]?.delete(tally)
+    this.bytesOf[from] = (this.bytesOf[from] ?? 0) - tally.bytes
+  }
+
+  private drop(tally: Tally): void {
+    for (const replica of [...tally.votes.keys()]) this.withdraw(replica, tally)
+    for (const request of tally.claims.keys()) this.about.get(request)?.delete(tally)
+    this.tallies.delete(tally.key)
+  }
+
+  private settled(tally: Tally): Settled[] {
+    const { statement, votes, claims, tree } = tally
+    const { membership } = this.options
+    if (votes.size < membership.quorums.trust) return []
+    const certificate: Certificate | undefined = assembleCertificate(statement, votes.values(), membership)
+    if (certificate === undefined) throw new Error('unreachable: t members signed one statement')
+    return [...claims.values()].map(({ request, record, bytes, index }) => ({
+      record,
+      receipt: { request, certificate, record: bytes, index, count: tree.size, path: tree.pathOf(index) },
+    }))
+  }
+
+  private refuse(fault: ReceiptFault): never[] {
+    this.options.count(fault)
+    return []
+  }
+}
+
+function emptyTally(key: string, statement: ReceiptStatement, count: number): Tally {
+  const root: Digest = digest(statement.digest)
+  return { key, statement, tree: new ProvenTree(root, count), votes: new Map(), claims: new Map(), bytes: 0 }
+}

@@ -1,0 +1,239 @@
+// A cluster that agrees with itself without any protocol, for tests of the client: it executes what it is sent, in the order in which it
+// comes, and every replica signs. Tests make single replicas silent, let them lie, or answer by hand.
+
+import {
+  admitKey,
+  type Digest,
+  hex,
+  inclusionProof,
+  leafHash,
+  merkleTree,
+  type PublicKey,
+  type ReplicaIndex,
+  replicaIndex,
+  type Signer,
+  signVote,
+  slot as slotOf,
+  slot as slotOf,
+  type Vote,
+  view,
+  ZERO_DIGEST,
+} from '../../crypto/index.ts'
+import { DEFAULT_PARAMETERS, type Genesis, type Parameters } from '../../keys/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
+import type { ClientTransport, ClientTransportHandlers } from '../../net/index.ts'
+import { type Client, type ConnectOptions, connect } from '../../src/client/index.ts'
+import { type SignedRequest, verifyRequest } from '../../src/consensus/index.ts'
+import { createExecutor, decodeResultRecord, type Executor, kv, type StateMachine } from '../../src/machine/index.ts'
+import {
+  type ClientFrame,
+  decodeClientFrame,
+  encodeReplicaFrame,
+  type ReplicaFrame,
+  type SlotReply,
+} from '../../src/wire/index.ts'
+import { genesisOf, memberDraft, sample, seedNamed, signerNamed } from '../keys/sample.ts'
+
+export const ADMIN = 'client admin'
+
+interface ExecutedSlot {
+  readonly requests: readonly SignedRequest[]
+  readonly records: readonly Uint8Array[]
+  readonly root: Digest
+}
+
+/** What a replica says in place of the true reply: frames, or bytes that are none. */
+export type Lie = (truth: SlotReply, cluster: FakeCluster) => readonly (ReplicaFrame | Uint8Array)[]
+/** What a replica does with requests in place of ordering them. */
+export type Door = (requests: readonly SignedRequest[], cluster: FakeCluster) => void
+
+export interface FakeClusterOptions {
+  readonly replicas?: number
+  readonly byzantine?: number
+  readonly machine?: StateMachine
+  readonly parameters?: Partial<Parameters>
+}
+
+export class FakeCluster {
+  readonly genesis: Genesis
+  readonly executor: Executor
+  /** Every frame that the client sent and a link took. */
+  readonly sent: { readonly to: number; readonly frame: ClientFrame }[] = []
+  /** Answers nothing. */
+  readonly silent = new Set<number>()
+  readonly lies = new Map<number, Lie>()
+  readonly doors = new Map<number, Door>()
+  readonly down = new Set<number>()
+  view = 0
+  private readonly slots: ExecutedSlot[] = []
+  private readonly slotOf = new Map<string, number>()
+  private handlers: ClientTransportHandlers | undefined
+
+  constructor({ replicas = 4, byzantine = 1, machine = kv, parameters = {} }: FakeClusterOptions = {}) {
+    const members = Array.from({ length: replicas }, (_, i) => memberDraft(i))
+    const quorum = { byzantine, crash: Math.floor((replicas - 3 * byzantine - 1) / 2) }
+    this.genesis = genesisOf(sample({ members, quorum, parameters: { ...DEFAULT_PARAMETERS, ...parameters } }))
+    const clients = this.genesis.clients.map(({ key, role }) => ({ key, role }))
+    this.executor = createExecutor({ machine, clients })
+  }
+
+  get trust(): number {
+    return this.genesis.membership.quorums.trust
+  }
+
+  get members(): readonly ReplicaIndex[] {
+    return this.genesis.members.map((_, i) => replicaIndex(i))
+  }
+
+  connect(options: Partial<ConnectOptions> = {}): Promise<Client> {
+    const { genesis } = this
+    return connect({
+      genesis,
+      key: signerNamed(ADMIN),
+      seed: seedNamed(ADMIN),
+      transport: this.transport(),
+      ...options,
+    })
+  }
+
+  transport(): ClientTransport {
+    return {
+      start: async (handlers) => {
+        this.handlers = handlers
+        for (const replica of this.members) if (!this.down.has(replica)) handlers.replicaUp(replica)
+      },
+      stop: async () => {
+        this.handlers = undefined
+      },
+      send: (to, bytes) => {
+        if (this.down.has(to) || this.handlers === undefined) return false
+        const decoded = decodeClientFrame(bytes)
+        if (!decoded.ok) throw new Error(`the client sent ${decoded.fault.code}: ${decoded.fault.detail}`)
+        this.sent.push({ to, frame: decoded.value })
+        setImmediate(() => this.receive(to, decoded.value))
+        return true
+      },
+      connected: (replica) => this.handlers !== undefined && !this.down.has(replica),
+    }
+  }
+
+  raise(replica: number): void {
+    this.down.delete(replica)
+    this.handlers?.replicaUp(replicaIndex(replica))
+  }
+
+  cut(replica: number): void {
+    this.down.add(replica)
+    this.handlers?.replicaDown(replicaIndex(replica))
+  }
+
+  /** Hands the client something from replica `from`. */
+  say(from: number, what: ReplicaFrame | Uint8Array): void {
+    const bytes = what instanceof Uint8Array ? what : encodeReplicaFrame(what)
+    if (!this.down.has(from)) this.handlers?.replicaFrame(replicaIndex(from), bytes)
+  }
+
+  /** The requests that were sent to `to`, in frames. */
+  requestsTo(to: number): readonly (readonly SignedRequest[])[] {
+    return this.sent.flatMap(({ to: at, frame }) => (at === to && frame.kind === 'requests' ? [frame.requests] : []))
+  }
+
+  /** The receipt of `replica` for a slot and root of the test's choice. */
+  receipt(replica: number, slot: number, digest: Digest, signer = this.signer(replica)): Vote {
+    const { clusterId, digest: membership } = this.genesis.membership
+    const [start, justification] = [view(0), ZERO_DIGEST]
+    return signVote(
+      { kind: 'receipt', clusterId, membership, view: start, justification, slot: slotOf(slot), digest },
+      replicaIndex(replica),
+      signer,
+    )
+  }
+
+  signer(replica: number): Signer {
+    return signerNamed(`consensus ${replica}`)
+  }
+
+  /** A reply of `replica` about `records` as if they were all of a slot. */
+  replyWith(
+    replica: number,
+    slot: number,
+    records: readonly Uint8Array[],
+    which = records.map((_, i) => i),
+  ): SlotReply {
+    const tree = merkleTree(records.map(leafHash))
+    const items = which.map((index) => ({
+      index,
+      record: records[index] ?? new Uint8Array(0),
+      path: inclusionProof(tree.read, index, records.length),
+    }))
+    const receipt = this.receipt(replica, slot, tree.root())
+    return { view: view(this.view), receipt, count: records.length, items }
+  }
+
+  /** What `replica` truly has to say about the slot of these requests. */
+  truth(replica: number, slot: number, requests: readonly SignedRequest[]): SlotReply {
+    const done = this.slots[slot - 1]
+    if (done === undefined) throw new Error(`nothing was executed in slot ${slot}`)
+    const ids = new Set(requests.map(({ id }) => hex(id)))
+    const which = [...done.requests.keys()].filter((i) => ids.has(hex(done.requests[i]?.id ?? ZERO_DIGEST)))
+    return this.replyWith(replica, slot, done.records, which)
+  }
+
+  /** Executes requests in the next slot; the slot. */
+  execute(requests: readonly SignedRequest[]): number {
+    const slot = this.executor.slot + 1
+    const { records, root } = this.executor.execute({ slot, timestampMs: slot, requests })
+    this.slots.push({ requests, records, root })
+    for (const { id } of requests) this.slotOf.set(hex(id), slot)
+    return slot
+  }
+
+  private receive(to: number, frame: ClientFrame): void {
+    if (frame.kind !== 'requests' || this.silent.has(to) || this.down.has(to)) return
+    const door = this.doors.get(to)
+    if (door !== undefined) return door(frame.requests, this)
+    const { membership, parameters } = this.genesis
+    const context = {
+      membership,
+      parameters,
+      clusterName: this.genesis.contents.name,
+      genesisStateRoot: ZERO_DIGEST,
+      verifier: nativeVerifier,
+      admit: (key: PublicKey) => admitKey(key),
+    }
+    for (const request of frame.requests) {
+      const verified = verifyRequest(request, context)
+      if (!verified.ok) throw new Error(`the client sent a request that is refused: ${JSON.stringify(verified.fault)}`)
+    }
+    const fresh = frame.requests.filter(({ id }) => !this.slotOf.has(hex(id)))
+    if (fresh.length > 0) this.announce(this.execute(fresh), fresh)
+    const again = frame.requests.filter((request) => !fresh.includes(request))
+    for (const request of again) this.reply(to, this.slotOf.get(hex(request.id)) ?? 0, [request])
+  }
+
+  /** Every replica replies; liars first. */
+  private announce(slot: number, requests: readonly SignedRequest[]): void {
+    const liars = this.members.filter((replica) => this.lies.has(replica))
+    const others = this.members.filter((replica) => !this.lies.has(replica))
+    for (const replica of [...liars, ...others]) this.reply(replica, slot, requests)
+  }
+
+  private reply(replica: number, slot: number, requests: readonly SignedRequest[]): void {
+    if (this.silent.has(replica)) return
+    const truth = this.truth(replica, slot, requests)
+    const lie = this.lies.get(replica)
+    const frames = lie === undefined ? [{ kind: 'replies', replies: [truth] } as const] : lie(truth, this)
+    for (const frame of frames) this.say(replica, frame)
+  }
+}
+
+/** The sequence numbers of the requests in a list of frames. */
+export function numbersOf(frames: readonly (readonly SignedRequest[])[]): number[] {
+  return frames.flatMap((requests) => requests.map(({ request }) => request.sequence))
+}
+
+export function recordOf(bytes: Uint8Array) {
+  const record = decodeResultRecord(bytes)
+  if (record === undefined) throw new Error('not a result record')
+  return record
+}
