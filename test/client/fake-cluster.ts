@@ -14,7 +14,6 @@ import {
   type Signer,
   signVote,
   slot as slotOf,
-  slot as slotOf,
   type Vote,
   view,
   ZERO_DIGEST,
