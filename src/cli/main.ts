@@ -56,6 +56,7 @@ const EXIT_OF_ERROR: Readonly<Record<string, number>> = Object.freeze({
   ClientError: EXIT.refused,
   Refused: EXIT.refused,
   AuditError: EXIT.refused,
+  ExportError: EXIT.refused,
   LaunchError: EXIT.refused,
   OutcomeUnknown: EXIT.unknown,
 })

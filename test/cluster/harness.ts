@@ -124,7 +124,9 @@ export class Harness {
   /** Waits until `count` more requests were answered. */
   async answered(load: Load, count: number): Promise<void> {
     const goal = load.done + count
-    await this.cluster.until(`${count} more answers`, () => load.done >= goal, { timeoutMs: 45_000 })
+    const enough = () => load.failure !== undefined || load.done >= goal
+    await this.cluster.until(`${count} more answers`, enough, { timeoutMs: 45_000 })
+    if (load.failure !== undefined) throw load.failure
   }
 
   honest(): ReplicaReport[] {

@@ -6,6 +6,7 @@ import { genesisShow } from './genesis-show.ts'
 import { keygen } from './keygen.ts'
 import { replica } from './replica.ts'
 import { sim } from './sim.ts'
+import { tour } from './tour.ts'
 import { up } from './up.ts'
 
-export const commands: readonly Command[] = Object.freeze([keygen, genesisShow, genesisCheck, up, replica, sim])
+export const commands: readonly Command[] = Object.freeze([tour, keygen, genesisShow, genesisCheck, up, replica, sim])

@@ -30,6 +30,8 @@ export class Load {
   readonly operations: Operation[] = []
   done = 0
   unknown = 0
+  /** What ended a worker, which is neither a refusal nor an unknown outcome. */
+  failure: unknown
   /** Time of the last answer, and the longest time without any since {@link mark}. */
   private lastUs = nowUs()
   private longestUs = 0
@@ -45,8 +47,9 @@ export class Load {
   start(): void {
     for (let worker = 0; worker < this.options.workers; worker++) {
       const work = this.work(worker)
-      // Told by `stop`; until then nobody listens.
-      work.catch(() => {})
+      work.catch((error: unknown) => {
+        this.failure ??= error
+      })
       this.running.push(work)
     }
   }
