@@ -89,11 +89,11 @@ export function decodeResultRecord(bytes: Uint8Array): ResultRecord | undefined 
   const outcome = outcomeFromByte(reader.u8())
   const client = reader.take(32)
   const sequence = reader.u64()
-  const request = digest(reader.take(32))
+  const request = reader.take(32)
   const slot = reader.u64()
   const result = reader.rest()
   if (!reader.done || format !== FORMAT || outcome === undefined) return undefined
-  return { outcome, client, sequence, request, slot, result }
+  return { outcome, client, sequence, request: digest(request), slot, result }
 }
 
 /** The bounds in the result of an `expired` record. */

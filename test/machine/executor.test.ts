@@ -122,6 +122,10 @@ describe('a result record', () => {
       expect(decodeResultRecord(Uint8Array.from(bytes, (byte, i) => (i === 0 ? 2 : byte)))).toBeUndefined()
       expect(decodeResultRecord(Uint8Array.from(bytes, (byte, i) => (i === 1 ? 99 : byte)))).toBeUndefined()
       expect(decodeResultRecord(bytes.subarray(0, 81))).toBeUndefined()
+      // Numbers of 2^53 and more, which a liar may send, throw no more than anything else.
+      for (const at of [34, 74]) {
+        expect(decodeResultRecord(Uint8Array.from(bytes, (byte, i) => (i === at ? 255 : byte)))).toBeUndefined()
+      }
     }
   })
 })
