@@ -273,11 +273,8 @@ export function writeBundle(
     const receipt = receiptOf(log, receipts)
     parts.push(writer.entry({ entry, certificate, results: { receipt, records }, path }))
   }
-  for (const newView of accounts ? log.newViews : []) parts.push(writer.newView(newView))
-  for (const evidence of accounts ? log.evidence : []) {
-    if (evidence.kind === 'against-new-view') parts.push(writer.newView(evidence.newView))
-    parts.push(writer.evidence(evidence))
-  }
+  for (const newView of accounts ? log.newViews : []) parts.push(writer.newView(newView) ?? '')
+  for (const evidence of accounts ? log.evidence : []) parts.push(writer.evidence(evidence) ?? '')
   return utf8([...parts, writer.end()].join(''))
 }
 

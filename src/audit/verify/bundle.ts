@@ -1,15 +1,7 @@
 // Verifies a bundle as it is read: nothing but the genesis is trusted, memory does not grow with the length of the file, and every
 // fault says which check failed where. See docs/audit-format.md for the checks in their order.
 
-import {
-  type Digest,
-  equalBytes,
-  hex,
-  type ReplicaIndex,
-  type SignatureVerifier,
-  sha256,
-  utf8,
-} from '../../../crypto/index.ts'
+import { type Digest, equalBytes, hex, type ReplicaIndex, type SignatureVerifier } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
 import type { StateMachine } from '../../machine/index.ts'
 import {
@@ -21,7 +13,6 @@ import {
   signersOf,
 } from './checks.ts'
 import { type AuditContext, auditContext, withVerifier } from './context.ts'
-import { encodeRecord } from './encode.ts'
 import { type AuditFault, fault, type PlacedFault } from './fault.ts'
 import { type BatchVerifier, SignatureGatherer } from './gather.ts'
 import {
@@ -45,7 +36,7 @@ import {
 import type { ByteSource } from './lines.ts'
 import { type AuditLevel, LogWalk, replayRefusal, type WalkedCheckpoint } from './log-walk.ts'
 import type { BundleContents } from './records.ts'
-import { evidenceRecord, newViewRecord } from './write.ts'
+import { evidenceName, newViewName } from './write.ts'
 
 export interface AuditOptions {
   readonly level: AuditLevel
@@ -253,14 +244,13 @@ class BundleAudit {
         this.counts.receipts++
         return undefined
       case 'new-view':
-        return this.account(encodeRecord(newViewRecord(item.newView)))
+        return this.account(newViewName(item.newView))
       case 'evidence':
-        return this.account(encodeRecord(evidenceRecord(item.evidence)))
+        return this.account(evidenceName(item.evidence))
     }
   }
 
-  private account(text: string): AuditFault | undefined {
-    const name = hex(sha256(utf8(text)))
+  private account(name: string): AuditFault | undefined {
     if (this.accounts.has(name)) return fault('format', 'repeated', 'it stands in the bundle twice')
     if (this.accounts.size >= MAX_ACCOUNTS) {
       this.over = true

@@ -6,13 +6,18 @@ import {
   type Digest,
   describeCertificateFault,
   equalBytes,
+  failure,
   frontierRoot,
   leafHash,
   merkleRoot,
   parseNote,
   type ReplicaIndex,
+  type Result,
   signature,
+  success,
   utf8,
+  type Verified,
+  type Vote,
   verifyCertificate,
   verifyInclusion,
   verifyStableCheckpoint,
@@ -158,28 +163,37 @@ export function evidenceItemFault(evidence: Evidence, context: AuditContext): Au
 
 /** One replica's own account of a slot: chosen, and where there is a receipt, that replica's, over these results. */
 export function verifyArchivedSlot(
-  { entry, certificate, receipt, records }: ArchivedSlot,
+  archived: ArchivedSlot,
   context: AuditContext,
-): AuditFault | undefined {
-  const chosen = chosenFault(entry, certificate, context)
-  if (chosen !== undefined || receipt === undefined) return chosen
+): Result<Verified<Vote> | undefined, AuditFault> {
+  const found = chosenFault(archived.entry, archived.certificate, context)
+  return found === undefined ? verifyArchivedReceipt(archived, context) : failure(found)
+}
+
+/** The receipt in one replica's account of a slot alone, whose entry is known to be good. */
+export function verifyArchivedReceipt(
+  { entry, receipt, records }: ArchivedSlot,
+  { verify }: AuditContext,
+): Result<Verified<Vote> | undefined, AuditFault> {
+  if (receipt === undefined) return success(undefined)
   const { statement } = receipt
   if (statement.kind !== 'receipt' || statement.slot !== entry.header.slot) {
-    return fault('receipt', 'wrong-slot', 'the receipt is not one of this slot')
+    return failure(fault('receipt', 'wrong-slot', 'the receipt is not one of this slot'))
   }
-  const checked = verifyVote(receipt, context.verify.membership, context.verify.verifier)
-  if (!checked.ok) return fault('receipt', checked.fault.code, `the receipt is bad: ${checked.fault.code}`)
   const strange = records.findIndex((bytes, i) => {
     const record = decodeResultRecord(bytes)
     const id = entry.requests[i]?.id
     return record === undefined || id === undefined || !equalBytes(record.request, id)
   })
   if (records.length !== entry.requests.length || strange !== -1) {
-    return fault('result', 'wrong-request', 'the results are not those of the requests')
+    return failure(fault('result', 'wrong-request', 'the results are not those of the requests'))
   }
-  return equalBytes(statement.digest, merkleRoot(records.map(leafHash)))
-    ? undefined
-    : fault('result', 'wrong-root', 'the results are not those that the receipt signs')
+  if (!equalBytes(statement.digest, merkleRoot(records.map(leafHash)))) {
+    return failure(fault('result', 'wrong-root', 'the results are not those that the receipt signs'))
+  }
+  const checked = verifyVote(receipt, verify.membership, verify.verifier)
+  if (checked.ok) return checked
+  return failure(fault('receipt', checked.fault.code, `the receipt is bad: ${checked.fault.code}`))
 }
 
 /** A stable checkpoint and the frontier of the log under its root. */

@@ -4,10 +4,13 @@ export * from './blame.ts'
 export * from './bundle.ts'
 export {
   chosenFault,
+  evidenceItemFault,
   inclusionFault,
   type LogPosition,
+  newViewItemFault,
   signersOf,
   verifyArchivedCheckpoint,
+  verifyArchivedReceipt,
   verifyArchivedSlot,
 } from './checks.ts'
 export * from './context.ts'
@@ -19,4 +22,11 @@ export type { ByteSource } from './lines.ts'
 export { AUDIT_LEVELS, type AuditLevel } from './log-walk.ts'
 export { BUNDLE_FORMAT, type BundleContents } from './records.ts'
 export { entryTouches } from './touches.ts'
-export { type BundleEntry, type BundleReceipt, BundleWriter, encodeReceiptFile } from './write.ts'
+export {
+  type BundleEntry,
+  type BundleReceipt,
+  BundleWriter,
+  encodeReceiptFile,
+  evidenceName,
+  newViewName,
+} from './write.ts'

@@ -130,7 +130,7 @@ class ItemReader {
   private bytes = 0
   /** NewViews and evidence come behind everything else. */
   private accounts = false
-  /** The NewView right above, which evidence may name. */
+  /** The last NewView, which evidence may name. */
   private newView: NewView | undefined
 
   constructor(lines: AsyncGenerator<Line | LineFault>) {
@@ -147,8 +147,6 @@ class ItemReader {
     this.bytes = 0
     const { record, line } = await this.take()
     const first = this.line
-    const above = this.newView
-    this.newView = undefined
     switch (record.kind) {
       case 'checkpoint':
         this.notAmongAccounts()
@@ -168,7 +166,7 @@ class ItemReader {
         return this.placed(first, { kind: 'new-view', newView: this.newView })
       case 'evidence':
         this.accounts = true
-        return this.placed(first, { kind: 'evidence', evidence: this.evidenceOf(record.accused, record.proof, above) })
+        return this.placed(first, { kind: 'evidence', evidence: this.evidenceOf(record.accused, record.proof) })
       case 'end':
         if (!equalBytes(line.before(), record.sha256)) {
           throw new Broken(first, fault('seal', 'wrong-seal', 'the bytes above are not those that were sealed'))
@@ -212,11 +210,12 @@ class ItemReader {
     return { view, viewChanges, vote, proposals }
   }
 
-  private evidenceOf(accused: Evidence['accused'], proof: Proof, above: NewView | undefined): Evidence {
+  private evidenceOf(accused: Evidence['accused'], proof: Proof): Evidence {
     if (proof.kind !== 'against-new-view') return { accused, ...proof }
     const { kind, vote, newView } = proof
+    const above = this.newView
     if (above === undefined || !equalBytes(newViewDigest(above.view, above.viewChanges), newView)) {
-      throw this.broken('no-new-view', 'names a NewView that is not the one right above it')
+      throw this.broken('no-new-view', 'names a NewView that is not the last one above it')
     }
     return { kind, accused, vote, newView: above }
   }

@@ -80,7 +80,7 @@ export interface ViewChangeRecord {
   readonly viewChange: ViewChange
 }
 
-/** Evidence as a line holds it: a NewView is named by its digest, and is the group right above. */
+/** Evidence as a line holds it: a NewView is named by its digest, and is the last one above. */
 export type Proof =
   | { readonly kind: 'two-votes'; readonly first: Vote; readonly second: Vote }
   | { readonly kind: 'two-checkpoints'; readonly first: CheckpointVote; readonly second: CheckpointVote }

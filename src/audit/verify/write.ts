@@ -1,10 +1,20 @@
 // Writes bundles: values to lines, with the seal at the end.
 
-import { sha256 } from '@noble/hashes/sha2.js'
-import { type Certificate, type Digest, digest, type Frontier, fromUtf8, utf8 } from '../../../crypto/index.ts'
+import { sha256 as sha256Hash } from '@noble/hashes/sha2.js'
+import {
+  type Certificate,
+  type Digest,
+  digest,
+  type Frontier,
+  fromUtf8,
+  hex,
+  sha256,
+  utf8,
+} from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
 import { type Entry, type Evidence, type NewView, newViewDigest, type SignedRequest } from '../../consensus/index.ts'
 import { encodeRecord } from './encode.ts'
+import { MAX_GROUP_BYTES, MAX_LINE_BYTES } from './limits.ts'
 import type { BundleContents, BundleRecord, EvidenceRecord, NewViewRecord } from './records.ts'
 
 /** An entry as it goes into a bundle. */
@@ -29,7 +39,9 @@ export interface BundleReceipt {
 
 /** Makes the lines of one bundle, in order; each method gives text to be written at once. Checks nothing. */
 export class BundleWriter {
-  private readonly hash = sha256.create()
+  private readonly hash = sha256Hash.create()
+  /** The NewView that the last evidence brought along; more evidence about it needs it no second time. */
+  private carried: string | undefined
 
   /** First. */
   head(genesis: Genesis, contents: BundleContents): string {
@@ -58,20 +70,30 @@ export class BundleWriter {
     )
   }
 
-  /** Behind everything but evidence. */
-  newView(newView: NewView): string {
-    const viewChanges = newView.viewChanges.map((viewChange) => ({ kind: 'view-change', viewChange }) as const)
-    return this.lines(newViewRecord(newView), ...viewChanges)
+  /** Behind everything but evidence. Undefined, and left out, where it is longer than a verifier reads. */
+  newView(newView: NewView): string | undefined {
+    return this.fitting(newViewLines(newView))
   }
 
-  /** Evidence about a NewView must come right behind that NewView. */
-  evidence(evidence: Evidence): string {
-    return this.lines(evidenceRecord(evidence))
+  /** Behind everything else, with the NewView that it may be about. Undefined as above. */
+  evidence(evidence: Evidence): string | undefined {
+    const line: BundleRecord = evidenceRecord(evidence)
+    const carried = evidence.kind === 'against-new-view' ? newViewName(evidence.newView) : undefined
+    if (evidence.kind !== 'against-new-view' || carried === this.carried) return this.fitting([line])
+    const text = this.fitting([...newViewLines(evidence.newView), line])
+    if (text !== undefined) this.carried = carried
+    return text
   }
 
   /** Last. */
   end(): string {
     return `${encodeRecord({ kind: 'end', sha256: digest(this.hash.clone().digest()) })}\n`
+  }
+
+  private fitting(records: readonly BundleRecord[]): string | undefined {
+    const lengths = records.map((record) => encodeRecord(record).length)
+    const fits = Math.max(...lengths) <= MAX_LINE_BYTES && lengths.reduce((a, b) => a + b, 0) <= MAX_GROUP_BYTES / 2
+    return fits ? this.lines(...records) : undefined
   }
 
   private lines(...records: readonly BundleRecord[]): string {
@@ -81,10 +103,27 @@ export class BundleWriter {
   }
 }
 
+function newViewLines(newView: NewView): BundleRecord[] {
+  return [
+    newViewRecord(newView),
+    ...newView.viewChanges.map((viewChange) => ({ kind: 'view-change', viewChange }) as const),
+  ]
+}
+
 /** A whole bundle that holds one receipt: what `put --receipt` keeps. */
 export function encodeReceiptFile(receipt: BundleReceipt, genesis: Genesis): Uint8Array {
   const writer = new BundleWriter()
   return utf8(writer.head(genesis, { kind: 'receipt' }) + writer.receipt(receipt) + writer.end())
+}
+
+/** Tells NewViews apart: none stands in a bundle twice. */
+export function newViewName(newView: NewView): string {
+  return hex(sha256(utf8(encodeRecord(newViewRecord(newView)))))
+}
+
+/** Tells pieces of evidence apart. */
+export function evidenceName(evidence: Evidence): string {
+  return hex(sha256(utf8(encodeRecord(evidenceRecord(evidence)))))
 }
 
 export function newViewRecord({ view, viewChanges, vote, proposals }: NewView): NewViewRecord {
