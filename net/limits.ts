@@ -1,16 +1,16 @@
 // Every bound of the network, with its unit and where it comes from. docs/network.md says what happens beyond each.
 
+import { MAX_FRAME_BYTES } from './wire/index.ts'
+
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** One frame, on any channel. */
-export const MAX_FRAME_BYTES = 32 * MIB
-
 export interface NetLimits {
-  /** Bytes of one frame from a member. The prefix is judged before anything is allocated. */
-  readonly maxPeerFrameBytes: number
-  /** Bytes of one frame from a client: far below a member's, since strangers' hands are nearer to it. */
-  readonly maxClientFrameBytes: number
+  /**
+   * Bytes of one frame, by its channel; `client` goes to a replica, `replica` to a client. The prefix is judged before
+   * anything is allocated. From net/wire/limits.ts.
+   */
+  readonly maxFrameBytes: Readonly<Record<'consensus' | 'transfer' | 'client' | 'replica', number>>
   /**
    * Bytes that wait for one member on one channel. A stopped member costs no more than this; a single frame always fits
    * into an empty queue. At 32 MiB, some seconds of votes and batches, after which it has to catch up anyway.
@@ -43,8 +43,8 @@ export interface NetLimits {
   readonly windowBytes: number
   /** Encrypted messages that one piece of yamux may come in; an honest sender needs one for each 64 KiB. */
   readonly maxPiecesPerMuxFrame: number
-  /** Bytes of yamux's own answers (pings, window updates, resets) that may wait for a peer that does not read. */
-  readonly maxControlBytes: number
+  /** Bytes that may wait to be encrypted on one connection: two windows, and the answers of yamux to a peer that does not read. */
+  readonly maxUnsentBytes: number
   /** Milliseconds from one look at all connections to the next, and between pings. */
   readonly tickMs: number
   /** Looks without a byte from the other side, whose system pings as we do, after which a connection counts as dead. */
@@ -62,8 +62,7 @@ export interface NetLimits {
 }
 
 export const DEFAULT_LIMITS: NetLimits = Object.freeze({
-  maxPeerFrameBytes: MAX_FRAME_BYTES,
-  maxClientFrameBytes: MAX_FRAME_BYTES,
+  maxFrameBytes: MAX_FRAME_BYTES,
   maxPeerQueueBytes: 32 * MIB,
   maxClientQueueBytes: 4 * MIB,
   maxClientsQueueBytes: 128 * MIB,
@@ -77,7 +76,7 @@ export const DEFAULT_LIMITS: NetLimits = Object.freeze({
   negotiationMs: 5_000,
   windowBytes: MIB,
   maxPiecesPerMuxFrame: 1024,
-  maxControlBytes: 256 * KIB,
+  maxUnsentBytes: 4 * MIB,
   tickMs: 2_000,
   maxSilentTicks: 5,
   backoffMs: 100,

@@ -214,7 +214,7 @@ class MemoryReplica implements ReplicaTransport {
     refuseEmpty(frame)
     const entry = [...this.#peers].find(([peer]) => peer.self === to)
     if (entry === undefined) return false
-    if (frame.length > this.#network.limits.maxPeerFrameBytes) return this.#drop('frame-too-large')
+    if (frame.length > this.#network.limits.maxFrameBytes[channel]) return this.#drop('frame-too-large')
     const [peer, routes] = entry
     const copy = Uint8Array.from(frame)
     const deliver = () => peer.#handlers?.peerFrame(this.self, channel, copy)
@@ -334,7 +334,7 @@ class MemoryLink implements ClientLink {
   send(frame: Uint8Array): boolean {
     refuseEmpty(frame)
     if (!this.#open) return false
-    const tooLarge = frame.length > this.#network.limits.maxPeerFrameBytes
+    const tooLarge = frame.length > this.#network.limits.maxFrameBytes.replica
     const copy = Uint8Array.from(frame)
     const deliver = () => this.#client.receive(this.#self, copy)
     if (!tooLarge && this.#network.post(this.route, copy, deliver)) return true
@@ -385,7 +385,7 @@ class MemoryClient implements ClientTransport {
   send(to: ReplicaIndex, frame: Uint8Array): boolean {
     refuseEmpty(frame)
     const entry = [...this.#replicas].find(([replica]) => replica.self === to)
-    if (entry === undefined || frame.length > this.#network.limits.maxClientFrameBytes) return false
+    if (entry === undefined || frame.length > this.#network.limits.maxFrameBytes.client) return false
     const [replica, route] = entry
     const copy = Uint8Array.from(frame)
     return this.#network.post(route, copy, () => replica.receive(this, copy))

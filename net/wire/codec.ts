@@ -155,7 +155,7 @@ export class Reader {
   /** Bytes where no field of `message` may stand: out of order, repeated, unknown, or behind the end of the frame. */
   unexpected(message: string, highestTag: number, end: number): undefined {
     const next = this.bytes[this.at] ?? 0
-    if (next <= highestTag) return this.fail('not-canonical', `${message}: a field out of order, or twice`)
+    if (next > 0 && next <= highestTag) return this.fail('not-canonical', `${message}: a field out of order, or twice`)
     const code = end === this.bytes.length ? 'trailing' : 'not-canonical'
     return this.fail(code, `${message}: an unknown field or what is no field`)
   }
