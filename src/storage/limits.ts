@@ -20,3 +20,27 @@ export const MAX_PENDING_BYTES = 512 * MIB
 export const MAX_SNAPSHOT_CHUNK_BYTES = 16 * MIB
 /** Bytes of what stands beside a snapshot's chunks: a frontier, a checkpoint. */
 export const MAX_SNAPSHOT_META_BYTES = 1 * MIB
+
+/**
+ * Bytes that a disk writes whole or not at all; what is written begins and ends at their borders, so that a torn write can be told
+ * from a damaged one. Disks with larger sectors write several of these as one.
+ */
+export const SECTOR_BYTES = 512
+/** A segment is closed at the first write that finds it so long; what is cut off goes in units of a segment. */
+export const SEGMENT_BYTES = 16 * MIB
+/**
+ * Zeros written ahead of the log in one go, so that most syncs change neither the size nor the blocks of the file: that
+ * saves a third of a sync. Costs as many bytes written again, and at most so many on disk.
+ */
+export const ZERO_AHEAD_BYTES = 256 * KIB
+/** Bytes of appends written and synced as one; more that waits makes the next write. */
+export const MAX_GROUP_BYTES = 16 * MIB
+/** Bytes of a segment that one entry of the index in memory stands for, and that a read takes from the disk at a time. */
+export const BLOCK_BYTES = 256 * KIB
+
+/** Bytes of a snapshot handed to the system at once. */
+export const SNAPSHOT_WRITE_BYTES = 256 * KIB
+/** Bytes of a snapshot between two syncs: a vote that waits for the disk meanwhile waits for no more than so many. */
+export const SNAPSHOT_SYNC_BYTES = 4 * MIB
+/** Whole snapshots that are kept: one to fall back on where the newest is damaged. */
+export const KEPT_SNAPSHOTS = 2

@@ -1,0 +1,212 @@
+// The log: appends in order, in segments. One write is under way at a time; what comes meanwhile shares the next one.
+
+import { join } from 'node:path'
+import type { Files, WritableFile } from './files.ts'
+import { batchBytes, encodeBatch, type Framed, framedBytes, segmentSeed } from './frame.ts'
+import { MAX_GROUP_BYTES, MAX_PENDING_BYTES, SEGMENT_BYTES, ZERO_AHEAD_BYTES } from './limits.ts'
+import { nameOf, type RecoveredLog } from './recovery.ts'
+import { type CutState, cutAt, cutRecord, Segment, segmentFile } from './segments.ts'
+import { StoreError, type StoreOptions, type StoreRecord } from './store.ts'
+
+export interface LogOptions {
+  readonly files: Files
+  readonly folder: string
+  readonly salt: Uint8Array
+  /** Whether a write counts only when it is synced. */
+  readonly syncs: boolean
+  readonly retention: NonNullable<StoreOptions['retention']>
+  readonly onFailure: (error: Error) => void
+}
+
+interface Pending {
+  readonly records: readonly StoreRecord[]
+  readonly bytes: number
+  readonly done: () => void
+}
+
+const ZEROS = new Uint8Array(ZERO_AHEAD_BYTES)
+
+export class Log {
+  readonly #options: LogOptions
+  /** Oldest first; the last one is being written. */
+  readonly segments: Segment[]
+  readonly #newest: Map<string, Framed>
+  #nextSequence: number
+  #cut: CutState
+  #file: WritableFile
+  #position: number
+  #closeLast: boolean
+  #pending: Pending[] = []
+  #pendingBytes = 0
+  /** The writing of all that waits; undefined while nothing does. */
+  #running: Promise<void> | undefined
+  #deleting: Promise<void> = Promise.resolve()
+  #failed = false
+  appends = 0
+  syncs = 0
+  bytesWritten = 0
+
+  constructor(options: LogOptions, recovered: RecoveredLog, file: WritableFile) {
+    this.#options = options
+    this.segments = recovered.segments
+    this.#newest = recovered.newest
+    this.#nextSequence = recovered.nextSequence
+    this.#cut = recovered.cut
+    this.#file = file
+    this.#position = recovered.end
+    this.#closeLast = recovered.closeLast
+  }
+
+  get firstSlot(): number {
+    return this.#cut.firstSlot
+  }
+
+  get bytesOnDisk(): number {
+    return this.segments.reduce((sum, { size }) => sum + size, 0)
+  }
+
+  /** See {@link Store.append}. After a failure nothing is appended, and `done` never called. */
+  append(records: readonly StoreRecord[], done: () => void): void {
+    if (this.#failed) return
+    const bytes = records.reduce((sum, record) => sum + framedBytes(record), 0)
+    this.#pending.push({ records, bytes, done })
+    this.#pendingBytes += bytes
+    this.appends++
+    if (this.#pendingBytes > MAX_PENDING_BYTES) {
+      const mib = Math.floor(MAX_PENDING_BYTES / 1024 / 1024)
+      this.#fail(new StoreError('io', `the disk does not keep up: more than ${mib} MiB wait for it; check it`))
+      return
+    }
+    this.#start()
+  }
+
+  /** See {@link Store.cut}. */
+  cut(slot: number): void {
+    if (slot <= this.#cut.slot || this.#failed) return
+    const before = this.#cut
+    const after = cutAt(slot, this.segments, before, this.#options.retention)
+    this.#cut = after
+    this.append([cutRecord(after)], () => {
+      this.#deleting = this.#deleting.then(() => this.#delete(after.oldest)).catch((error: Error) => this.#fail(error))
+    })
+  }
+
+  /** Waits for what was appended and for the files of a cut. */
+  async close(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    await this.#deleting
+    await this.#file.close()
+  }
+
+  #start(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      if (this.#pending.length > 0) this.#start()
+    })
+  }
+
+  async #run(): Promise<void> {
+    // Everything that this turn of the event loop still appends belongs to the same write.
+    await new Promise((turnEnded) => setImmediate(turnEnded))
+    while (this.#pending.length > 0) {
+      const group = this.#takeGroup()
+      try {
+        await this.#write(group.flatMap(({ records }) => records))
+      } catch (error) {
+        this.#fail(error)
+      }
+      if (this.#failed) return
+      for (const { done } of group) done()
+    }
+  }
+
+  #takeGroup(): Pending[] {
+    let [count, bytes] = [0, 0]
+    for (const pending of this.#pending) {
+      if (count > 0 && bytes + pending.bytes > MAX_GROUP_BYTES) break
+      count++
+      bytes += pending.bytes
+    }
+    this.#pendingBytes -= bytes
+    return this.#pending.splice(0, count)
+  }
+
+  async #write(records: readonly StoreRecord[]): Promise<void> {
+    if (records.length === 0) return
+    if (this.#closeLast || this.#isFull()) await this.#nextSegment()
+    if (this.#position === 0) await this.#beginSegment()
+    const numbered = records.map((record) => ({ record, sequence: this.#nextSequence++, carried: false }))
+    await this.#writeBatch(numbered)
+    for (const framed of numbered) {
+      if (framed.record.key !== undefined) this.#newest.set(nameOf(framed.record), { ...framed, carried: true })
+    }
+  }
+
+  async #writeBatch(records: readonly Framed[]): Promise<void> {
+    const { syncs, salt } = this.#options
+    const segment = this.#active()
+    const from = this.#position
+    const batch = encodeBatch(records, from, segmentSeed(salt, segment.number))
+    const to = from + batch.length
+    const ahead = syncs && to > segment.size ? ZERO_AHEAD_BYTES - (to % ZERO_AHEAD_BYTES) : 0
+    await this.#file.write([batch, ZEROS.subarray(0, ahead)], from)
+    this.bytesWritten += batch.length + ahead
+    segment.size = Math.max(segment.size, to + ahead)
+    if (syncs) {
+      await this.#file.sync()
+      this.syncs++
+    }
+    this.#position = to
+    for (const { record } of records) segment.add({ batchFrom: from, batchTo: to, slot: record.slot })
+  }
+
+  async #nextSegment(): Promise<void> {
+    const { files, folder } = this.#options
+    const segment = new Segment(this.#active().number + 1)
+    const file = await files.openForWriting(join(folder, segment.file), 'new')
+    await this.#file.close()
+    this.#file = file
+    this.segments.push(segment)
+    this.#position = 0
+    this.#closeLast = false
+  }
+
+  /**
+   * A segment begins with the cut, under a number of its own by which a loss of anything before it is seen, and with the newest
+   * record of each key under its old number, so that older segments may go.
+   */
+  async #beginSegment(): Promise<void> {
+    const { files, folder, syncs } = this.#options
+    const carried = [...this.#newest.values()].sort((a, b) => a.sequence - b.sequence)
+    const own = { record: cutRecord(this.#cut), sequence: this.#nextSequence++, carried: false }
+    await this.#writeBatch([own, ...carried])
+    if (syncs) await files.syncFolder(folder)
+  }
+
+  /** What will be carried over counts too, so that carrying never costs more than what is appended. */
+  #isFull(): boolean {
+    return this.#position >= SEGMENT_BYTES && this.#position >= 2 * batchBytes([...this.#newest.values()])
+  }
+
+  async #delete(oldest: number): Promise<void> {
+    const { files, folder } = this.#options
+    while (this.segments.length > 1 && (this.segments[0]?.number ?? oldest) < oldest) {
+      const segment = this.segments.shift()
+      if (segment !== undefined) await files.remove(join(folder, segmentFile(segment.number)))
+    }
+  }
+
+  /** Nothing may be acknowledged any more: of a sync that failed nobody knows what it left, now or at a second try. */
+  #fail(error: unknown): void {
+    if (this.#failed) return
+    this.#failed = true
+    this.#pending = []
+    this.#options.onFailure(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  #active(): Segment {
+    const segment = this.segments.at(-1)
+    if (segment === undefined) throw new Error('unreachable: a log has a segment')
+    return segment
+  }
+}

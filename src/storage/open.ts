@@ -1,0 +1,22 @@
+// Opens the store that the options ask for.
+
+import { openDiskStore } from './disk.ts'
+import { nodeFiles } from './files.ts'
+import { memoryStore } from './memory.ts'
+import { type Store, StoreError, type StoreOptions } from './store.ts'
+
+/**
+ * The store in the folder `options.path`, recovered and locked. With durability `memory` there is nothing on disk and nothing to
+ * recover: every start is that of a new replica, so `create` must say that its key has never voted.
+ * @throws {StoreError} with a sentence for the operator; every code may come.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  if (options.durability !== 'memory') return await openDiskStore(options, nodeFiles)
+  if (!options.create) {
+    throw new StoreError(
+      'missing',
+      'a store in memory is empty at every start; keep one on disk, or start with --create if this key has never voted',
+    )
+  }
+  return memoryStore(options.retention === undefined ? {} : { retention: options.retention })
+}
