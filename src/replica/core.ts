@@ -1,0 +1,97 @@
+// The core as the shell drives it: its state, and the functions that look at it or change it, in one place.
+
+import {
+  type AdmittedKey,
+  admitKey,
+  hex,
+  type PublicKey,
+  type ReplicaIndex,
+  type Result,
+  type Verified,
+} from '../../crypto/index.ts'
+import {
+  type CoreState,
+  type CoreStatus,
+  digestKey,
+  type Effect,
+  type Input,
+  ignoreReason,
+  type Message,
+  type MessageFault,
+  type SignedRequest,
+  type StableCheckpoint,
+  status,
+  step,
+  type VerifyContext,
+  verifyMessage,
+  verifyRequest,
+} from '../consensus/index.ts'
+import { ADMITTED_KEYS } from './limits.ts'
+
+export class Core {
+  private readonly state: CoreState
+  private readonly context: VerifyContext
+
+  constructor(state: CoreState, context: VerifyContext) {
+    this.state = state
+    this.context = context
+  }
+
+  step(input: Input): readonly Effect[] {
+    return step(this.state, input)
+  }
+
+  status(): CoreStatus {
+    return status(this.state)
+  }
+
+  /** True where the state of this checkpoint would be installed. */
+  awaits({ slot }: StableCheckpoint): boolean {
+    return this.state.transferring && slot >= this.state.stable.slot
+  }
+
+  /** Requests that wait to be executed. */
+  get pending(): number {
+    return this.state.pending.size
+  }
+
+  isPending(request: SignedRequest): boolean {
+    return this.state.pending.has(digestKey(request.id))
+  }
+
+  pendingOf(client: PublicKey): number {
+    return this.state.pendingOf.get(digestKey(client)) ?? 0
+  }
+
+  ignoreReason(from: ReplicaIndex, message: Message): string | undefined {
+    return ignoreReason(this.state, from, message)
+  }
+
+  verify(message: Message): Result<Verified<Message>, MessageFault> {
+    return verifyMessage(message, this.context)
+  }
+
+  verifyRequest(request: SignedRequest): Result<Verified<SignedRequest>, MessageFault> {
+    return verifyRequest(request, this.context)
+  }
+}
+
+/**
+ * Admission of clients' keys, which costs as much as ten signature checks and is remembered: for good of those known from the start,
+ * for a while of others.
+ */
+export function admission(known: Iterable<AdmittedKey>): (key: PublicKey) => AdmittedKey | undefined {
+  const fixed = new Map<string, AdmittedKey>()
+  for (const key of known) fixed.set(hex(key), key)
+  const others = new Map<string, AdmittedKey | undefined>()
+  return (key) => {
+    const name = hex(key)
+    const found = fixed.get(name) ?? others.get(name)
+    if (found !== undefined || others.has(name)) return found
+    const admitted = admitKey(key)
+    const [oldest] = others.keys()
+    if (others.size >= ADMITTED_KEYS && oldest !== undefined) others.delete(oldest)
+    others.set(name, admitted)
+    return admitted
+  }
+}

@@ -1,0 +1,215 @@
+// Where a replica meets its clients: who may ask, what is known already, what the core has to see, and who gets an answer. A door
+// that turns somebody away decides nothing: what counts is judged when an entry is executed.
+
+import { equalBytes, hex, type Slot, type Verified, type View, type Vote } from '../../crypto/index.ts'
+import type { ClientLink } from '../../net/index.ts'
+import {
+  type Message,
+  type MessageFault,
+  PENDING_PER_CLIENT,
+  PENDING_REQUESTS,
+  type SignedRequest,
+} from '../consensus/index.ts'
+import { decodeClientFrame, type Question, type RefusalCode } from '../wire/index.ts'
+import type { Core } from './core.ts'
+import type { Counters } from './counters.ts'
+import { type Drained, FairQueue } from './fair-queue.ts'
+import {
+  BAD_FRAME_FACTOR,
+  BYTES_PER_CHECK,
+  CLIENT_CHECKS_BURST,
+  CLIENT_CHECKS_PER_SECOND,
+  CLIENT_QUEUE_BYTES,
+  CLIENT_QUEUES_BYTES,
+} from './limits.ts'
+import type { Answered, MachineHost } from './machine-host.ts'
+import { Replies } from './replies.ts'
+import type { CachingVerifier } from './verify-cache.ts'
+
+export interface DoorOptions {
+  readonly core: Core
+  readonly host: MachineHost
+  readonly verifier: CachingVerifier
+  readonly counters: Counters
+  readonly deliver: (requests: readonly Verified<SignedRequest>[]) => void
+  readonly ask: (link: ClientLink, id: number, question: Question) => void
+}
+
+interface ClientFrameFrom {
+  readonly link: ClientLink
+  readonly frame: Uint8Array
+}
+
+export class Door {
+  private readonly options: DoorOptions
+  private readonly replies = new Replies()
+  /** By client key. */
+  private readonly links = new Map<string, Set<ClientLink>>()
+  private wanted: Verified<SignedRequest>[] = []
+  private readonly queue = new FairQueue<string, ClientFrameFrom>({
+    sourceBytes: CLIENT_QUEUE_BYTES,
+    totalBytes: CLIENT_QUEUES_BYTES,
+    costPerSecond: CLIENT_CHECKS_PER_SECOND,
+    costBurst: CLIENT_CHECKS_BURST,
+  })
+
+  constructor(options: DoorOptions) {
+    this.options = options
+  }
+
+  get dropped(): number {
+    return this.queue.dropped
+  }
+
+  /** Clients that are connected. */
+  get clients(): number {
+    return this.links.size
+  }
+
+  up(link: ClientLink): void {
+    const name = hex(link.key)
+    const links = this.links.get(name)
+    if (links === undefined) this.links.set(name, new Set([link]))
+    else links.add(link)
+  }
+
+  down(link: ClientLink): void {
+    const name = hex(link.key)
+    const links = this.links.get(name)
+    links?.delete(link)
+    if (links?.size === 0) this.links.delete(name)
+  }
+
+  push(link: ClientLink, frame: Uint8Array): void {
+    this.queue.push(hex(link.key), { link, frame }, frame.length)
+  }
+
+  /** Handles frames until `over`; the requests in them go to the core together, so that they share a batch. */
+  drain(nowMs: number, over: () => boolean): Drained {
+    const drained = this.queue.drain(nowMs, over, (_, { link, frame }) => this.take(link, frame))
+    const { wanted } = this
+    if (wanted.length > 0) {
+      this.wanted = []
+      this.options.deliver(wanted)
+    }
+    return drained
+  }
+
+  /** Answers of this turn leave. */
+  flush(): void {
+    this.replies.flush()
+  }
+
+  /**
+   * A peer's message without requests that were answered lately or that nobody listed signs: a liar that sends old ones again, or
+   * invents clients, costs no slots, no room and no signature check. Undefined where nothing is left of it.
+   */
+  admissible(message: Message): Message | undefined {
+    if (message.kind !== 'requests') return message
+    const { host, core } = this.options
+    const requests = message.requests.filter(
+      (request) =>
+        host.knows(request.request.client) && host.answerTo(request.id) === undefined && !core.isPending(request),
+    )
+    if (requests.length === message.requests.length) return message
+    return requests.length === 0 ? undefined : { ...message, requests }
+  }
+
+  /** The receipt of a slot is signed: everybody who asked in it and is connected gets an answer. */
+  receipt(slot: Slot, receipt: Verified<Vote>): void {
+    const { host, core } = this.options
+    const results = host.resultsOf(slot)
+    if (results === undefined) return
+    results.receipt = receipt
+    if (this.links.size === 0) return
+    const { view } = core.status()
+    const byClient = new Map<string, number[]>()
+    for (const [index, { request }] of results.requests.entries()) {
+      const name = hex(request.client)
+      if (!this.links.has(name)) continue
+      const indexes = byClient.get(name)
+      if (indexes === undefined) byClient.set(name, [index])
+      else indexes.push(index)
+    }
+    for (const [name, indexes] of byClient) {
+      for (const link of this.links.get(name) ?? []) {
+        for (const index of indexes) this.reply(link, { slot, index }, view)
+      }
+    }
+  }
+
+  private reply(link: ClientLink, answered: Answered, view: View): void {
+    const { host } = this.options
+    const results = host.resultsOf(answered.slot)
+    const item = host.item(answered)
+    if (results?.receipt === undefined || item === undefined) return
+    this.replies.add(link, { view, receipt: results.receipt, count: results.records.length }, item)
+  }
+
+  /** What the frame has cost, in signature checks. */
+  private take(link: ClientLink, frame: Uint8Array): number {
+    const { verifier, counters, ask } = this.options
+    const size = frame.length / BYTES_PER_CHECK
+    const decoded = decodeClientFrame(frame)
+    if (!decoded.ok) {
+      counters.refuse('malformed-frame')
+      return (size + 1) * BAD_FRAME_FACTOR
+    }
+    if (decoded.value.kind === 'ask') {
+      ask(link, decoded.value.id, decoded.value.question)
+      return size + 1
+    }
+    const before = verifier.checks
+    const bad = this.takeRequests(link, decoded.value.requests)
+    const cost = size + verifier.checks - before
+    return bad ? cost * BAD_FRAME_FACTOR : cost
+  }
+
+  /** True where a request was one that no honest client sends. */
+  private takeRequests(link: ClientLink, requests: readonly SignedRequest[]): boolean {
+    const { core, host } = this.options
+    const { wanted } = this
+    const { view } = core.status()
+    let ofClient = core.pendingOf(link.key)
+    let bad = false
+    for (const request of requests) {
+      const answered = host.answerTo(request.id)
+      if (answered !== undefined) this.reply(link, answered, view)
+      else if (!core.isPending(request)) {
+        const full = ofClient >= PENDING_PER_CLIENT || core.pending + wanted.length >= PENDING_REQUESTS
+        const taken = this.admit(link, request, full)
+        if (taken.kind === 'wanted') {
+          wanted.push(taken.request)
+          ofClient++
+        } else bad = this.refuse(link, request, taken.code) || bad
+      }
+    }
+    return bad
+  }
+
+  private admit(link: ClientLink, request: SignedRequest, full: boolean): Admission {
+    const { core, host } = this.options
+    const { client } = request.request
+    if (!equalBytes(client, link.key)) return { kind: 'refused', code: 'not-allowed' }
+    if (!host.knows(client)) return { kind: 'refused', code: 'unknown-client' }
+    if (full) return { kind: 'refused', code: 'busy' }
+    const verified = core.verifyRequest(request)
+    if (verified.ok) return { kind: 'wanted', request: verified.value }
+    return { kind: 'refused', code: refusalOf(verified.fault) }
+  }
+
+  private refuse(link: ClientLink, request: SignedRequest, code: RefusalCode): boolean {
+    this.options.counters.refuse(code)
+    this.replies.refuse(link, request.id, code)
+    return code !== 'busy' && code !== 'unknown-client'
+  }
+}
+
+type Admission =
+  | { readonly kind: 'wanted'; readonly request: Verified<SignedRequest> }
+  | { readonly kind: 'refused'; readonly code: RefusalCode }
+
+function refusalOf({ code }: MessageFault): RefusalCode {
+  if (code === 'request-too-large') return 'too-large'
+  return code === 'bad-client-signature' ? 'bad-signature' : 'malformed'
+}

@@ -1,0 +1,122 @@
+// Every bound of the shell, with its unit and where it comes from. What the network may queue is bounded in net/, what the
+// core keeps in src/consensus; between the two, nothing grows past what stands here.
+
+import { EVIDENCE_PER_REPLICA } from '../consensus/index.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Ticks a base view time-out: fine enough for its shortest share, an eighth of it (fetching bodies), to be told apart. */
+export const TICKS_PER_TIMEOUT = 20
+/** Milliseconds between two ticks at least, whatever the time-out: more would cost more than they tell. */
+export const LEAST_TICK_MS = 2
+
+/** Milliseconds that a turn spends on frames of peers, and then on those of clients, before it lets others have a go. */
+export const INBOUND_SLICE_MS = 8
+/** Milliseconds that a turn goes on executing; at least one entry is executed. Votes wait so long at most. */
+export const EXECUTE_SLICE_MS = 8
+
+/**
+ * Bytes of frames of one peer that wait to be looked at: a window of 32 batches of half a MiB, and an answer to a fetch. What does
+ * not fit is dropped; the protocol sends again what matters.
+ */
+export const PEER_QUEUE_BYTES = 24 * MIB
+/** Bytes of frames of one client link that wait; two bundles of the most that a session window holds at 1 KiB each. */
+export const CLIENT_QUEUE_BYTES = 2 * MIB
+/** Bytes of frames of all clients together that wait. */
+export const CLIENT_QUEUES_BYTES = 128 * MIB
+/** Bytes of frames of one peer on the transfer channel that wait: one chunk is on its way at a time, and asks are small. */
+export const TRANSFER_QUEUE_BYTES = 4 * MIB
+
+/**
+ * What a source may cost, in signature checks (0.07 to 0.14 ms each): so many a second, and so many at once after a pause. A peer
+ * that uses all of it takes half of one core and no more; an honest leader whose every request comes in a bundle of its own
+ * needs that. A ViewChange or NewView of a full window of 160 slots costs some 500 or 1,500 once.
+ */
+export const PEER_CHECKS_PER_SECOND = 4_000
+export const PEER_CHECKS_BURST = 8_000
+/** A client signs one bundle a turn; one that signs each request alone still gets 1,000 a second. */
+export const CLIENT_CHECKS_PER_SECOND = 1_000
+export const CLIENT_CHECKS_BURST = 2_000
+/** What a frame costs beside its checks: decoding it. */
+export const FRAME_COST = 1 / 16
+/** Bytes whose decoding and hashing cost as much as one check. */
+export const BYTES_PER_CHECK = 16 * KIB
+/** Times that checks count where the frame proved to be bad: a flood of bad signatures gets an eighth of a peer's share. */
+export const BAD_FRAME_FACTOR = 8
+/** What an answer to a fetch of entries or bodies, up to 4 MiB of them, costs its asker. */
+export const FETCH_COST = 32
+/** What a chunk of a snapshot costs its asker: about 2 ms of reading the tree. */
+export const CHUNK_COST = 16
+
+/**
+ * Good signatures remembered in each of two generations: what is in flight in the log window of seven replicas (160 slots, two votes
+ * of seven a slot), four times over. About 450 bytes each.
+ */
+export const VERIFIED_SIGNATURES = 8_192
+/** Client keys that are no member's or client's of the genesis, remembered as admitted or not; admitting costs 0.7 ms. */
+export const ADMITTED_KEYS = 4_096
+
+/** Slots whose results are kept for clients that ask again; later repetitions are answered by the session table. */
+export const KEPT_RESULTS = 1_024
+/** Bytes of results kept so; the newest slot is kept whatever its size. */
+export const KEPT_RESULT_BYTES = 64 * MIB
+/** Bytes of results in one frame to a client, but for a single longer one. */
+export const REPLY_FRAME_BYTES = 512 * KIB
+
+/** Requests executed after which the state root is brought up to date, so that a checkpoint finds little left to hash. */
+export const COMMIT_REQUESTS = 1_024
+
+/** Snapshots kept below the newest stable one, for peers that have just learned of it. */
+export const KEPT_SNAPSHOTS = 1
+/** Snapshots kept beyond that while a peer goes on fetching them; with the others fewer than the machine keeps open. */
+export const SERVED_SNAPSHOTS = 1
+/** View time-outs after a peer's last ask until its snapshot is given up. */
+export const SERVE_TIMEOUTS = 8
+
+/**
+ * A snapshot is written when the journal since the last one is longer than this, or than that snapshot: writing them costs no more
+ * than writing the journal, and a restart reads at most about twice this and replays it in seconds.
+ */
+export const SNAPSHOT_JOURNAL_BYTES = 64 * MIB
+/** A snapshot is also written after so many slots: some seconds of replaying, however small they are. */
+export const SNAPSHOT_JOURNAL_SLOTS = 16_384
+
+/** NewViews kept for audits beside the newest; one is 170 KiB at most with four replicas and default parameters. */
+export const AUDIT_NEW_VIEWS = 64
+/** Bytes of them. What is under keys the store holds in memory, 128 MiB at most. */
+export const AUDIT_NEW_VIEW_BYTES = 32 * MIB
+
+/** Proofs of lies kept on disk and in memory: those that the core reports of each replica in one life. */
+export function keptEvidence(replicas: number): number {
+  return replicas * EVIDENCE_PER_REPLICA
+}
+
+/** Bytes of them; a proof may hold a whole NewView. */
+export const EVIDENCE_BYTES = 32 * MIB
+
+/** Slots read at a time for an answer: with batches of a MiB, 16 MiB of them and their results. */
+export const PAGE_SLOTS = 16
+/** Bytes of one answer to a client, but for a single longer item. */
+export const ANSWER_BYTES = 512 * KIB
+/** Questions of one client that are being answered; the next is refused. */
+export const QUESTIONS_PER_CLIENT = 4
+/** Questions of all clients that are being answered. */
+export const QUESTIONS = 32
+/** Milliseconds after which an answer is tried again that the link's queue had no room for, and until it is given up. */
+export const ANSWER_RETRY_MS = 20
+export const ANSWER_PATIENCE_MS = 30_000
+
+/** Alarms that a status names, the newest. A status holds no more. */
+export const ALARMS = 64
+
+/** Bounds that tests make smaller. */
+export interface ShellLimits {
+  readonly snapshotBytes: number
+  readonly snapshotSlots: number
+}
+
+export const SHELL_LIMITS: ShellLimits = Object.freeze({
+  snapshotBytes: SNAPSHOT_JOURNAL_BYTES,
+  snapshotSlots: SNAPSHOT_JOURNAL_SLOTS,
+})

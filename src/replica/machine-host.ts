@@ -1,0 +1,238 @@
+// The replicated machine inside a replica: executes entries, keeps their results for clients that ask again, and the states of
+// checkpoints for restarts and for peers.
+
+import { hash } from 'node:crypto'
+import {
+  appendLeaf,
+  type Digest,
+  digest,
+  EMPTY_FRONTIER,
+  equalBytes,
+  type Frontier,
+  frontierRoot,
+  inclusionProof,
+  leafHash,
+  type MerkleTree,
+  merkleTree,
+  type Slot,
+  slot,
+  type Verified,
+  type Vote,
+} from '../../crypto/index.ts'
+import { digestKey, type Entry, type MachinePosition, type SignedRequest } from '../consensus/index.ts'
+import {
+  type AuthenticatedMap,
+  type Client,
+  createExecutor,
+  type Executor,
+  resumeExecutor,
+  type StateMachine,
+  type StateSnapshot,
+} from '../machine/index.ts'
+import type { ReplyItem } from '../wire/index.ts'
+import { COMMIT_REQUESTS, KEPT_RESULT_BYTES, KEPT_RESULTS } from './limits.ts'
+
+/** The state after a checkpoint's slot, and the log up to it. */
+export interface KeptSnapshot {
+  readonly slot: Slot
+  readonly frontier: Frontier
+  readonly timestampMs: number
+  readonly state: StateSnapshot
+}
+
+/** Where a request was answered. */
+export interface Answered {
+  readonly slot: Slot
+  readonly index: number
+}
+
+export interface Executed {
+  readonly slot: Slot
+  readonly resultsRoot: Digest
+  /** At checkpoint slots. */
+  readonly stateRoot: Digest | undefined
+}
+
+/** What came of one slot. */
+export interface SlotResults {
+  readonly requests: readonly SignedRequest[]
+  readonly records: readonly Uint8Array[]
+  receipt: Verified<Vote> | undefined
+  tree: MerkleTree | undefined
+}
+
+export interface HostOptions {
+  readonly machine: StateMachine
+  readonly clients: readonly Client[]
+  readonly checkpointInterval: number
+}
+
+/** SHA-256 on OpenSSL, for the state tree. */
+export function nativeHash(bytes: Uint8Array): Digest {
+  return digest(hash('sha256', bytes, 'buffer'))
+}
+
+export class MachineHost {
+  /** Requests executed since the start. */
+  requests = 0
+  private readonly options: HostOptions
+  private executor: Executor
+  private frontier: Frontier = EMPTY_FRONTIER
+  private uncommitted = 0
+  private readonly results = new Map<number, SlotResults>()
+  private resultBytes = 0
+  private readonly answered = new Map<string, Answered>()
+  private readonly snapshots = new Map<number, KeptSnapshot>()
+
+  constructor(options: HostOptions) {
+    this.options = options
+    this.executor = this.fresh()
+  }
+
+  get position(): MachinePosition {
+    const { slot: at, timestampMs } = this.executor
+    return { slot: slot(at), frontier: this.frontier, timestampMs }
+  }
+
+  /** Executes the next entry and keeps its results for clients. */
+  execute(entry: Entry, timestampMs: number): Executed {
+    const { slot: at } = entry.header
+    const { records, root } = this.apply(entry, timestampMs)
+    this.requests += records.length
+    this.results.set(at, { requests: entry.requests, records, receipt: undefined, tree: undefined })
+    for (const record of records) this.resultBytes += record.length
+    for (const [index, { id }] of entry.requests.entries()) this.answered.set(digestKey(id), { slot: at, index })
+    this.forgetResults(at)
+    if (at % this.options.checkpointInterval !== 0) return { slot: at, resultsRoot: root, stateRoot: undefined }
+    const kept = this.keep()
+    return { slot: at, resultsRoot: root, stateRoot: kept.state.root }
+  }
+
+  /** Executes the next entry as it was executed before the restart: nobody waits for its results. */
+  replay(entry: Entry): void {
+    this.apply(entry, Math.max(this.executor.timestampMs, entry.header.timestampMs))
+  }
+
+  /** Where this request was answered lately, with a receipt. */
+  answerTo(id: Digest): Answered | undefined {
+    const found = this.answered.get(digestKey(id))
+    return found !== undefined && this.results.get(found.slot)?.receipt !== undefined ? found : undefined
+  }
+
+  /** Whether the machine has this client listed, in the state executed so far. */
+  knows(client: Uint8Array): boolean {
+    return this.executor.roleOf(client) !== undefined
+  }
+
+  resultsOf(at: number): SlotResults | undefined {
+    return this.results.get(at)
+  }
+
+  /** The record of one request, with its proof under the results root of its slot. */
+  item({ slot: at, index }: Answered): ReplyItem | undefined {
+    const known = this.results.get(at)
+    const record = known?.records[index]
+    if (known === undefined || record === undefined) return undefined
+    known.tree ??= merkleTree(known.records.map(leafHash))
+    return { index, record, path: inclusionProof(known.tree.read, index, known.records.length) }
+  }
+
+  snapshotAt(at: number): KeptSnapshot | undefined {
+    return this.snapshots.get(at)
+  }
+
+  /** Slots of the snapshots kept, ascending. */
+  snapshotSlots(): number[] {
+    return [...this.snapshots.keys()].sort((a, b) => a - b)
+  }
+
+  release(at: number): void {
+    this.snapshots.get(at)?.state.close()
+    this.snapshots.delete(at)
+  }
+
+  /** Keeps the state as it is now. */
+  keep(): KeptSnapshot {
+    const { timestampMs } = this.executor
+    const state = this.executor.snapshot()
+    this.uncommitted = 0
+    const kept = { slot: slot(state.slot), frontier: this.frontier, timestampMs, state }
+    this.release(kept.slot)
+    this.snapshots.set(kept.slot, kept)
+    return kept
+  }
+
+  /** Root of the state as it is now. */
+  stateRoot(): Digest {
+    return this.executor.stateRoot()
+  }
+
+  /** True where the machine stands in exactly this state. */
+  isAt(checkpoint: { readonly logRoot: Digest; readonly stateRoot: Digest }): boolean {
+    const { logRoot, stateRoot } = checkpoint
+    return equalBytes(frontierRoot(this.frontier), logRoot) && equalBytes(this.executor.stateRoot(), stateRoot)
+  }
+
+  /**
+   * Goes on from a state whose chunks were verified; snapshots in `pinned` stay open, for whoever is reading them to close.
+   * @throws {Error} where it is the state of another machine.
+   */
+  install(map: AuthenticatedMap, frontier: Frontier, pinned: readonly number[] = []): KeptSnapshot {
+    for (const at of pinned) this.snapshots.delete(at)
+    this.forgetAll()
+    this.executor = resumeExecutor({ machine: this.options.machine }, map)
+    this.frontier = frontier
+    return this.keep()
+  }
+
+  /** Back to the state before the first entry. */
+  reset(): void {
+    this.forgetAll()
+    this.executor = this.fresh()
+    this.frontier = EMPTY_FRONTIER
+  }
+
+  private fresh(): Executor {
+    const { machine, clients } = this.options
+    return createExecutor({ machine, clients, hash: nativeHash })
+  }
+
+  private apply(entry: Entry, timestampMs: number) {
+    const { slot: at } = entry.header
+    const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
+    this.frontier = appendLeaf(this.frontier, entry.digest)
+    this.uncommitted += entry.requests.length
+    // The root is a function of the content alone, so it does not matter when it is brought up to date in between.
+    if (this.uncommitted >= COMMIT_REQUESTS) {
+      this.executor.stateRoot()
+      this.uncommitted = 0
+    }
+    return results
+  }
+
+  private forgetAll(): void {
+    for (const at of this.snapshots.keys()) this.release(at)
+    this.results.clear()
+    this.resultBytes = 0
+    this.answered.clear()
+    this.uncommitted = 0
+  }
+
+  private forgetResults(newest: number): void {
+    for (const at of this.results.keys()) {
+      if (at === newest || (at > newest - KEPT_RESULTS && this.resultBytes <= KEPT_RESULT_BYTES)) return
+      const known = this.results.get(at)
+      this.results.delete(at)
+      for (const record of known?.records ?? []) this.resultBytes -= record.length
+      for (const { id } of known?.requests ?? []) {
+        const key = digestKey(id)
+        if (this.answered.get(key)?.slot === at) this.answered.delete(key)
+      }
+    }
+  }
+}
+
+/** True where `frontier` is that of the log with this root and size. */
+export function isFrontierOf(frontier: Frontier, size: number, root: Digest): boolean {
+  return frontier.size === size && equalBytes(frontierRoot(frontier), root)
+}

@@ -1,0 +1,151 @@
+// Prometheus metrics and /healthz, on the loopback interface only. Numbers are read when somebody asks; nothing is counted twice.
+
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { ReplicaTransport } from '../../net/index.ts'
+import type { Store } from '../storage/index.ts'
+import type { ReplicaStatus } from '../wire/index.ts'
+import type { Counters } from './counters.ts'
+import type { CachingVerifier } from './verify-cache.ts'
+
+export interface MetricsSources {
+  readonly status: () => ReplicaStatus
+  readonly counters: Counters
+  readonly verifier: CachingVerifier
+  readonly store: Store
+  readonly transport: ReplicaTransport
+  readonly snapshotsWritten: () => number
+  readonly clients: () => number
+  /** Frames dropped since our own queues were full. */
+  readonly dropped: () => number
+  /** Why the replica is not well; undefined where it is. */
+  readonly illness: () => string | undefined
+}
+
+export interface MetricsServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Serves on 127.0.0.1. @throws where the port is taken. */
+export async function serveMetrics(port: number, sources: MetricsSources): Promise<MetricsServer> {
+  const registry = registryOf(sources)
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET') return void response.writeHead(405).end()
+    if (request.url === '/healthz') {
+      const illness = sources.illness()
+      response.writeHead(illness === undefined ? 200 : 503, { 'content-type': 'text/plain' })
+      return void response.end(`${illness ?? 'ok'}\n`)
+    }
+    if (request.url !== '/metrics') return void response.writeHead(404).end()
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    )
+  })
+  server.requestTimeout = 10_000
+  server.maxConnections = 16
+  await listening(server, port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function registryOf(sources: MetricsSources): Registry {
+  const { status, counters, verifier, store, transport } = sources
+  const registry = new Registry()
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `quorate_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: `quorate_${name}_total`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  const table = (
+    name: string,
+    help: string,
+    labels: readonly string[],
+    read: () => Iterable<readonly [string, number]>,
+  ) =>
+    new Counter({
+      name: `quorate_${name}_total`,
+      help,
+      labelNames: [...labels],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const [key, value] of read()) this.inc(labelsOf(labels, key), value)
+      },
+    })
+  gauge('view', 'view that the replica is in', () => status().view)
+  gauge('active', '1 in a view, 0 while changing it', () => Number(status().active))
+  gauge('leader', 'index of the leader of the view', () => status().leader)
+  gauge('slot_chosen', 'last slot up to which everything is chosen', () => status().chosen)
+  gauge('slot_executed', 'last slot executed', () => status().executed)
+  gauge('slot_stable', 'slot of the stable checkpoint', () => status().stable)
+  gauge('slot_first', 'first slot kept for audits', () => status().firstSlot)
+  gauge('pending_requests', 'requests that wait to be executed', () => status().pending)
+  gauge('transferring', '1 while a state is fetched from peers', () => Number(status().transferring))
+  gauge('alarms', 'alarms raised since the start', () => status().alarms.length)
+  gauge('uptime_seconds', 'seconds since the start', () => status().uptimeMs / 1000)
+  gauge('peers_connected', 'members connected', () => status().connected.length)
+  gauge('clients_connected', 'client keys connected', sources.clients)
+  gauge('queued_bytes', 'bytes that wait to be sent', () => transport.queuedBytes())
+  gauge('store_bytes', 'bytes of the store on disk', () => store.counters().bytesOnDisk)
+  counter('requests', 'requests executed', () => status().requests)
+  counter('messages', 'messages of peers looked at', () => counters.messages)
+  counter('signature_checks', 'signatures checked', () => verifier.checks)
+  counter('signature_checks_spared', 'signatures known from before', () => verifier.hits)
+  counter('store_appends', 'appends to the log', () => store.counters().appends)
+  counter('store_syncs', 'syncs of the log', () => store.counters().syncs)
+  counter('store_written_bytes', 'bytes written to the store', () => store.counters().bytesWritten)
+  counter('snapshots_written', 'snapshots written', sources.snapshotsWritten)
+  counter('chunks_sent', 'chunks of snapshots given to peers', () => counters.chunksSent)
+  counter('frames_unsent', 'frames for peers that found no room', () => counters.unsent)
+  counter('frames_unheard', 'frames of peers and clients that found no room', sources.dropped)
+  table('ignored', 'messages passed over, by reason', ['reason'], () => counters.ignored)
+  table('blamed', 'frames that no honest replica sends', ['peer', 'code'], () => counters.blamed)
+  table('refused', 'requests that were refused, by code', ['code'], () => counters.refused)
+  table('views', 'views begun or given up, by reason', ['reason'], () => counters.views)
+  table('transport', 'what the network refused or dropped', ['reason'], () => Object.entries(transport.counters()))
+  table('lies', 'proofs of lies', ['accused', 'kind'], () =>
+    status().lies.map(({ accused, kind, count }) => [`${accused} ${kind}`, count] as const),
+  )
+  return registry
+}
+
+/** `1 bad-signature` as values of two labels; of one label it is the whole text. */
+function labelsOf(labels: readonly string[], key: string): Record<string, string> {
+  const [first = '', second] = labels
+  const space = key.indexOf(' ')
+  if (second === undefined || space < 0) return { [first]: key }
+  return { [first]: key.slice(0, space), [second]: key.slice(space + 1) }
+}

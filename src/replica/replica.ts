@@ -1,0 +1,145 @@
+// The life cycle of a replica: opens its store, listens, takes part, and gives everything back.
+
+import { libp2pReplicaTransport, type ReplicaTransport } from '../../net/index.ts'
+import { openStore, type Store, type StoreOptions } from '../storage/index.ts'
+import type { ReplicaStatus } from '../wire/index.ts'
+import { bringToLife, type Life } from './life.ts'
+import { LEAST_TICK_MS, SHELL_LIMITS, type ShellLimits, TICKS_PER_TIMEOUT } from './limits.ts'
+import { type MetricsServer, serveMetrics } from './metrics.ts'
+import type { Log, Replica, ReplicaOptions } from './types.ts'
+
+/** What a replica stands on; other things only in tests. */
+export interface Surroundings {
+  readonly openStore: (options: StoreOptions) => Promise<Store>
+  readonly limits: ShellLimits
+}
+
+const SURROUNDINGS: Surroundings = Object.freeze({ openStore, limits: SHELL_LIMITS })
+
+/**
+ * A replica of the cluster of `options.genesis`, to be started. It answers for what its key has said before: it opens the store that
+ * it wrote, and makes a new one only where `create` says that there never was one.
+ * `start` throws {StoreError} where the store is missing, foreign, locked, damaged in what others cannot repair, or of another
+ * format, and {NetError} where it cannot listen.
+ */
+export function createReplica(options: ReplicaOptions): Replica {
+  return new ReplicaProcess(options, SURROUNDINGS)
+}
+
+const SILENT: Log = Object.freeze({ debug: () => {}, info: () => {}, warn: () => {}, error: () => {} })
+
+export class ReplicaProcess implements Replica {
+  private readonly options: ReplicaOptions
+  private readonly surroundings: Surroundings
+  private readonly log: Log
+  private readonly transport: ReplicaTransport
+  private store: Store | undefined
+  private life: Life | undefined
+  private metrics: MetricsServer | undefined
+  private ticking: NodeJS.Timeout | undefined
+  private starting: Promise<void> | undefined
+  private stopping: Promise<void> | undefined
+  private dead = false
+
+  constructor(options: ReplicaOptions, surroundings: Surroundings) {
+    this.options = options
+    this.surroundings = surroundings
+    this.log = options.log ?? SILENT
+    this.transport = options.transport ?? transportOf(options)
+  }
+
+  get addresses(): readonly string[] {
+    return this.transport.addresses
+  }
+
+  get metricsPort(): number | undefined {
+    return this.metrics?.port
+  }
+
+  /** What its parts count, for tests. */
+  get counters(): Life['counters'] | undefined {
+    return this.life?.counters
+  }
+
+  start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (this.stopping !== undefined) return Promise.reject(new Error('replica: it was stopped; make another one'))
+    this.starting ??= this.begin(signal).catch(async (error: unknown) => {
+      await this.stop()
+      throw error
+    })
+    return this.starting
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.end()
+    return this.stopping
+  }
+
+  /** @throws {Error} before it was started. */
+  status(): ReplicaStatus {
+    if (this.life === undefined) throw new Error('replica: it has no status before it was started')
+    return this.life.status()
+  }
+
+  private async begin(signal: AbortSignal | undefined): Promise<void> {
+    const { options, log, transport, surroundings } = this
+    const { genesis, metricsPort } = options
+    signal?.throwIfAborted()
+    const store = await surroundings.openStore(storeOptions(options, (error) => this.fatal(error)))
+    this.store = store
+    const fatal = (error: unknown) => this.fatal(error)
+    const life = await bringToLife({ options, store, transport, log, limits: surroundings.limits, fatal, signal })
+    this.life = life
+    if (metricsPort !== undefined) this.metrics = await serveMetrics(metricsPort, life.metrics)
+    await transport.start(life.handlers, signal === undefined ? {} : { signal })
+    const tickMs = Math.max(LEAST_TICK_MS, genesis.parameters.viewTimeoutMs / TICKS_PER_TIMEOUT)
+    this.ticking = setInterval(() => life.turn.tick(), tickMs)
+    life.turn.begin(life.effects)
+    const { executed, stable, view } = life.status()
+    log.info({ addresses: transport.addresses, view, executed, stable }, 'taking part')
+  }
+
+  private async end(): Promise<void> {
+    const { life, store, transport, metrics } = this
+    clearInterval(this.ticking)
+    life?.turn.end()
+    life?.questions.stop()
+    await life?.writer.stop()
+    // Each gives back what is its own, whatever becomes of the others.
+    const closed = await Promise.allSettled([
+      transport.stop(),
+      metrics?.close(),
+      this.dead ? undefined : store?.close(),
+    ])
+    if (this.dead) void store?.close().catch(() => undefined)
+    for (const result of closed) {
+      if (result.status === 'rejected') this.log.warn({ error: String(result.reason) }, 'could not stop cleanly')
+    }
+  }
+
+  /** Nothing that happens after this may be told to anybody: what it would rest on is not known. */
+  private fatal(error: unknown): void {
+    if (this.dead || this.stopping !== undefined) return
+    this.dead = true
+    this.life?.turn.end()
+    const reason = error instanceof Error ? error : new Error(String(error))
+    this.log.error({ error: reason.message, name: reason.name, stack: reason.stack }, 'the replica stops by itself')
+    void this.stop().finally(() => this.options.onFatal?.(reason))
+  }
+}
+
+function transportOf({ genesis, keys, listen, dial }: ReplicaOptions): ReplicaTransport {
+  const addresses = (replica: number): readonly string[] => {
+    const other = dial?.[replica]
+    return other === undefined ? (genesis.members[replica]?.addresses ?? []) : [other]
+  }
+  const base = { genesis, self: keys.index, seed: keys.transport.seed, addresses }
+  return libp2pReplicaTransport(listen === undefined ? base : { ...base, listen })
+}
+
+function storeOptions(options: ReplicaOptions, onFailure: (error: Error) => void): StoreOptions {
+  const { genesis, keys, data, durability = 'fsync', retention, create = false } = options
+  const { clusterId } = genesis
+  const identity = { clusterId, replica: keys.index, consensusKey: keys.consensus.publicKey }
+  return { path: data, identity, durability, create, onFailure, ...(retention !== undefined && { retention }) }
+}

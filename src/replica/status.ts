@@ -1,0 +1,85 @@
+// A replica's account of itself, for operators and clients.
+
+import { createRequire } from 'node:module'
+import { performance } from 'node:perf_hooks'
+import { type ReplicaIndex, type Slot, slot } from '../../crypto/index.ts'
+import type { ReplicaTransport } from '../../net/index.ts'
+import type { Evidence } from '../consensus/index.ts'
+import type { Store } from '../storage/index.ts'
+import type { ReplicaStatus } from '../wire/index.ts'
+import type { Core } from './core.ts'
+import type { KeptForAudit } from './journal.ts'
+import { ALARMS } from './limits.ts'
+import type { MachineHost } from './machine-host.ts'
+
+export interface StatusSources {
+  readonly self: ReplicaIndex
+  readonly peers: readonly ReplicaIndex[]
+  readonly core: Core
+  readonly host: MachineHost
+  readonly store: Store
+  readonly transport: ReplicaTransport
+  readonly kept: KeptForAudit
+  readonly alarms: Alarms
+  readonly liar: string
+  readonly startedMs: number
+}
+
+/** What an operator has to know, the newest last; the same alarm counts once. */
+export class Alarms {
+  readonly texts: string[] = []
+
+  raise(text: string): void {
+    if (this.texts.includes(text)) return
+    this.texts.push(text)
+    if (this.texts.length > ALARMS) this.texts.shift()
+  }
+}
+
+export function statusOf(sources: StatusSources): ReplicaStatus {
+  const { self, peers, core, host, store, transport, kept, alarms, liar, startedMs } = sources
+  const { view, leader, phase, chosen, executed, stable, pending, transferring } = core.status()
+  return {
+    replica: self,
+    view,
+    leader,
+    active: phase === 'active',
+    chosen,
+    executed,
+    stable: stable.slot,
+    stateRoot: stable.stateRoot,
+    firstSlot: firstSlotOf(store),
+    pending,
+    transferring,
+    requests: host.requests,
+    uptimeMs: Math.round(performance.now() - startedMs),
+    connected: peers.filter((peer) => transport.connected(peer)),
+    lies: liesIn(kept.evidence.items),
+    liar,
+    alarms: [...alarms.texts],
+    version: VERSION,
+  }
+}
+
+function firstSlotOf({ firstSlot }: Store): Slot {
+  return slot(Math.max(1, firstSlot))
+}
+
+function liesIn(evidence: readonly Evidence[]): ReplicaStatus['lies'] {
+  const counts = new Map<string, { accused: ReplicaIndex; kind: string; count: number }>()
+  for (const { accused, kind } of evidence) {
+    const name = `${accused} ${kind}`
+    const known = counts.get(name)
+    if (known === undefined) counts.set(name, { accused, kind, count: 1 })
+    else known.count++
+  }
+  return [...counts.values()]
+}
+
+const VERSION = versionText()
+
+function versionText(): string {
+  const manifest: unknown = createRequire(import.meta.url)('quorate/package.json')
+  const known = typeof manifest === 'object' && manifest !== null && 'version' in manifest
+  return known ? String(manifest.version) : 'unknown'
+}

@@ -1,0 +1,232 @@
+// The loop of a replica. Whatever arrives in one turn of the event loop is handled together: inputs of our own, frames of peers,
+// frames of clients; then all records of the turn go to the store as one append, and entries are executed while the disk works.
+// The core decides what leaves and when; nothing here sends what the core has not released.
+
+import { performance } from 'node:perf_hooks'
+import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import type { ReplicaTransport } from '../../net/index.ts'
+import type { Effect, Evidence, Input, Message, StableCheckpoint } from '../consensus/index.ts'
+import { encodeMessage } from '../wire/index.ts'
+import type { Core } from './core.ts'
+import type { Counters } from './counters.ts'
+import type { Door } from './door.ts'
+import type { Inbound } from './inbound.ts'
+import type { Journal } from './journal.ts'
+import type { Lies } from './liar.ts'
+import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS } from './limits.ts'
+import type { MachineHost } from './machine-host.ts'
+import type { Snapshots } from './snapshots.ts'
+
+export interface TurnParts {
+  readonly self: ReplicaIndex
+  readonly peers: readonly ReplicaIndex[]
+  readonly core: Core
+  readonly inbound: Inbound
+  readonly door: Door
+  readonly journal: Journal
+  readonly host: MachineHost
+  readonly snapshots: Snapshots
+  readonly transport: ReplicaTransport
+  readonly counters: Counters
+  readonly lies: Lies | undefined
+  readonly notices: Notices
+}
+
+/** What people are told. */
+export interface Notices {
+  alarm(code: string, slot: number): void
+  evidence(evidence: Evidence): void
+  view(effect: Effect & { readonly kind: 'view' }): void
+  transfer(slot: number, reason: string): void
+  /** The replica must not go on. */
+  fatal(error: unknown): void
+}
+
+type Execute = Effect & { readonly kind: 'execute' }
+
+export class Turn {
+  private readonly parts: TurnParts
+  private inputs: Input[] = []
+  private executions: Execute[] = []
+  private stable: Verified<StableCheckpoint>[] = []
+  private scheduled = false
+  private running = false
+  /** The message encoded last: a broadcast, or the same to several peers. */
+  private encoded: { readonly message: Message; readonly frame: Uint8Array } | undefined
+
+  constructor(parts: TurnParts) {
+    this.parts = parts
+  }
+
+  /** Carries out the effects of the start; then the time comes first, or a leader would propose for a time long past. */
+  begin(effects: readonly Effect[]): void {
+    this.running = true
+    this.guarded(() => {
+      this.carryOut(effects, undefined)
+      this.step(tickNow())
+      this.settle()
+    })
+    this.wake()
+  }
+
+  /** Nothing is handled from here on. */
+  end(): void {
+    this.running = false
+    this.inputs = []
+    this.executions = []
+    this.stable = []
+  }
+
+  /** Queues an input for the next turn. */
+  put(input: Input): void {
+    this.inputs.push(input)
+    this.wake()
+  }
+
+  tick(): void {
+    this.put(tickNow())
+  }
+
+  /** Something came: there will be a turn. */
+  wake(): void {
+    if (this.scheduled || !this.running) return
+    this.scheduled = true
+    setImmediate(() => {
+      this.scheduled = false
+      this.guarded(() => this.run())
+    })
+  }
+
+  /** Handles one input at once; for parts that are called within a turn. */
+  step(input: Input): void {
+    if (this.running) this.carryOut(this.parts.core.step(input), input)
+  }
+
+  private run(): void {
+    const { inbound, door, snapshots, counters } = this.parts
+    counters.turns++
+    const nowMs = performance.now()
+    const { inputs } = this
+    this.inputs = []
+    for (const input of inputs) {
+      this.step(input)
+      if (input.kind === 'tick') snapshots.tick(nowMs)
+    }
+    const peers = inbound.drain(nowMs, within(INBOUND_SLICE_MS))
+    const clients = door.drain(nowMs, within(INBOUND_SLICE_MS))
+    const transfers = snapshots.drain(nowMs, within(INBOUND_SLICE_MS))
+    this.settle()
+    const executed = this.execute()
+    door.flush()
+    if (executed || [peers, clients, transfers].includes('more')) this.wake()
+  }
+
+  /** The records of the turn go to the store; then what relies on their order: were the log cut before a checkpoint is
+   * in it, a power cut would leave neither. */
+  private settle(): void {
+    const { journal, snapshots } = this.parts
+    journal.flush()
+    const { stable } = this
+    this.stable = []
+    for (const checkpoint of stable) snapshots.stabilize(checkpoint)
+  }
+
+  /** Executes for a while; true where another turn is needed, for the rest or for what came of it. */
+  private execute(): boolean {
+    if (this.executions.length === 0) return false
+    const over = within(EXECUTE_SLICE_MS)
+    while (this.running) {
+      const next = this.executions.shift()
+      if (next === undefined) break
+      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(next.entry, next.timestampMs)
+      this.step({ kind: 'executed', slot, resultsRoot, stateRoot })
+      if (over()) break
+    }
+    return true
+  }
+
+  private carryOut(honest: readonly Effect[], input: Input | undefined): void {
+    const { lies } = this.parts
+    const effects = lies === undefined ? honest : lies.effects(honest, input)
+    for (const effect of effects) this.carryOutOne(effect)
+  }
+
+  private carryOutOne(effect: Effect): void {
+    const { journal, snapshots, notices, counters, peers } = this.parts
+    switch (effect.kind) {
+      case 'persist':
+        return journal.add(effect.number, effect.records)
+      case 'send':
+        return this.send(effect.to, effect.message)
+      case 'broadcast':
+        for (const to of peers) this.send(to, effect.message)
+        return
+      case 'execute':
+        this.executions.push(effect)
+        return this.wake()
+      case 'receipt':
+        return this.receipt(effect)
+      case 'stabilize':
+        this.stable.push(effect.checkpoint)
+        return
+      case 'transfer':
+        // What was handed over for execution is void: the state that it would be executed on is given up.
+        this.executions = []
+        notices.transfer(effect.checkpoint.slot, effect.reason)
+        return snapshots.begin(effect.checkpoint, effect.sources, performance.now())
+      case 'alarm':
+        return notices.alarm(effect.code, effect.slot)
+      case 'evidence':
+        return notices.evidence(effect.evidence)
+      case 'view':
+        counters.view(effect.reason)
+        return notices.view(effect)
+    }
+  }
+
+  private receipt({ slot, receipt }: Effect & { readonly kind: 'receipt' }): void {
+    const { journal, host, door } = this.parts
+    journal.addOutcome(slot, receipt, host.resultsOf(slot)?.records ?? [])
+    door.receipt(slot, receipt)
+  }
+
+  private send(to: ReplicaIndex, message: Message): void {
+    const { self, transport, counters } = this.parts
+    if (to === self) return
+    const frame = this.frameOf(message)
+    if (frame === undefined || !transport.send(to, 'consensus', frame)) counters.unsent++
+  }
+
+  private frameOf(message: Message): Uint8Array | undefined {
+    if (this.encoded?.message === message) return this.encoded.frame
+    try {
+      const frame = encodeMessage(message)
+      this.encoded = { message, frame }
+      return frame
+    } catch (error) {
+      // Some lies fit no frame, and stay unsaid.
+      if (this.parts.lies !== undefined) return undefined
+      throw error
+    }
+  }
+
+  private guarded(action: () => void): void {
+    if (!this.running) return
+    try {
+      action()
+    } catch (error) {
+      this.end()
+      this.parts.notices.fatal(error)
+    }
+  }
+}
+
+function tickNow(): Input {
+  return { kind: 'tick', nowMs: performance.now(), wallMs: Date.now() }
+}
+
+/** True once so many milliseconds have passed. */
+function within(ms: number): () => boolean {
+  const endMs = performance.now() + ms
+  return () => performance.now() >= endMs
+}
