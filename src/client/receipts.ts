@@ -7,7 +7,6 @@ import {
   type Certificate,
   type Digest,
   digest,
-  equalBytes,
   hex,
   type Membership,
   type PublicKey,
@@ -56,6 +55,11 @@ interface Claim {
   readonly bytes: Uint8Array
   readonly index: number
   readonly hashes: number
+}
+
+interface News {
+  readonly item: ReplyItem
+  readonly request: SignedRequest
 }
 
 type ReceiptStatement = VoteStatement & { readonly kind: 'receipt' }
@@ -115,14 +119,14 @@ export class Receipts {
     // The size of the tree is in no signature, so those who say different sizes do not stand for one another.
     const key = `${statement.slot}/${count}/${hex(statement.digest)}`
     const known = this.tallies.get(key)
-    const news = reply.items.flatMap((item) => this.newsIn(item, known))
+    const news = this.newsIn(reply.items, known)
     const voted = known?.votes.has(from) ?? false
     if (news.length === 0 && (known === undefined || voted)) return this.refuse('receipt-not-needed')
     const vote = voted ? undefined : this.checked(from, receipt)
     if (!voted && vote === undefined) return []
 
     const tally = known ?? emptyTally(key, statement, count)
-    const claims = news.flatMap(([item, request]) => this.prove(tally, item, request))
+    const claims = this.proven(tally, news)
     if (tally.claims.size + claims.length === 0) return []
     this.tallies.set(key, tally)
     if (vote !== undefined) this.enter(from, tally, vote)
@@ -155,17 +159,24 @@ export class Receipts {
     return (this.strikes[from] ?? STRIKES) >= STRIKES ? 'receipt-struck' : undefined
   }
 
-  /** The request that an item is about, where that is under way and not proven here already. */
-  private newsIn(item: ReplyItem, tally: Tally | undefined): [ReplyItem, SignedRequest][] {
-    const { record } = item
-    if (record.length < RECORD.end) return this.refuse('record-malformed')
-    const sequence = readU64(record, RECORD.sequence)
-    const request = sequence === undefined ? undefined : this.options.find(sequence)
-    if (request === undefined || tally?.claims.has(request)) return []
-    // Another process with this key may use the same number for something else.
-    if (!equalBytes(record.subarray(RECORD.request, RECORD.request + request.id.length), request.id)) return []
-    if (!equalBytes(record.subarray(RECORD.client, RECORD.sequence), this.options.client)) return []
-    return [[item, request]]
+  /** The items about requests under way that are not proven here already. */
+  private newsIn(items: readonly ReplyItem[], tally: Tally | undefined): News[] {
+    const { client, find } = this.options
+    const news: News[] = []
+    for (const item of items) {
+      const { record } = item
+      const sequence = record.length < RECORD.end ? undefined : readU64(record, RECORD.sequence)
+      if (sequence === undefined) {
+        this.options.count('record-malformed')
+        continue
+      }
+      const request = find(sequence)
+      if (request === undefined || tally?.claims.has(request)) continue
+      // Another process with this key may use the same number for something else.
+      if (!holdsAt(record, RECORD.request, request.id) || !holdsAt(record, RECORD.client, client)) continue
+      news.push({ item, request })
+    }
+    return news
   }
 
   private checked(from: ReplicaIndex, receipt: Vote): Verified<Vote> | undefined {
@@ -177,11 +188,16 @@ export class Receipts {
     return undefined
   }
 
-  private prove({ tree }: Tally, { index, record: bytes, path }: ReplyItem, request: SignedRequest): Claim[] {
-    const record = decodeResultRecord(bytes)
-    if (record === undefined) return this.refuse('record-malformed')
-    if (!tree.prove(fastLeafHash(bytes), index, path)) return this.refuse('record-not-proven')
-    return [{ request, record, bytes, index, hashes: path.length }]
+  private proven({ tree }: Tally, news: readonly News[]): Claim[] {
+    const claims: Claim[] = []
+    for (const { item, request } of news) {
+      const { index, record: bytes, path } = item
+      const record = decodeResultRecord(bytes)
+      if (record === undefined) this.options.count('record-malformed')
+      else if (!tree.prove(fastLeafHash(bytes), index, path)) this.options.count('record-not-proven')
+      else claims.push({ request, record, bytes, index, hashes: path.length })
+    }
+    return claims
   }
 
   private claim(tally: Tally, claim: Claim): void {
@@ -248,4 +264,9 @@ export class Receipts {
 function emptyTally(key: string, statement: ReceiptStatement, count: number): Tally {
   const root: Digest = digest(statement.digest)
   return { key, statement, tree: new ProvenTree(root, count), votes: new Map(), claims: new Map(), bytes: 0 }
+}
+
+function holdsAt(bytes: Uint8Array, offset: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[offset + i] !== expected[i]) return false
+  return true
 }
