@@ -95,7 +95,8 @@ function requireFirstUse(bundles: readonly wire.Bundle[], requests: readonly wir
     if (bundle > named) throw new Malformed('Request.bundle: out of order', 'not-canonical')
     if (bundle === named) named += 1
   }
-  if (named !== bundles.length) throw new Malformed('Requests.bundles: one that no request names', 'not-canonical')
+  if (named !== bundles.length)
+    throw new Malformed('Requests.bundles: not those that the requests name', 'not-canonical')
 }
 
 /** Ascending by index; of a request that is here twice the first stands for both, and gives both its path. */

@@ -37,6 +37,9 @@ export type FieldType =
   | { readonly kind: 'bytes' | 'text'; readonly most: string }
   | { readonly kind: 'message'; readonly name: string; readonly file: string }
 
+/** Parameters and variables of the generated functions. */
+const OWN_NAMES: readonly string[] = ['each', 'end', 'reader', 'stop', 'value', 'writer']
+
 /** Where each message is defined: its file, without the ending. */
 type Files = ReadonlyMap<protobuf.Type, string>
 
@@ -82,6 +85,7 @@ function fieldOf(type: protobuf.Type, field: protobuf.Field, files: Files): Fiel
   const label = `${type.name}.${field.name}`
   const maxCount = textOption(field, 'max_count')
   if (field.repeated && maxCount === undefined) throw new Error(`${label}: a repeated field needs (max_count)`)
+  if (OWN_NAMES.includes(field.name)) throw new Error(`${label}: the generated code uses this name itself`)
   if (field.id > 2047) throw new Error(`${label}: numbers up to 2047 are supported`)
   const made: FieldModel = {
     name: field.name,

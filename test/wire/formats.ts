@@ -1,0 +1,100 @@
+// Every format of src/wire with its arbitrary, encoder and decoder, for tests that must hold for all of them.
+
+import type fc from 'fast-check'
+import type { Result } from '../../crypto/index.ts'
+import {
+  decodeArchivedCheckpoint,
+  decodeArchivedSlot,
+  decodeClientFrame,
+  decodeEvidence,
+  decodeMessage,
+  decodeNewView,
+  decodeOutcome,
+  decodeRecord,
+  decodeReplicaFrame,
+  decodeSignedRequest,
+  decodeSnapshotMeta,
+  decodeStableCheckpoint,
+  decodeTransferFrame,
+  encodeArchivedCheckpoint,
+  encodeArchivedSlot,
+  encodeClientFrame,
+  encodeEvidence,
+  encodeMessage,
+  encodeNewView,
+  encodeOutcome,
+  encodeRecord,
+  encodeReplicaFrame,
+  encodeSignedRequest,
+  encodeSnapshotMeta,
+  encodeStableCheckpoint,
+  encodeTransferFrame,
+  type WireFault,
+} from '../../src/wire/index.ts'
+import {
+  anyArchivedCheckpoint,
+  anyArchivedSlot,
+  anyEvidence,
+  anyNewView,
+  anyOutcome,
+  anySignedRequest,
+  anySnapshotMeta,
+  anyStable,
+  clientFrames,
+  messages,
+  records,
+  replicaFrames,
+  transferFrames,
+} from './arbitraries.ts'
+
+export interface Format {
+  /** `format: kind`. */
+  readonly name: string
+  /** A value, its bytes, and what the decoder makes of them. */
+  readonly sample: fc.Arbitrary<{ readonly value: unknown; readonly bytes: Uint8Array }>
+  readonly decode: (bytes: Uint8Array) => Result<unknown, WireFault>
+  /** Decodes and encodes again; undefined where the bytes are refused. */
+  readonly again: (bytes: Uint8Array) => Uint8Array | undefined
+}
+
+function format<Value>(
+  name: string,
+  values: fc.Arbitrary<Value>,
+  encode: (value: Value) => Uint8Array,
+  decode: (bytes: Uint8Array) => Result<Value, WireFault>,
+): Format {
+  return {
+    name,
+    sample: values.map((value) => ({ value, bytes: encode(value) })),
+    decode,
+    again: (bytes) => {
+      const decoded = decode(bytes)
+      return decoded.ok ? encode(decoded.value) : undefined
+    },
+  }
+}
+
+function formats<Value>(
+  name: string,
+  kinds: Readonly<Record<string, fc.Arbitrary<Value>>>,
+  encode: (value: Value) => Uint8Array,
+  decode: (bytes: Uint8Array) => Result<Value, WireFault>,
+): Format[] {
+  return Object.entries(kinds).map(([kind, values]) => format(`${name}: ${kind}`, values, encode, decode))
+}
+
+export const FORMATS: readonly Format[] = [
+  ...formats('message', messages, encodeMessage, decodeMessage),
+  ...formats('record', records, encodeRecord, decodeRecord),
+  ...formats('client frame', clientFrames, encodeClientFrame, decodeClientFrame),
+  ...formats('replica frame', replicaFrames, encodeReplicaFrame, decodeReplicaFrame),
+  ...formats('transfer frame', transferFrames, encodeTransferFrame, decodeTransferFrame),
+  format('outcome', anyOutcome, encodeOutcome, decodeOutcome),
+  format('snapshot meta', anySnapshotMeta, encodeSnapshotMeta, decodeSnapshotMeta),
+  format('archived slot', anyArchivedSlot, encodeArchivedSlot, decodeArchivedSlot),
+  format('archived checkpoint', anyArchivedCheckpoint, encodeArchivedCheckpoint, decodeArchivedCheckpoint),
+  format('evidence', anyEvidence, encodeEvidence, decodeEvidence),
+  format('new view', anyNewView, encodeNewView, decodeNewView),
+  format('stable checkpoint', anyStable, encodeStableCheckpoint, decodeStableCheckpoint),
+  format('signed request', anySignedRequest, encodeSignedRequest, decodeSignedRequest),
+]
