@@ -19,6 +19,7 @@ import { nativeVerifier } from '../../keys/native/index.ts'
 import type { Archive, ArchivedCheckpoint, ArchivedSlot } from '../wire/index.ts'
 import { collectAccounts } from './accounts.ts'
 import { Cursor, type Refusal } from './cursor.ts'
+import { askExtents } from './extents.ts'
 import { subtreesOf } from './subtrees.ts'
 import {
   type AuditContext,
@@ -68,19 +69,19 @@ export interface ExportReport {
 }
 
 /** No bundle was made; the message is one sentence for the user. */
-export class ExportError extends Error {
-  override readonly name = 'ExportError'
+export class AuditError extends Error {
+  override readonly name = 'AuditError'
   readonly code: 'nothing-kept' | 'missing-slot' | 'fork'
   readonly refusals: readonly Refusal[]
 
-  constructor(code: ExportError['code'], message: string, refusals: readonly Refusal[]) {
+  constructor(code: AuditError['code'], message: string, refusals: readonly Refusal[]) {
     super(message)
     this.code = code
     this.refusals = refusals
   }
 }
 
-/** Writes a bundle to `out`. @throws {ExportError} where nobody can give what was asked for. */
+/** Writes a bundle to `out`. @throws {AuditError} where nobody can give what was asked for. */
 export async function exportBundle(options: ExportOptions): Promise<ExportReport> {
   return await new Exporter(options).run()
 }
@@ -145,11 +146,7 @@ class Exporter {
   /** The slots to export, both ends of which somebody really has. */
   private async range(): Promise<{ from: number; to: number }> {
     const { selection } = this.options
-    const extents: { first: number; last: number }[] = []
-    for (const cursor of this.cursors) {
-      const extent = await cursor.ask('its extent', () => cursor.archive.extent())
-      if (extent !== undefined && extent.last > 0 && extent.first <= extent.last) extents.push(extent)
-    }
+    const extents = await askExtents(this.cursors, this.options.genesis.membership.quorums.trust)
     if (selection.kind === 'slots') {
       const { from, to } = selection
       const last = Math.max(0, ...extents.map((extent) => extent.last))
@@ -297,7 +294,7 @@ class Exporter {
     return assembleCertificate({ ...statement, kind: 'receipt' }, votes, this.options.genesis.membership)
   }
 
-  private fork(slot: number, one: Cursor, other: Cursor): ExportError {
+  private fork(slot: number, one: Cursor, other: Cursor): AuditError {
     const [a, b] = [one.archive.replica, other.archive.replica]
     return this.error(
       'fork',
@@ -310,8 +307,8 @@ class Exporter {
     return this.cursors.flatMap(({ refusal }) => refusal ?? [])
   }
 
-  private error(code: ExportError['code'], message: string): ExportError {
-    return new ExportError(code, message, this.refusals())
+  private error(code: AuditError['code'], message: string): AuditError {
+    return new AuditError(code, message, this.refusals())
   }
 }
 

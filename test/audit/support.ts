@@ -12,6 +12,7 @@ import {
   type Frontier,
   frontierRoot,
   inclusionProof,
+  leafHash,
   markVerified,
   merkleTree,
   type ReplicaIndex,
@@ -32,6 +33,7 @@ import {
   type AuditContext,
   auditContext,
   type BundleContents,
+  type BundleReceipt,
   BundleWriter,
   genesisExecutor,
 } from '../../src/audit/verify/index.ts'
@@ -300,4 +302,15 @@ function bytesOf(bytes: Uint8Array): Digest {
 
 export function replicas(...indexes: number[]): ReplicaIndex[] {
   return indexes.map(replicaIndex)
+}
+
+/** The receipt of the first request of a slot. */
+export function receiptFor(log: TestLog, at: number, index = 0): BundleReceipt {
+  const kept = log.slots[at - 1]
+  const request = kept?.entry.requests[index]
+  const record = kept?.records[index]
+  if (kept === undefined || request === undefined || record === undefined) throw new Error('no such request')
+  const tree = merkleTree(kept.records.map(leafHash))
+  const path = inclusionProof(tree.read, index, kept.records.length)
+  return { request, certificate: receiptOf(log, kept.receipts), record, index, count: kept.records.length, path }
 }

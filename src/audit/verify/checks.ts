@@ -3,6 +3,7 @@
 
 import {
   type Certificate,
+  checkpointKeys,
   type Digest,
   describeCertificateFault,
   equalBytes,
@@ -10,9 +11,12 @@ import {
   frontierRoot,
   leafHash,
   merkleRoot,
+  parseCheckpoint,
   parseNote,
   type ReplicaIndex,
   type Result,
+  replicaIndex,
+  SIGNATURE_BYTES,
   signature,
   success,
   utf8,
@@ -29,6 +33,7 @@ import {
   evidenceFault,
   type NewView,
   newViewFault,
+  type StableCheckpoint,
   verifyMessage,
   verifyRequest,
 } from '../../consensus/index.ts'
@@ -118,14 +123,30 @@ export function checkpointItemFault({ note, frontier }: CheckpointItem, context:
   const { membership, clusterName, verifier } = context.verify
   const checked = verifyStableCheckpoint(utf8(note), membership, clusterName, verifier)
   if (!checked.ok) return fault('checkpoint', checked.fault.code, `the checkpoint note is bad: ${checked.fault.code}`)
-  const { checkpoint, signers } = checked.value
-  const { slot, logRoot, stateRoot } = checkpoint
-  const lines = parseNote(utf8(note))
-  const signatures = signers.flatMap((replica, i) => {
-    const bytes = lines.ok ? lines.value.signatures[i]?.signature : undefined
-    return bytes === undefined ? [] : [{ replica, signature: signature(bytes) }]
+  const stable = stableOf(note, checked.value.signers)
+  if (stable === undefined) return fault('checkpoint', 'malformed', 'the checkpoint note is malformed')
+  return stableFault(stable, context) ?? frontierFault(frontier, stable)
+}
+
+/** What a note of verified signers says, in the form of src/consensus. */
+export function stableOf(note: string, signers: readonly ReplicaIndex[]): StableCheckpoint | undefined {
+  const parsed = parseNote(utf8(note))
+  const content = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed
+  if (!parsed.ok || !content.ok) return undefined
+  const { slot, logRoot, stateRoot } = content.value
+  const signatures = parsed.value.signatures.flatMap(({ signature: bytes }, i) => {
+    const replica = signers[i]
+    return replica === undefined || bytes.length !== SIGNATURE_BYTES ? [] : [{ replica, signature: signature(bytes) }]
   })
-  return stableFault({ slot, logRoot, stateRoot, signatures }, context) ?? frontierFault(frontier, { slot, logRoot })
+  return { slot, logRoot, stateRoot, signatures }
+}
+
+/** The members that a verified note's lines name, ascending. */
+export function noteSigners(note: string, { verify: { membership, clusterName } }: AuditContext): ReplicaIndex[] {
+  const parsed = parseNote(utf8(note))
+  const names = parsed.ok ? parsed.value.signatures.map(({ name }) => name) : []
+  const keys = checkpointKeys(membership, clusterName).map(({ name }) => name)
+  return names.flatMap((name) => (keys.includes(name) ? [replicaIndex(keys.indexOf(name))] : []))
 }
 
 /** A client's receipt: the request as its client signed it, and this result under t signatures. */

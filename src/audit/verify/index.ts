@@ -8,12 +8,16 @@ export {
   inclusionFault,
   type LogPosition,
   newViewItemFault,
+  noteSigners,
   signersOf,
+  stableOf,
   verifyArchivedCheckpoint,
   verifyArchivedReceipt,
   verifyArchivedSlot,
 } from './checks.ts'
 export * from './context.ts'
+export * from './culprits.ts'
+export * from './describe.ts'
 export * from './fault.ts'
 export type { BatchVerifier, SignatureJob } from './gather.ts'
 export type { CheckpointItem, EntryItem, EvidenceItem, NewViewItem, ReceiptItem, ResultAnswer } from './items.ts'

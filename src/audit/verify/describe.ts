@@ -1,0 +1,153 @@
+// Evidence for people: one sentence that says what was done, and the signed statements that prove it, each with its fields, the
+// bytes that were signed, and the signature.
+
+import { type Certificate, hex, statementBytes, type Vote, type VoteKind } from '../../../crypto/index.ts'
+import {
+  type CheckpointVote,
+  checkpointBytes,
+  type Evidence,
+  type NewView,
+  select,
+  type VerifyContext,
+  type ViewChange,
+} from '../../consensus/index.ts'
+
+export interface SignedStatement {
+  readonly title: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  /** Index of the signer. */
+  readonly signer: number
+  /** In hexadecimal, as the two below. */
+  readonly key: string
+  readonly signed: string
+  readonly signature: string
+}
+
+export interface EvidenceDescription {
+  readonly accused: number
+  readonly kind: Evidence['kind']
+  readonly sentence: string
+  readonly statements: readonly SignedStatement[]
+}
+
+/** Requires evidence that was verified. */
+export function describeEvidence(evidence: Evidence, context: VerifyContext): EvidenceDescription {
+  const { accused, kind } = evidence
+  return { accused, kind, sentence: `replica ${accused} ${deed(evidence)}`, statements: statements(evidence, context) }
+}
+
+const NAMES: Readonly<Record<VoteKind, string>> = Object.freeze({
+  prepare: 'Prepare',
+  accept: 'Accept',
+  'view-change': 'ViewChange',
+  'new-view': 'NewView',
+  receipt: 'receipt',
+})
+
+function deed(evidence: Evidence): string {
+  switch (evidence.kind) {
+    case 'two-votes': {
+      const { first, second } = evidence
+      const { kind, view, slot } = first.statement
+      const [one, other] = [NAMES[kind], NAMES[second.statement.kind]]
+      if (kind !== second.statement.kind) return `prepared one entry and accepted another in view ${view}, slot ${slot}`
+      if (kind === 'receipt') return `signed two different results of slot ${slot}`
+      const place = kind === 'view-change' || kind === 'new-view' ? `view ${view}` : `view ${view}, slot ${slot}`
+      return `signed two different ${one === other ? `${one} statements` : 'statements'} for ${place}`
+    }
+    case 'two-checkpoints':
+      return `signed two different checkpoints of slot ${evidence.first.slot}`
+    case 'hidden-prepared': {
+      const { view, slot } = evidence.accept.statement
+      return `accepted an entry in view ${view}, slot ${slot}, and hid that when it changed to view ${evidence.viewChange.view}`
+    }
+    case 'against-new-view': {
+      const { kind, view, slot } = evidence.vote.statement
+      return `signed ${NAMES[kind]} for slot ${slot} in view ${view} against what the NewView that it names carries over`
+    }
+    case 'wrong-receipt': {
+      const { slot } = evidence.receipt.statement
+      return `signed a result of slot ${slot} other than the one that ${evidence.certificate.signatures.length} replicas signed`
+    }
+  }
+}
+
+function statements(evidence: Evidence, context: VerifyContext): SignedStatement[] {
+  switch (evidence.kind) {
+    case 'two-votes':
+      return [ofVote(evidence.first, context), ofVote(evidence.second, context)]
+    case 'two-checkpoints':
+      return [ofCheckpoint(evidence.first, context), ofCheckpoint(evidence.second, context)]
+    case 'hidden-prepared': {
+      const { accept, viewChange } = evidence
+      return [ofVote(accept, context), ofVote(viewChange.vote, context, reported(viewChange, accept))]
+    }
+    case 'against-new-view': {
+      const { vote, newView } = evidence
+      return [ofVote(vote, context), ofVote(newView.vote, context, carried(newView, vote, context))]
+    }
+    case 'wrong-receipt': {
+      const { receipt, certificate } = evidence
+      return [ofVote(receipt, context), ...votesOf(certificate).map((vote) => ofVote(vote, context))]
+    }
+  }
+}
+
+type Fields = SignedStatement['fields']
+
+function ofVote({ statement, replica, signature }: Vote, context: VerifyContext, more: Fields = []): SignedStatement {
+  const { kind, view, slot, digest, justification } = statement
+  return {
+    title: `${NAMES[kind]} by replica ${replica}`,
+    fields: [
+      ['view', `${view}`],
+      ['slot', `${slot}`],
+      ['digest', hex(digest)],
+      ['relies on', hex(justification)],
+      ...more,
+    ],
+    signer: replica,
+    key: keyOf(replica, context),
+    signed: hex(statementBytes(statement)),
+    signature: hex(signature),
+  }
+}
+
+function ofCheckpoint(vote: CheckpointVote, context: VerifyContext): SignedStatement {
+  const { slot, logRoot, stateRoot, replica, signature } = vote
+  return {
+    title: `checkpoint by replica ${replica}`,
+    fields: [
+      ['slot', `${slot}`],
+      ['log root', hex(logRoot)],
+      ['state root', hex(stateRoot)],
+    ],
+    signer: replica,
+    key: keyOf(replica, context),
+    signed: hex(checkpointBytes(vote, context.membership, context.clusterName)),
+    signature: hex(signature),
+  }
+}
+
+function reported({ stable, prepared }: ViewChange, { statement: { slot } }: Vote): Fields {
+  const found = prepared.find((each) => each.statement.slot === slot)?.statement
+  const told = found === undefined ? 'nothing' : `${hex(found.digest)} of view ${found.view}`
+  return [
+    ['its checkpoint', `slot ${stable.slot}`],
+    [`reports for slot ${slot}`, told],
+  ]
+}
+
+function carried({ viewChanges }: NewView, { statement: { slot } }: Vote, { membership }: VerifyContext): Fields {
+  const value = select(viewChanges, membership.epoch).values.find((each) => each.slot === slot)
+  return [[`carries over for slot ${slot}`, value === undefined ? 'nothing' : hex(value.digest)]]
+}
+
+function votesOf({ statement, signatures }: Certificate): Vote[] {
+  return signatures.map(({ replica, signature }) => ({ statement, replica, signature }))
+}
+
+function keyOf(replica: number, { membership }: VerifyContext): string {
+  const key = membership.members[replica]?.consensusKey
+  return key === undefined ? '' : hex(key)
+}

@@ -1,0 +1,106 @@
+// `quorate audit blame`: who lied, and the signed statements that prove it.
+
+import { join } from 'node:path'
+import { GENESIS_FILE, loadGenesis } from '../../../keys/index.ts'
+import { type BlameReport, type BlameSource, findCulprits } from '../../audit/index.ts'
+import { type EvidenceDescription, MAX_LISTED_FAULTS, type SignedStatement } from '../../audit/verify/index.ts'
+import type { Archive } from '../../wire/index.ts'
+import { archiveIn, shownBytes, statOf, withThreads } from '../audit/files.ts'
+import type { Command, Context, Outcome } from '../command.ts'
+import { clusterFolder } from '../folder.ts'
+import { table } from '../table.ts'
+
+/** Proofs shown in full; the others are only named. */
+const SHOWN_PROOFS = 10
+
+export const auditBlame: Command = {
+  name: 'audit blame',
+  describe: 'Say who lied, with the signed statements that prove it, and who forked the log where two bundles disagree',
+  arguments: [
+    { name: 'FILE', describe: 'a bundle, or the data folder of a stopped replica' },
+    { name: 'OTHER', describe: 'another one, to be compared with it', optional: true },
+  ],
+  options: [
+    { flags: '--genesis <file>', describe: 'the genesis of the cluster (default: that of --cluster)' },
+    { flags: '--cluster <dir>', describe: 'the keyset (default: QUORATE_CLUSTER or ./quorate-cluster)' },
+  ],
+  examples: [
+    [
+      'quorate audit blame log.jsonl --genesis genesis.json',
+      'exit code 0 where nobody is convicted, 1 where somebody is',
+    ],
+    ['quorate audit blame quorate-cluster/replica-0/data', 'what a stopped replica found out'],
+    ['quorate audit blame a.jsonl b.jsonl --genesis genesis.json', 'who signed for two logs'],
+  ],
+  async run(input, context) {
+    const genesis = await loadGenesis(
+      input.text('genesis') ?? join(clusterFolder(input.text('cluster'), context), GENESIS_FILE),
+    )
+    const paths = [input.argument('FILE'), input.optionalArgument('OTHER')].filter((path) => path !== undefined)
+    const archives: Archive[] = []
+    const sources: BlameSource[] = []
+    let total = 0
+    try {
+      for (const path of paths) {
+        const { folder, bytes } = await statOf(path)
+        if (folder) {
+          const archive = await archiveIn(path, genesis)
+          archives.push(archive)
+          sources.push({ kind: 'archive', name: path, archive })
+        } else {
+          total += bytes
+          sources.push({ kind: 'bundle', name: path, bytes: shownBytes(path, bytes, `reading ${path}`, context) })
+        }
+      }
+      const report = await withThreads(total, (batch) =>
+        findCulprits({ genesis, sources, signal: context.signal, ...batch }),
+      )
+      return outcomeOf(genesis.label, report, context)
+    } finally {
+      for (const archive of archives) await archive.close()
+    }
+  },
+}
+
+function outcomeOf(cluster: string, report: BlameReport, { stage }: Context): Outcome {
+  const { guilty, descriptions, forks, missing, refused, entries } = report
+  const shown = [...descriptions].slice(0, SHOWN_PROOFS)
+  const more = descriptions.length - shown.length
+  const text = [
+    stage.paint(guilty.length === 0 ? 'green' : 'red', headline(cluster, report)),
+    ...forks.map((slot) => `the log is forked: slot ${slot} has good certificates for two entries`),
+    ...shown.flatMap(proofLines),
+    ...(more > 0 ? [`and ${more} more proofs; --json shows all`] : []),
+    ...missing.map((name) => `a NewView is missing that could name more of them: ${name}`),
+    ...refused.slice(0, MAX_LISTED_FAULTS).map(({ where, message }) => `not used: ${where}: ${message}`),
+  ].join('\n')
+  const value = {
+    cluster,
+    guilty,
+    forks,
+    missing,
+    entries,
+    proofs: descriptions,
+    refused,
+  }
+  return { status: guilty.length + forks.length === 0 ? 'done' : 'refused', value, text }
+}
+
+function headline(cluster: string, { guilty, descriptions, forks }: BlameReport): string {
+  if (guilty.length === 0) {
+    return forks.length === 0
+      ? `nobody in cluster ${cluster} is convicted of anything by this`
+      : `the log of cluster ${cluster} is forked, and what is here names nobody`
+  }
+  const names = guilty.map((index) => `replica ${index}`).join(', ')
+  return `${names} of cluster ${cluster} lied: ${descriptions.length === 1 ? 'one proof' : `${descriptions.length} proofs`}`
+}
+
+function proofLines({ sentence, kind, statements }: EvidenceDescription): string[] {
+  return ['', `${sentence} (${kind}):`, ...statements.flatMap(statementLines)]
+}
+
+function statementLines({ title, fields, key, signed, signature }: SignedStatement): string[] {
+  const rows = [...fields, ['key', key], ['signed bytes', signed], ['signature', signature]]
+  return [`  ${title}`, table(rows, '    ')]
+}
