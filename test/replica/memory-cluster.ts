@@ -16,7 +16,7 @@ import { DEFAULT_PARAMETERS, type Genesis, type Parameters, type ReplicaKeys } f
 import { type ClientTransport, MemoryNetwork } from '../../net/index.ts'
 import { parseBehaviour } from '../../src/byzantine/index.ts'
 import { requestId, type SignedRequest } from '../../src/consensus/index.ts'
-import { decodeResultRecord, encodeKvCommand, type ResultRecord } from '../../src/machine/index.ts'
+import { decodeResultRecord, encodeKvCommand, type ResultRecord, type StateMachine } from '../../src/machine/index.ts'
 import { SHELL_LIMITS, type ShellLimits } from '../../src/replica/limits.ts'
 import { ReplicaProcess } from '../../src/replica/replica.ts'
 import type { Log, ReplicaOptions } from '../../src/replica/types.ts'
@@ -46,6 +46,7 @@ export interface MemoryClusterOptions {
   readonly retention?: { readonly slots?: number }
   /** By replica: `equivocate`. */
   readonly liars?: Readonly<Record<number, string>>
+  readonly machine?: (replica: number) => StateMachine
   /** Changes what a store of this replica hands back. */
   readonly wrapStore?: (replica: number, store: Store) => Store
 }
@@ -76,7 +77,7 @@ export class MemoryCluster {
   }
 
   make(index: number): ReplicaProcess {
-    const { limits, retention, liars, wrapStore } = this.options
+    const { limits, retention, liars, wrapStore, machine } = this.options
     const contents = this.contents[index]
     if (contents === undefined) throw new RangeError(`no replica ${index}`)
     const liar = liars?.[index]
@@ -89,6 +90,7 @@ export class MemoryCluster {
       transport: this.network.replica(replicaIndex(index)),
       log: this.logOf(index),
       onFatal: (error) => this.fatal.push(error),
+      ...(machine !== undefined && { machine: machine(index) }),
       ...(liar !== undefined && { liar: parseBehaviour(liar) }),
     }
     return new ReplicaProcess(options, {
@@ -137,7 +139,8 @@ export class MemoryCluster {
   }
 
   async client(name = 'writer-1'): Promise<TestClient> {
-    const client = new TestClient(this.genesis, this.network, signerNamed(`client ${name}`))
+    const signer = signerNamed(`client ${name}`)
+    const client = new TestClient(this.genesis, this.network.client(signer.publicKey), signer)
     this.clients.push(client)
     await client.start()
     return client
@@ -169,6 +172,8 @@ type Reply = ReplicaFrame & { readonly kind: 'replies' }
 export class TestClient {
   readonly signer: Signer
   readonly refusals: { readonly from: ReplicaIndex; readonly code: string }[] = []
+  /** Replicas that sent records which their receipts are not about. */
+  readonly badProofs = new Set<number>()
   /** Frames of replies that came. */
   replyFrames = 0
   private readonly genesis: Genesis
@@ -179,10 +184,10 @@ export class TestClient {
   /** By request id and record: who said so. */
   private readonly heard = new Map<string, { record: Uint8Array; by: Set<number> }[]>()
 
-  constructor(genesis: Genesis, network: MemoryNetwork, signer: Signer) {
+  constructor(genesis: Genesis, transport: ClientTransport, signer: Signer) {
     this.genesis = genesis
     this.signer = signer
-    this.transport = network.client(signer.publicKey)
+    this.transport = transport
   }
 
   start(): Promise<void> {
@@ -280,7 +285,11 @@ export class TestClient {
     for (const { receipt, count, items } of replies) {
       for (const { index, record, path } of items) {
         const root = receipt.statement.digest
-        if (!verifyInclusion({ leaf: leafHash(record), index, size: count, root }, path)) throw new Error('bad proof')
+        // A liar's receipt is of other results than it sends.
+        if (!verifyInclusion({ leaf: leafHash(record), index, size: count, root }, path)) {
+          this.badProofs.add(from)
+          continue
+        }
         const decoded = decodeResultRecord(record)
         if (decoded === undefined) throw new Error('bad record')
         const key = hex(decoded.request)
