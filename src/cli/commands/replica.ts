@@ -27,8 +27,10 @@ export const replica: Command = {
     ['quorate replica --index 1 --liar equivocate', 'one that offers different entries to different replicas'],
   ],
   async run(input, context) {
-    // libp2p takes a third of a second to load, which other commands should not wait for.
+    const { settingsOf } = await import('../serve/settings.ts')
+    const settings = await settingsOf(input, context)
+    // libp2p takes long to load; other commands, and settings that are refused, should not wait for it.
     const { serve } = await import('../serve/serve.ts')
-    return serve(input, context)
+    return serve(settings, context)
   },
 }

@@ -40,7 +40,7 @@ export interface ReplicaProcess {
   ended(): Promise<Ending>
   /** Any signal, SIGSTOP and SIGKILL too; nothing where it ended. */
   signal(name: NodeJS.Signals): void
-  /** SIGTERM, then its end. */
+  /** SIGTERM, once however often it is called, since a second one would cut its stop short; then its end. */
   stop(): Promise<Ending>
   kill(): Promise<Ending>
   onReport(listener: (report: ReplicaReport) => void): void
@@ -78,6 +78,7 @@ class Launched implements ReplicaProcess {
   private readonly start: Promise<readonly string[]>
   private readonly listeners: ((report: ReplicaReport) => void)[] = []
   private errors = ''
+  private stopping = false
 
   constructor(child: ChildProcess, index: number, onError: ((line: string) => void) | undefined) {
     this.child = child
@@ -125,7 +126,8 @@ class Launched implements ReplicaProcess {
   }
 
   stop(): Promise<Ending> {
-    this.signal('SIGTERM')
+    if (!this.stopping) this.signal('SIGTERM')
+    this.stopping = true
     return this.end
   }
 

@@ -39,7 +39,7 @@ export async function runCluster(input: Input, context: Context): Promise<Outcom
     launchReplica({ cluster, index, options: optionsOf(index, liars, input), onError: onError(index) }),
   )
   context.signal.addEventListener('abort', () => {
-    for (const replica of replicas) replica.signal('SIGTERM')
+    for (const replica of replicas) void replica.stop()
   })
   try {
     await Promise.all(replicas.map((replica) => replica.listening()))
@@ -172,6 +172,7 @@ function outcomeOf(replicas: readonly ReplicaProcess[], { stage, signal }: Conte
     ending?.code === 0 ? [] : [`replica ${index}: ${ending?.text}`],
   )
   if (!signal.aborted) throw new LaunchError(`no replica is left (${failed.join('; ')})`)
+  if (stage.json && failed.length > 0) stage.warn(JSON.stringify({ ended: failed }))
   if (!stage.json) stage.print(failed.length === 0 ? 'All replicas have stopped.' : `Stopped; ${failed.join('; ')}.`)
   return { status: failed.length === 0 ? 'done' : 'refused', value: {}, text: '', printed: true }
 }

@@ -3,18 +3,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createReplica, type Replica } from '../../replica/index.ts'
 import { openStore, StoreError, type StoreIdentity } from '../../storage/index.ts'
-import type { Context, Input, Outcome } from '../command.ts'
+import type { Context, Outcome } from '../command.ts'
 import { REPORT_EVERY_MS, type ReplicaMessage, reportOf } from '../launch/messages.ts'
 import { logOf } from './log.ts'
-import { type Settings, settingsOf } from './settings.ts'
+import type { Settings } from './settings.ts'
 import { hasStarted, lostStoreText, noteStarted } from './started.ts'
 
 /** A replica that has not stopped by then is ended all the same: it is meant to survive that. */
 const STOP_WITHIN_MS = 10_000
 
 /** Runs until the signal, the parent's end, or a failure of the replica itself, which is thrown. */
-export async function serve(input: Input, context: Context): Promise<Outcome> {
-  const settings = await settingsOf(input, context)
+export async function serve(settings: Settings, context: Context): Promise<Outcome> {
   const create = await mayCreate(settings, context)
   const { signal, parent } = context
   const stop = AbortSignal.any(parent === undefined ? [signal] : [signal, parent.gone])
