@@ -6,7 +6,7 @@ import type { Files, Lock, WritableFile } from './files.ts'
 import { encodeBatch, type Framed, segmentSeed } from './frame.ts'
 import { IDENTITY_FILES, newSalt, readIdentity, writeIdentity } from './identity.ts'
 import { Keys } from './keys.ts'
-import { SECTOR_BYTES } from './limits.ts'
+import { SECTOR_BYTES, SEGMENT_BYTES } from './limits.ts'
 import { Log } from './log.ts'
 import { readSlots } from './reader.ts'
 import { type RecoveredLog, recoverLog } from './recovery.ts'
@@ -21,8 +21,13 @@ import {
   type StoreRecord,
 } from './store.ts'
 
+export interface DiskSettings extends StoreOptions {
+  /** {@link SEGMENT_BYTES} unless told; tests want more segments of fewer bytes. */
+  readonly segmentBytes?: number
+}
+
 /** See {@link openStore}; `files` are the system's own, or a test's. */
-export async function openDiskStore(options: StoreOptions, files: Files): Promise<Store> {
+export async function openDiskStore(options: DiskSettings, files: Files): Promise<Store> {
   const { path: folder, create } = options
   if (!create && !(await isStore(files, folder))) throw missing(options)
   if (create) await files.makeFolder(folder)
@@ -35,7 +40,7 @@ export async function openDiskStore(options: StoreOptions, files: Files): Promis
   }
 }
 
-async function openLocked(options: StoreOptions, files: Files, lock: Lock): Promise<Store> {
+async function openLocked(options: DiskSettings, files: Files, lock: Lock): Promise<Store> {
   const { path: folder, identity, durability } = options
   const salt = (await readIdentity(files, folder, identity)) ?? (await createStore(options, files))
   const recovered = await recoverLog(files, folder, salt)
@@ -115,7 +120,7 @@ async function openLast(
   return file
 }
 
-interface DiskOptions extends StoreOptions {
+interface DiskOptions extends DiskSettings {
   readonly files: Files
   readonly folder: string
   readonly salt: Uint8Array
@@ -133,9 +138,9 @@ class DiskStore implements Store {
   #closing: Promise<void> | undefined
 
   constructor(options: DiskOptions, recovered: RecoveredLog, snapshots: Snapshots, file: WritableFile, lock: Lock) {
-    const { retention = {}, onFailure } = options
+    const { retention = {}, segmentBytes = SEGMENT_BYTES } = options
     this.#options = options
-    this.#log = new Log({ ...options, retention, onFailure }, recovered, file)
+    this.#log = new Log({ ...options, retention, segmentBytes }, recovered, file)
     this.#snapshots = snapshots
     this.#lock = lock
     this.#keys.add(recovered.records)

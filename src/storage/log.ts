@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import type { Files, WritableFile } from './files.ts'
 import { batchBytes, encodeBatch, type Framed, framedBytes, segmentSeed } from './frame.ts'
-import { MAX_GROUP_BYTES, MAX_PENDING_BYTES, SEGMENT_BYTES, ZERO_AHEAD_BYTES } from './limits.ts'
+import { MAX_GROUP_BYTES, MAX_PENDING_BYTES, ZERO_AHEAD_BYTES } from './limits.ts'
 import { nameOf, type RecoveredLog } from './recovery.ts'
 import { type CutState, cutAt, cutRecord, Segment, segmentFile } from './segments.ts'
 import { StoreError, type StoreOptions, type StoreRecord } from './store.ts'
@@ -16,6 +16,8 @@ export interface LogOptions {
   readonly syncs: boolean
   readonly retention: NonNullable<StoreOptions['retention']>
   readonly onFailure: (error: Error) => void
+  /** {@link SEGMENT_BYTES}, or less in tests. */
+  readonly segmentBytes: number
 }
 
 interface Pending {
@@ -148,7 +150,7 @@ export class Log {
     const from = this.#position
     const batch = encodeBatch(records, from, segmentSeed(salt, segment.number))
     const to = from + batch.length
-    const ahead = syncs && to > segment.size ? ZERO_AHEAD_BYTES - (to % ZERO_AHEAD_BYTES) : 0
+    const ahead = syncs && to > segment.size ? this.#zerosAfter(to) : 0
     await this.#file.write([batch, ZEROS.subarray(0, ahead)], from)
     this.bytesWritten += batch.length + ahead
     segment.size = Math.max(segment.size, to + ahead)
@@ -160,9 +162,19 @@ export class Log {
     for (const { record } of records) segment.add({ batchFrom: from, batchTo: to, slot: record.slot })
   }
 
+  #zerosAfter(position: number): number {
+    const step = Math.min(ZERO_AHEAD_BYTES, this.#options.segmentBytes)
+    return step - (position % step)
+  }
+
   async #nextSegment(): Promise<void> {
     const { files, folder } = this.#options
-    const segment = new Segment(this.#active().number + 1)
+    // A disk on which files are deleted more slowly than they are filled would grow without bound.
+    await this.#deleting
+    const full = this.#active()
+    await this.#file.truncate(this.#position)
+    full.size = this.#position
+    const segment = new Segment(full.number + 1)
     const file = await files.openForWriting(join(folder, segment.file), 'new')
     await this.#file.close()
     this.#file = file
@@ -185,7 +197,7 @@ export class Log {
 
   /** What will be carried over counts too, so that carrying never costs more than what is appended. */
   #isFull(): boolean {
-    return this.#position >= SEGMENT_BYTES && this.#position >= 2 * batchBytes([...this.#newest.values()])
+    return this.#position >= this.#options.segmentBytes && this.#position >= 2 * batchBytes([...this.#newest.values()])
   }
 
   async #delete(oldest: number): Promise<void> {

@@ -1,0 +1,25 @@
+// Stores for tests.
+
+import { openDiskStore } from '../../src/storage/disk.ts'
+import type { Files } from '../../src/storage/files.ts'
+import type { Store, StoreOptions } from '../../src/storage/index.ts'
+
+export const FOLDER = '/store'
+
+/** Small enough that a test fills many. */
+export const SMALL_SEGMENT_BYTES = 4096
+
+export const IDENTITY = {
+  clusterId: new Uint8Array(32).fill(1),
+  replica: 2,
+  consensusKey: new Uint8Array(32).fill(3),
+}
+
+/** A store in small segments; a failure that the test does not expect is thrown out of all frames. */
+export function open(files: Files, options: Partial<StoreOptions> = {}): Promise<Store> {
+  const onFailure = (error: Error) => {
+    throw error
+  }
+  const defaults = { path: FOLDER, identity: IDENTITY, durability: 'fsync', create: true, onFailure } as const
+  return openDiskStore({ ...defaults, ...options, segmentBytes: SMALL_SEGMENT_BYTES }, files)
+}
