@@ -8,7 +8,16 @@ import { loadClientKey, type Parameters } from '../../../keys/index.ts'
 import { type Client, connect } from '../../client/index.ts'
 import type { Context, Input, Outcome } from '../command.ts'
 import { LocalCluster } from '../launch/local-cluster.ts'
-import { type AuditScene, blame, exportBundle, keepReceipt, tamper, verifyBundle, verifyReceipt } from './audit.ts'
+import {
+  type AuditScene,
+  blame,
+  type Exported,
+  exportBundles,
+  keepReceipt,
+  tamper,
+  verifyBundles,
+  verifyReceipt,
+} from './audit.ts'
 import {
   catchLiar,
   comeBack,
@@ -33,6 +42,7 @@ const PARAMETERS: Partial<Parameters> = {
 const RETAINED_SLOTS = 1_000_000
 const WORKERS = 12
 const KEYS = 40
+const KEY_PREFIX = 'k'
 
 /** @throws nothing of its own claims: those that do not hold are told, and make the outcome `refused`. */
 export async function runTour(input: Input, context: Context): Promise<Outcome> {
@@ -101,28 +111,32 @@ async function perform(stage: Stagehand, story: Story, context: Context): Promis
   })
   await story.step('The liar leads', (progress) => catchLiar(scene, liar, progress))
   await story.step('Nothing was lost or doubled', () => judgeHistory(scene, liar))
-  await auditAll({ context, cluster: folder, folder: stage.root }, cluster, liar, story)
+  await auditAll({ context, genesis: cluster.genesis, cluster: folder, folder: stage.root }, stage, liar, story)
 }
 
-async function auditAll(scene: AuditScene, cluster: LocalCluster, liar: number, story: Story): Promise<void> {
-  let [receipt, bundle] = ['', '']
-  await story.step('A write with its receipt', async () => {
-    const shown = await keepReceipt(scene)
+async function auditAll(scene: AuditScene, stage: Stagehand, liar: number, story: Story): Promise<void> {
+  const { cluster, client } = stage
+  if (cluster === undefined || client === undefined) throw new Error('unreachable: the first step makes both')
+  let receipt = ''
+  await story.step('A write and its receipt', async () => {
+    const shown = await keepReceipt(scene, client)
     receipt = shown.file
     return shown
   })
+  let bundles: Exported = { all: '', part: '' }
   await story.step('Export for auditors', async () => {
-    const shown = await exportBundle(scene)
-    bundle = shown.file
+    const shown = await exportBundles(scene, `${KEY_PREFIX}7`)
+    bundles = shown
     return shown
   })
   await story.step('Audit it offline', async () => {
     // Nothing runs any more: what follows rests on the files alone.
+    await client.close()
     await Promise.all(cluster.indexes.map((index) => cluster.stop(index)))
-    return verifyBundle(scene, bundle)
+    return verifyBundles(scene, bundles)
   })
-  await story.step('Change one byte', () => tamper(scene, bundle))
-  await story.step('Who lied', () => blame(scene, bundle, liar))
+  await story.step('Change one byte of it', () => tamper(scene, bundles.all))
+  await story.step('Who lied?', () => blame(scene, bundles.all, liar))
   await story.step('Check the receipt', () => verifyReceipt(scene, receipt))
 }
 
@@ -144,7 +158,7 @@ async function launch(stage: Stagehand, folder: string): Promise<Shown> {
   const key = await loadClientKey(cluster.clientFolder('admin'), genesis, { name: 'admin' })
   stage.client = await connect({ genesis, key: key.signer, seed: key.seed })
   stage.load = new Load({
-    ...{ client: stage.client, workers: WORKERS, keys: KEYS, prefix: 'k', seed: 1, timeoutMs: STEP_WITHIN_MS },
+    ...{ client: stage.client, workers: WORKERS, keys: KEYS, prefix: KEY_PREFIX, seed: 1, timeoutMs: STEP_WITHIN_MS },
   })
   const { replicas, byzantine, quorum } = genesis.membership.quorums
   return {
