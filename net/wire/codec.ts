@@ -1,9 +1,10 @@
-// What the generated codecs stand on. The form is proto3's, narrowed until every value has exactly one: fields ascend, none comes
-// twice, varints are minimal, default values are absent, numbers stay below 2^53, nothing unknown and nothing behind the end.
+// What the generated codecs stand on. The form is proto3's, narrowed until every value has exactly one: fields ascend,
+// none comes twice, varints are minimal, default values are absent, numbers stay below 2^53, nothing unknown and
+// nothing behind the end.
 //
-// The reader goes forward and is told where each message ends; a length is compared with what is left, and a count with its
-// limit, before anything is made of them. The writer goes backward, so that a length is known when it is written and no size is
-// computed twice.
+// The reader goes forward and is told where each message ends; a length is compared with what is left, and a count with
+// its limit, before anything is made of them. The writer goes backward, so that a length is known when it is written
+// and no size is computed twice.
 
 import { type Digest, failure, fromUtf8, type Result, success, utf8 } from '../../crypto/index.ts'
 import { WIRE_VERSION } from './limits.ts'
@@ -34,7 +35,9 @@ export class Reader {
   at = 0
   private fault: WireFault | undefined
 
-  /** Reads `frame` in place. A Node Buffer is read as the plain array that it is, so that no Buffer gets into messages. */
+  /**
+   * Reads `frame` in place. A Node Buffer is read as the plain array that it is, so that no Buffer gets into messages.
+   */
   constructor(frame: Uint8Array) {
     const plain = Object.getPrototypeOf(frame) === Uint8Array.prototype
     this.bytes = plain ? frame : new Uint8Array(frame.buffer, frame.byteOffset, frame.length)
@@ -248,7 +251,8 @@ export function varintSize(value: number): number {
   return size
 }
 
-// Sizes of fields, tag and length included. What is out of its bounds here is a mistake of our own: no decoder would take it.
+// Sizes of fields, tag and length included. What is out of its bounds here is a mistake of our own: no decoder would
+// take it.
 
 /** @throws {RangeError} unless `value` is an integer from 0 to `most`. */
 export function numberSize(tagSize: number, value: number, most: number, field: string): number {

@@ -1,6 +1,6 @@
-// Every bound of the wire, with its unit and where it comes from. The .proto files name these constants. Numbers that follow from
-// the protocol's or the genesis' own bounds are restated, since this folder may import neither; test/wire/limits.test.ts holds
-// them together.
+// Every bound of the wire, with its unit and where it comes from. The .proto files name these constants. Numbers that
+// follow from the protocol's or the genesis' own bounds are restated, since this folder may import neither;
+// test/wire/limits.test.ts holds them together.
 
 import {
   DIGEST_BYTES,
@@ -28,7 +28,9 @@ export const MAX_REQUESTS = 65_536
 export const MAX_BUNDLE_REQUESTS = 65_536
 /** Bytes of one command: the largest `maxRequestBytes` of a genesis. */
 export const MAX_COMMAND_BYTES = 4 * MIB
-/** Bytes of the hashes that stand for the absent requests of a bundle; most are needed where every other one is absent. */
+/**
+ * Bytes of the hashes that stand for the absent requests of a bundle; most are needed where every other one is absent.
+ */
 export const MAX_BUNDLE_HASHES_BYTES = (MAX_BUNDLE_REQUESTS / 2) * DIGEST_BYTES
 /** Entries in one answer to a fetch. */
 export const MAX_ENTRIES = 64
@@ -56,12 +58,12 @@ export const MAX_ALARMS = 64
 export const MAX_TEXT_BYTES = KIB
 
 /**
- * Bytes of one frame by channel, the version byte included. A longer one is refused by its length prefix, before anything is
- * allocated for it. Each holds the largest message that an honest sender needs:
- * - `consensus`: a proposal of 65,536 requests, each in a bundle of its own of 65,536, is 65,536 * (16 hashes * 32 + at most 145
- *   for a bundle and 20 for a request) = 42.4 MiB, and 16 MiB of commands. A NewView of 100 members with the default window and
- *   interval is 67 ViewChanges of 160 certificates of 67 signatures: 47.2 MiB. Genesis parameters under which a NewView could be
- *   larger are told by `largestNewViewBytes` in src/wire.
+ * Bytes of one frame by channel, the version byte included. A longer one is refused by its length prefix, before
+ * anything is allocated for it. Each holds the largest message that an honest sender needs:
+ * - `consensus`: a proposal of 65,536 requests, each in a bundle of its own of 65,536, is 65,536 * (16 hashes * 32 + at
+ *   most 145 for a bundle and 20 for a request) = 42.4 MiB, and 16 MiB of commands. A NewView of 100 members with the
+ *   default window and interval is 67 ViewChanges of 160 certificates of 67 signatures: 47.2 MiB. Genesis parameters
+ *   under which a NewView could be larger are told by `largestNewViewBytes` in src/wire.
  * - `transfer`: a chunk, and as much again for the rest.
  * - `client` (to a replica): one request of 4 MiB, or many that together have as many bytes, with their proofs.
  * - `replica` (to a client): an archived slot, which holds as much as a proposal.

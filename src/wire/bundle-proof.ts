@@ -1,8 +1,9 @@
-// One proof for all requests of a bundle that travel together, instead of a path for each: the roots of the largest subtrees in
-// which none of them lies, from left to right. A whole bundle needs none at all, a single request needs exactly its path.
+// One proof for all requests of a bundle that travel together, instead of a path for each: the roots of the largest
+// subtrees in which none of them lies, from left to right. A whole bundle needs none at all, a single request needs
+// exactly its path.
 //
-// The reader computes the bundle's root and every path from the requests and these hashes. So no request on the wire can lie
-// outside of its bundle: what was tampered with has another root, which the client never signed.
+// The reader computes the bundle's root and every path from the requests and these hashes. So no request on the wire
+// can lie outside of its bundle: what was tampered with has another root, which the client never signed.
 //
 // Ref: RFC 6962 section 2.1 for the shape of the tree.
 
@@ -23,8 +24,8 @@ export interface Present {
 }
 
 /**
- * The hashes for the absent leaves of a tree of `count`, 32 bytes each. Requires `present` ascending by index, without repetition,
- * and at least one. @throws {RangeError} where a path has not the length that its place asks for.
+ * The hashes for the absent leaves of a tree of `count`, 32 bytes each. Requires `present` ascending by index, without
+ * repetition, and at least one. @throws {RangeError} where a path has not the length that its place asks for.
  */
 export function absentHashes(count: number, present: readonly Proven[]): Uint8Array {
   if (present.length === count) return NOTHING
@@ -45,8 +46,8 @@ export function absentHashes(count: number, present: readonly Proven[]): Uint8Ar
 }
 
 /**
- * Fills the paths of `present` and gives the root of the tree of `count` leaves. Requires what {@link absentHashes} requires, and
- * every index below `count`. @throws {Malformed} unless there are exactly as many hashes as needed.
+ * Fills the paths of `present` and gives the root of the tree of `count` leaves. Requires what {@link absentHashes}
+ * requires, and every index below `count`. @throws {Malformed} unless there are exactly as many hashes as needed.
  */
 export function openBundle(count: number, present: readonly Present[], hashes: Uint8Array): Digest {
   let at = 0

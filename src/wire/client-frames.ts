@@ -6,7 +6,10 @@ import type { ClientFrame, Question } from './frames.ts'
 import { Malformed, read } from './malformed.ts'
 import { fromWireRequests, toWireRequests } from './requests.ts'
 
-/** @throws {RangeError} for a frame beyond the bounds of net/wire/limits.ts, {@link wire.MAX_CLIENT_REQUESTS} among them. */
+/**
+ * @throws {RangeError} for a frame beyond the bounds of net/wire/limits.ts, {@link wire.MAX_CLIENT_REQUESTS} among
+ * them.
+ */
 export function encodeClientFrame(frame: ClientFrame): Uint8Array {
   switch (frame.kind) {
     case 'requests':

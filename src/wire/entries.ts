@@ -1,5 +1,5 @@
-// Entries. A no-op is its slot and epoch; a batch has its root beside the requests, since computing it is the verifier's work and
-// would be done twice. The number of requests and the digest are not sent.
+// Entries. A no-op is its slot and epoch; a batch has its root beside the requests, since computing it is the
+// verifier's work and would be done twice. The number of requests and the digest are not sent.
 
 import { digest, encodeCertificate, epoch, slot } from '../../crypto/index.ts'
 import type * as wire from '../../net/wire/index.ts'

@@ -1,5 +1,5 @@
-// What the generated decoders can't see: parts that have a form of their own, and how parts fit together. The mapping functions
-// throw `Malformed`, which never leaves this folder: every exported decoder goes through `read`.
+// What the generated decoders can't see: parts that have a form of their own, and how parts fit together. The mapping
+// functions throw `Malformed`, which never leaves this folder: every exported decoder goes through `read`.
 
 import { failure, type Result, success } from '../../crypto/index.ts'
 import type { WireFault, WireFaultCode } from '../../net/wire/index.ts'

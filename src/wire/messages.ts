@@ -25,7 +25,9 @@ export function encodeMessage(message: Message): Uint8Array {
   return wire.encodeMessage(toWire(message))
 }
 
-/** The message in a frame, not verified. It holds no view of `frame`, so that a kept vote does not keep a whole frame. */
+/**
+ * The message in a frame, not verified. It holds no view of `frame`, so that a kept vote does not keep a whole frame.
+ */
 export function decodeMessage(frame: Uint8Array): Result<Message, wire.WireFault> {
   return read(wire.decodeMessage(frame), fromWire)
 }

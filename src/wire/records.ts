@@ -29,8 +29,8 @@ import {
 } from './votes.ts'
 
 /**
- * The store's numbers for the core's records, those of `Record` in archive.proto. A retired number stays listed there and is never
- * used again.
+ * The store's numbers for the core's records, those of `Record` in archive.proto. A retired number stays listed there
+ * and is never used again.
  */
 export const RECORD_KINDS: Readonly<Record<DurableRecord['kind'], number>> = Object.freeze({
   entry: 1,

@@ -30,8 +30,8 @@ const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = Object.freeze({
 const refusalCodes = Object.keys(REFUSAL_CODES) as readonly RefusalCode[]
 
 /**
- * Texts for people are cut at {@link wire.MAX_TEXT_BYTES}, and of alarms the newest {@link wire.MAX_ALARMS} are sent, so that no
- * wordy reason keeps a status from being answered.
+ * Texts for people are cut at {@link wire.MAX_TEXT_BYTES}, and of alarms the newest {@link wire.MAX_ALARMS} are sent,
+ * so that no wordy reason keeps a status from being answered.
  * @throws {RangeError} for a frame beyond the other bounds of net/wire/limits.ts.
  */
 export function encodeReplicaFrame(frame: ReplicaFrame): Uint8Array {

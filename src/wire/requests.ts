@@ -1,5 +1,6 @@
-// Requests, grouped by the bundle in which their client signed them: client, number of requests and signature are there once a
-// bundle. Canonical: bundles stand in the order in which the requests first name them, each is named, and no two are the same.
+// Requests, grouped by the bundle in which their client signed them: client, number of requests and signature are there
+// once a bundle. Canonical: bundles stand in the order in which the requests first name them, each is named, and no two
+// are the same.
 
 import { type Digest, equalBytes, hex, publicKey, type Result, signature } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
@@ -8,7 +9,8 @@ import { absentHashes, openBundle, type Present } from './bundle-proof.ts'
 import { Malformed, read } from './malformed.ts'
 
 /**
- * Requires inclusion proofs that hold, as those of every verified request do: of others the wire shows a root that nobody signed.
+ * Requires inclusion proofs that hold, as those of every verified request do: of others the wire shows a root that
+ * nobody signed.
  * @throws {RangeError} where a proof has not the shape of its bundle.
  */
 export function toWireRequests(requests: readonly SignedRequest[]): wire.Requests {

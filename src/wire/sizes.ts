@@ -1,4 +1,5 @@
-// Whether a cluster's largest message fits into a frame, to be told before it starts rather than when it is stuck in a view change.
+// Whether a cluster's largest message fits into a frame, to be told before it starts rather than when it is stuck in a
+// view change.
 
 import { DIGEST_BYTES, type QuorumSystem, SIGNATURE_BYTES, VOTE_STATEMENT_BYTES } from '../../crypto/index.ts'
 import { logWindow, type ProtocolParameters } from '../consensus/index.ts'
@@ -8,7 +9,10 @@ const VARINT_BYTES = 8
 /** A vote in a list: three tags and lengths beside its parts, and its own. */
 const VOTE_BYTES = VOTE_STATEMENT_BYTES + SIGNATURE_BYTES + 8 * 2
 
-/** Bytes that a NewView of such a cluster never exceeds: q ViewChanges with a certificate for every slot of the log window. */
+/**
+ * Bytes that a NewView of such a cluster never exceeds: q ViewChanges with a certificate for every slot of the log
+ * window.
+ */
 export function largestNewViewBytes(parameters: ProtocolParameters, quorums: QuorumSystem): number {
   const slots = logWindow(parameters)
   const certificate = VOTE_STATEMENT_BYTES + 2 + quorums.prepare * (2 + SIGNATURE_BYTES)

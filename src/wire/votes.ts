@@ -1,5 +1,5 @@
-// Votes, certificates and what is made of them. Statements and certificates travel as the bytes that are signed, so a reader in
-// another language checks a signature without building them.
+// Votes, certificates and what is made of them. Statements and certificates travel as the bytes that are signed, so a
+// reader in another language checks a signature without building them.
 
 import {
   type Certificate,

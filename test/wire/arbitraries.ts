@@ -1,5 +1,6 @@
-// Anything that may be put on the wire, for property tests. Signatures in it are any 64 bytes; inclusion proofs hold, entries have
-// the root and digest of their requests, and what the wire leaves out as following from the rest does follow from it.
+// Anything that may be put on the wire, for property tests. Signatures in it are any 64 bytes; inclusion proofs hold,
+// entries have the root and digest of their requests, and what the wire leaves out as following from the rest does
+// follow from it.
 
 import fc from 'fast-check'
 import {

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { emitModule } from './emit.ts'
+import { emitIndex, emitModule } from './emit.ts'
 import { readSchema } from './schema.ts'
 
 const WIRE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'net', 'wire')
@@ -13,10 +13,9 @@ const files = readdirSync(WIRE)
   .filter((file) => file.endsWith('.proto') && file !== 'options.proto')
   .sort()
 const messages = readSchema(WIRE, files)
-const modules = new Map(
-  files.map((file) => basename(file, '.proto')).map((name) => [`${name}.ts`, emitModule(name, messages)]),
-)
-modules.set('index.ts', [...modules.keys()].map((file) => `export * from './${file}'\n`).join(''))
+const names = files.map((file) => basename(file, '.proto'))
+const modules = new Map(names.map((name) => [`${name}.ts`, emitModule(name, messages)]))
+modules.set('index.ts', emitIndex(names, messages))
 
 mkdirSync(OUT, { recursive: true })
 for (const stale of readdirSync(OUT)) if (!modules.has(stale)) rmSync(join(OUT, stale))

@@ -1,4 +1,5 @@
-// The .proto files as the generator needs them: parsed by protobufjs, and refused where they use more than the codec supports.
+// The .proto files as the generator needs them: parsed by protobufjs, and refused where they use more than the codec
+// supports.
 
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -43,7 +44,10 @@ const OWN_NAMES: readonly string[] = ['each', 'end', 'reader', 'stop', 'value', 
 /** Where each message is defined: its file, without the ending. */
 type Files = ReadonlyMap<protobuf.Type, string>
 
-/** The messages of all `files` in `folder`, in their order. @throws {Error} where the schema asks for what the codec has not. */
+/**
+ * The messages of all `files` in `folder`, in their order. @throws {Error} where the schema asks for what the codec has
+ * not.
+ */
 export function readSchema(folder: string, files: readonly string[]): MessageModel[] {
   const root = new protobuf.Root()
   const definedIn = new Map<protobuf.Type, string>()
