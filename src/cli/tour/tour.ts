@@ -33,8 +33,8 @@ import { ClaimFailed, counted, type Shown, Story, seconds } from './story.ts'
 
 /** Leaders change by themselves every few seconds, so that the liar's turn comes without a second fault to bring it about. */
 const PARAMETERS: Partial<Parameters> = {
-  checkpointInterval: 64,
-  rotation: { policy: 'every', slots: 128 },
+  checkpointInterval: 32,
+  rotation: { policy: 'every', slots: 64 },
   viewTimeoutMs: 700,
   viewTimeoutCapMs: 3_000,
 }
