@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { replicaIndex } from '../../crypto/index.ts'
+import { MemoryNetwork } from '../../net/index.ts'
+import { signerNamed } from '../keys/sample.ts'
+import { transportCompliance } from './compliance.ts'
+import { frame, GENESIS, HeardByClient, HeardByReplica, R0, R1, R2 } from './support.ts'
+
+transportCompliance('the network in memory', (limits) => {
+  const network = new MemoryNetwork({ genesis: GENESIS, limits })
+  return {
+    replica: (index) => network.replica([R0, R1, R2][index] ?? R0),
+    client: (name) => network.client(signerNamed(name).publicKey),
+  }
+})
+
+describe('the network in memory', () => {
+  async function manual() {
+    const network = new MemoryNetwork({ genesis: GENESIS, delivery: 'manual' })
+    const heard = [new HeardByReplica(), new HeardByReplica(), new HeardByReplica()]
+    const ends = [R0, R1, R2].map((index) => network.replica(index))
+    for (const [i, end] of ends.entries()) await end.start(heard[i] ?? new HeardByReplica())
+    const end = (i: number) => ends[i] ?? network.replica(R0)
+    const frames = (i: number) => heard[i]?.lines.filter((line) => line.includes('from'))
+    return { network, end, frames }
+  }
+
+  it('delivers in the order of sending over all links, and only when it is told to', async () => {
+    const { network, end, frames } = await manual()
+    end(0).send(R2, 'consensus', frame('first'))
+    end(1).send(R2, 'transfer', frame('second'))
+    end(0).send(R2, 'consensus', frame('third'))
+    expect([network.waiting, frames(2)]).toEqual([3, []])
+    expect(network.flush(2)).toBe(2)
+    expect(frames(2)).toEqual(['consensus from 0: first', 'transfer from 1: second'])
+    expect(network.flush()).toBe(1)
+    expect(frames(2)?.at(-1)).toBe('consensus from 0: third')
+  })
+
+  it('loses what is under way over a cut, and links the ends again when it is healed', async () => {
+    const { network, end, frames } = await manual()
+    end(0).send(R1, 'consensus', frame('lost'))
+    end(0).send(R2, 'consensus', frame('kept'))
+    network.cut(R0, R1)
+    expect([end(0).connected(R1), end(1).connected(R0), end(1).connected(R2)]).toEqual([false, false, true])
+    expect(end(0).send(R1, 'consensus', frame('refused'))).toBe(false)
+    expect(end(0).queuedBytes()).toBe(5)
+    network.flush()
+    expect([frames(1), frames(2)]).toEqual([[], ['consensus from 0: kept']])
+    network.heal(R1, R0)
+    end(0).send(R1, 'consensus', frame('again'))
+    network.flush()
+    expect(frames(1)).toEqual(['consensus from 0: again'])
+  })
+
+  it('cuts clients off as well', async () => {
+    const { network } = await manual()
+    const key = signerNamed('client admin').publicKey
+    const [client, heard] = [network.client(key), new HeardByClient()]
+    await client.start(heard)
+    network.cut(key, R1)
+    expect(heard.lines).toEqual(['up 0', 'up 1', 'up 2', 'down 1'])
+    network.healAll()
+    expect(client.connected(R1)).toBe(true)
+  })
+
+  it('has each member once, and only those of the genesis', async () => {
+    const { network } = await manual()
+    await expect(network.replica(R0).start(new HeardByReplica())).rejects.toThrow('replica 0 is running already')
+    expect(() => network.replica(replicaIndex(4))).toThrow('the genesis has no replica 4')
+  })
+})
