@@ -110,9 +110,10 @@ async function openLast(
   const last = segments.at(-1)
   if (last === undefined) throw new Error('unreachable: a log has a segment')
   const file = await files.openForWriting(join(folder, last.file), 'old')
-  if (tornBytes > 0 || last.size < end) {
-    await file.truncate(end)
-    last.size = end
+  const size = end * SECTOR_BYTES
+  if (tornBytes > 0 || last.size < size) {
+    await file.truncate(size)
+    last.size = size
   }
   // What was read here may be in the memory of the system only, when a killed process had no time to sync it.
   await file.sync()

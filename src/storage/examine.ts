@@ -2,26 +2,26 @@
 //
 // Only one write is under way at a time, and the next begins when it is synced. So a batch with anything behind it was durable,
 // and may have been acknowledged: what is wrong with it is damage. Of the last batch of the last segment a power cut may have
-// left a part, and then nobody was told of it; but it may as well have been acknowledged and damaged later. A disk writes
-// sectors whole or not at all, in any order, over zeros. So the batch was torn, and goes as a whole, where it shows that:
+// left a part, and then nobody was told of it; but it may as well have been acknowledged and damaged later. It was torn, and
+// goes as a whole, where it shows that a part of it never reached the disk (see sectors.ts):
 //
-//   - the file ends before the batch does, or the batch ends in a zero though it was to end in a filling byte; or
-//   - more of its sectors are all zeros than were meant to be: sectors with 8 bytes or fewer that are not zero ("blank") were
-//     counted when it was written, so no handful of flipped bits makes this true of a whole batch; or
-//   - none of its heads is readable and its first sector is all zeros, or its last byte stands where no batch ends.
+//   - the file ends before the batch does, or the mark of its last sector is not there; or
+//   - one of its sectors is all zeros; or
+//   - none of its heads is readable, and its first sector is all zeros, or its last byte is not the mark of a sector.
 //
-// A last batch that looks complete and fails its checksums counts as damaged. Taking it for torn would be convenient and unsafe:
-// a vote that was sent would be forgotten. The other mistake only keeps a replica out until it has caught up.
+// A last batch that has all its sectors and fails its checksums counts as damaged. Taking it for torn would be convenient and
+// unsafe: a vote that was sent would be forgotten. The other mistake only keeps a replica out until it has caught up.
 
-import { ALIGNMENT, countSectors, type Head, roundUp } from './frame.ts'
-import { SECTOR_BYTES } from './limits.ts'
+import type { Head } from './frame.ts'
+import { SECTOR_BYTES, SECTOR_PAYLOAD_BYTES } from './limits.ts'
 import { type Found, scan } from './scan.ts'
+import { isUnwritten, unpack } from './sectors.ts'
 
-/** A whole record, where it lies. */
+/** A whole record, where it lies in the payload of the segment. */
 export interface FoundRecord {
   readonly from: number
   readonly head: Head
-  /** A view of the segment's bytes. */
+  /** A view of the segment's payload. */
   readonly body: Uint8Array
 }
 
@@ -34,7 +34,7 @@ export interface Fault {
 export interface Examined {
   /** In the order in which they lie there. */
   readonly found: readonly (FoundRecord | Fault)[]
-  /** Where the next batch may begin: behind everything that is not zero, or where what was torn began. */
+  /** The sector at which the next batch may begin: behind everything that is not zero, or where what was torn began. */
   readonly end: number
   readonly tornBytes: number
 }
@@ -43,68 +43,68 @@ export function isWhole(each: FoundRecord | Fault): each is FoundRecord {
   return 'body' in each
 }
 
-/** `bytes` is a whole segment; `last` says that no segment comes after it. */
+/** `bytes` is the whole file; `last` says that no segment comes after it. */
 export function examine(bytes: Uint8Array, seed: number, last: boolean): Examined {
-  const items = [...scan(bytes, 0, seed)]
-  const tailFrom = items.reduce((from, item) => (item.kind === 'record' ? item.head.batchFrom : from), 0)
-  const tail = tailOf(items, tailFrom)
+  const items = [...scan(unpack(bytes), 0, seed)]
+  const tail = tailOf(items)
   const written = lengthWithoutZeros(bytes)
-  const before = items.flatMap((item) => faultOrRecord(item, 0, tailFrom))
-  const within = items.flatMap((item) => faultOrRecord(item, tailFrom, tail.to))
+  const before = items.flatMap((item) => faultOrRecord(item, 0, tail.from))
+  const within = items.flatMap((item) => faultOrRecord(item, tail.from, tail.to))
   // Behind the last batch that is known of: zeros, or a batch that cannot be read.
-  const trailing = written > tail.to ? [{ from: tail.to, head: undefined }] : []
-  if (last && trailing.length === 0 && tail.faulty && isTorn(bytes, tailFrom, tail.to, tail.blankSectors)) {
-    return { found: before, end: tailFrom, tornBytes: written - tailFrom }
+  const unread = written > tail.to * SECTOR_BYTES
+  if (last && unread && isTornUnread(bytes, tail.to, written)) {
+    return { found: [...before, ...within], end: tail.to, tornBytes: written - tail.to * SECTOR_BYTES }
   }
-  if (last && trailing.length > 0 && isTornUnread(bytes, tail.to, written)) {
-    return { found: [...before, ...within], end: tail.to, tornBytes: written - tail.to }
+  if (last && !unread && !tail.complete && isTorn(bytes, tail)) {
+    return { found: before, end: tail.from, tornBytes: Math.max(0, written - tail.from * SECTOR_BYTES) }
   }
-  const end = roundUp(Math.max(written, tail.to), SECTOR_BYTES)
-  const found = [...before, ...within, ...trailing]
+  const found = [...before, ...within]
   // Where a file was cut between two records of a batch, no byte is left that could be seen to be wrong.
-  if (tail.faulty && within.every(isWhole)) found.push({ from: tail.to, head: undefined })
-  return { found, end, tornBytes: 0 }
-}
-
-interface Tail {
-  readonly to: number
-  readonly faulty: boolean
-  readonly blankSectors: number
-}
-
-/** What the heads of the last batch say of it. Without any head there is no batch: nothing, at the beginning. */
-function tailOf(items: readonly Found[], from: number): Tail {
-  let [to, blankSectors, complete] = [from, 0, false]
-  let expected = from
-  for (const item of items) {
-    if (item.kind === 'gap' || item.from < from) continue
-    const { head } = item
-    complete = head.last && item.body !== undefined && item.from === expected
-    if (!complete && (item.body === undefined || item.from !== expected)) {
-      return { to: head.batchTo, faulty: true, blankSectors: head.blankSectors }
-    }
-    expected = roundUp(head.bodyTo, ALIGNMENT)
-    ;[to, blankSectors] = [head.batchTo, head.blankSectors]
+  if (unread || (!tail.complete && within.every(isWhole))) {
+    found.push({ from: tail.to * SECTOR_PAYLOAD_BYTES, head: undefined })
   }
-  return { to, faulty: to > from && !complete, blankSectors }
+  return { found, end: Math.max(Math.ceil(written / SECTOR_BYTES), tail.to), tornBytes: 0 }
 }
 
-function isTorn(bytes: Uint8Array, from: number, to: number, blankSectors: number): boolean {
-  if (bytes.length < to || bytes[to - 1] === 0) return true
-  return countSectors(bytes.subarray(from, to), 0) > blankSectors
+/** The last batch: its first sector, the one behind its last, and whether all its records are whole. */
+interface Tail {
+  readonly from: number
+  readonly to: number
+  readonly complete: boolean
 }
 
-/** Whether what lies from `from` to `written`, without a readable head, was torn. */
+/** What its heads say of the last batch. Without any head there is none, which is a complete nothing at the beginning. */
+function tailOf(items: readonly Found[]): Tail {
+  const heads = items.flatMap((item) => (item.kind === 'record' ? [item] : []))
+  const newest = heads.at(-1)?.head
+  if (newest === undefined) return { from: 0, to: 0, complete: true }
+  const { fromSector: from, toSector: to } = newest
+  let expected: number | undefined = from * SECTOR_PAYLOAD_BYTES
+  for (const { from: position, head, body } of heads) {
+    if (head.fromSector !== from) continue
+    expected = position === expected && body !== undefined ? head.bodyTo : undefined
+  }
+  return { from, to, complete: expected !== undefined && newest.last }
+}
+
+function isTorn(bytes: Uint8Array, { from, to }: Tail): boolean {
+  if (bytes.length < to * SECTOR_BYTES || bytes[to * SECTOR_BYTES - 1] === 0) return true
+  for (let sector = from; sector < to; sector++) if (isUnwritten(bytes, sector)) return true
+  return false
+}
+
+/** Whether what lies from the sector `from` to `written`, without a readable head, was torn. */
 function isTornUnread(bytes: Uint8Array, from: number, written: number): boolean {
-  const first = bytes.subarray(from, from + SECTOR_BYTES)
-  return first.length < SECTOR_BYTES || countSectors(first, 0) === 1 || written % SECTOR_BYTES !== 0
+  return isUnwritten(bytes, from) || written % SECTOR_BYTES !== 0
 }
 
-/** The part of `item` between two positions, as a record or a fault. */
-function faultOrRecord(item: Found, from: number, to: number): (FoundRecord | Fault)[] {
+/** The part of `item` between two sectors, as a record or a fault. */
+function faultOrRecord(item: Found, fromSector: number, toSector: number): (FoundRecord | Fault)[] {
+  const [from, to] = [fromSector * SECTOR_PAYLOAD_BYTES, toSector * SECTOR_PAYLOAD_BYTES]
   if (item.kind === 'record') {
     if (item.from < from || item.from >= to) return []
-    return [item.body === undefined ? { from: item.from, head: item.head } : { ...item, body: item.body }]
+    const { from: position, head, body } = item
+    return [body === undefined ? { from: position, head } : { from: position, head, body }]
   }
   const begins = Math.max(item.from, from)
   return begins < Math.min(item.to, to) ? [{ from: begins, head: undefined }] : []

@@ -22,10 +22,12 @@ export const MAX_SNAPSHOT_CHUNK_BYTES = 16 * MIB
 export const MAX_SNAPSHOT_META_BYTES = 1 * MIB
 
 /**
- * Bytes that a disk writes whole or not at all; what is written begins and ends at their borders, so that a torn write can be told
- * from a damaged one. Disks with larger sectors write several of these as one.
+ * Bytes that a disk writes whole or not at all; a write of the log begins and ends at their borders, so that a torn write can be
+ * told from a damaged one. Disks with larger sectors write several of these as one.
  */
 export const SECTOR_BYTES = 512
+/** Bytes of a sector that say something; the last byte only says that the sector was written. */
+export const SECTOR_PAYLOAD_BYTES = SECTOR_BYTES - 1
 /** A segment is closed at the first write that finds it so long; what is cut off goes in units of a segment. */
 export const SEGMENT_BYTES = 16 * MIB
 /**

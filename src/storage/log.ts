@@ -2,8 +2,8 @@
 
 import { join } from 'node:path'
 import type { Files, WritableFile } from './files.ts'
-import { batchBytes, encodeBatch, type Framed, framedBytes, segmentSeed } from './frame.ts'
-import { MAX_GROUP_BYTES, MAX_PENDING_BYTES, ZERO_AHEAD_BYTES } from './limits.ts'
+import { encodeBatch, type Framed, framedBytes, segmentSeed } from './frame.ts'
+import { MAX_GROUP_BYTES, MAX_PENDING_BYTES, SECTOR_BYTES, ZERO_AHEAD_BYTES } from './limits.ts'
 import { nameOf, type RecoveredLog } from './recovery.ts'
 import { type CutState, cutAt, cutRecord, Segment, segmentFile } from './segments.ts'
 import { StoreError, type StoreOptions, type StoreRecord } from './store.ts'
@@ -36,7 +36,8 @@ export class Log {
   #nextSequence: number
   #cut: CutState
   #file: WritableFile
-  #position: number
+  /** The sector at which the next batch begins. */
+  #end: number
   #closeLast: boolean
   #pending: Pending[] = []
   #pendingBytes = 0
@@ -55,7 +56,7 @@ export class Log {
     this.#nextSequence = recovered.nextSequence
     this.#cut = recovered.cut
     this.#file = file
-    this.#position = recovered.end
+    this.#end = recovered.end
     this.#closeLast = recovered.closeLast
   }
 
@@ -136,7 +137,7 @@ export class Log {
   async #write(records: readonly StoreRecord[]): Promise<void> {
     if (records.length === 0) return
     if (this.#closeLast || this.#isFull()) await this.#nextSegment()
-    if (this.#position === 0) await this.#beginSegment()
+    if (this.#end === 0) await this.#beginSegment()
     const numbered = records.map((record) => ({ record, sequence: this.#nextSequence++, carried: false }))
     await this.#writeBatch(numbered)
     for (const framed of numbered) {
@@ -147,8 +148,8 @@ export class Log {
   async #writeBatch(records: readonly Framed[]): Promise<void> {
     const { syncs, salt } = this.#options
     const segment = this.#active()
-    const from = this.#position
-    const batch = encodeBatch(records, from, segmentSeed(salt, segment.number))
+    const [fromSector, from] = [this.#end, this.#end * SECTOR_BYTES]
+    const batch = encodeBatch(records, fromSector, segmentSeed(salt, segment.number))
     const to = from + batch.length
     const ahead = syncs && to > segment.size ? this.#zerosAfter(to) : 0
     await this.#file.write([batch, ZEROS.subarray(0, ahead)], from)
@@ -158,8 +159,8 @@ export class Log {
       await this.#file.sync()
       this.syncs++
     }
-    this.#position = to
-    for (const { record } of records) segment.add({ batchFrom: from, batchTo: to, slot: record.slot })
+    this.#end = to / SECTOR_BYTES
+    for (const { record } of records) segment.add({ fromSector, toSector: this.#end, slot: record.slot })
   }
 
   #zerosAfter(position: number): number {
@@ -172,14 +173,14 @@ export class Log {
     // A disk on which files are deleted more slowly than they are filled would grow without bound.
     await this.#deleting
     const full = this.#active()
-    await this.#file.truncate(this.#position)
-    full.size = this.#position
+    full.size = this.#end * SECTOR_BYTES
+    await this.#file.truncate(full.size)
     const segment = new Segment(full.number + 1)
     const file = await files.openForWriting(join(folder, segment.file), 'new')
     await this.#file.close()
     this.#file = file
     this.segments.push(segment)
-    this.#position = 0
+    this.#end = 0
     this.#closeLast = false
   }
 
@@ -197,7 +198,10 @@ export class Log {
 
   /** What will be carried over counts too, so that carrying never costs more than what is appended. */
   #isFull(): boolean {
-    return this.#position >= this.#options.segmentBytes && this.#position >= 2 * batchBytes([...this.#newest.values()])
+    const bytes = this.#end * SECTOR_BYTES
+    if (bytes < this.#options.segmentBytes) return false
+    const carried = [...this.#newest.values()].reduce((sum, { record }) => sum + framedBytes(record), 0)
+    return bytes >= 2 * carried
   }
 
   async #delete(oldest: number): Promise<void> {

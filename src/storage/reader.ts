@@ -3,7 +3,9 @@
 import { join } from 'node:path'
 import type { Files, ReadableFile } from './files.ts'
 import { segmentSeed } from './frame.ts'
+import { SECTOR_BYTES, SECTOR_PAYLOAD_BYTES } from './limits.ts'
 import { scan } from './scan.ts'
+import { unpack } from './sectors.ts'
 import type { Segment } from './segments.ts'
 import type { StoreRecord } from './store.ts'
 
@@ -43,8 +45,9 @@ async function* readSegment(
 ): AsyncGenerator<StoreRecord> {
   for (const block of [...segment.blocks]) {
     if (!overlaps(block, from, to)) continue
-    const bytes = await file.read(block.from, block.to - block.from)
-    for (const found of scan(bytes, block.from, seed)) {
+    const { fromSector, toSector } = block
+    const bytes = await file.read(fromSector * SECTOR_BYTES, (toSector - fromSector) * SECTOR_BYTES)
+    for (const found of scan(unpack(bytes), fromSector * SECTOR_PAYLOAD_BYTES, seed)) {
       if (found.kind === 'gap' || found.body === undefined) continue
       const { kind, slot } = found.head
       if (slot > 0 && slot >= from && slot <= to) yield { kind, slot, bytes: found.body }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { examine, type Fault, type FoundRecord, isWhole } from './examine.ts'
 import type { Files } from './files.ts'
 import { type Framed, type Head, segmentSeed } from './frame.ts'
+import { SECTOR_PAYLOAD_BYTES } from './limits.ts'
+import { offsetOf } from './sectors.ts'
 import { type CutState, NO_CUT, OWN_KIND, readCutRecord, Segment, segmentFile, segmentNumber } from './segments.ts'
 import { type DamagedRecord, StoreError, type StoreRecord } from './store.ts'
 
@@ -16,7 +18,7 @@ export interface RecoveredLog {
   readonly newest: Map<string, Framed>
   readonly nextSequence: number
   readonly cut: CutState
-  /** Oldest first, at least one. The last goes on at `end`. */
+  /** Oldest first, at least one. The last goes on at the sector `end`. */
   readonly segments: Segment[]
   readonly end: number
   /** The last segment is damaged: no more is written to it. */
@@ -66,7 +68,7 @@ class Recovery {
   readonly #carried = new Set<number>()
   #slotted: Framed[] = []
   #cut: CutState = NO_CUT
-  #newestHead: { readonly sequence: number; readonly batchTo: number; readonly segment: number } | undefined
+  #newestHead: { readonly sequence: number; readonly toSector: number; readonly segment: number } | undefined
   /** Faults since then, of which nothing is known yet. */
   #unexplained: Located[] = []
   #highest = 0
@@ -139,14 +141,15 @@ class Recovery {
   }
 
   /** A record with this head comes next: whatever is missing before it was lost in the faults since the one before. */
-  #follow({ sequence, batchTo }: Head, segment: number): void {
+  #follow({ sequence, toSector }: Head, segment: number): void {
     const before = this.#newestHead
     if (before !== undefined && sequence > before.sequence + 1) {
-      if (this.#unexplained.length === 0) this.#fault(before.segment, { from: before.batchTo, head: undefined })
+      if (this.#unexplained.length === 0)
+        this.#fault(before.segment, { from: before.toSector * SECTOR_PAYLOAD_BYTES, head: undefined })
       for (const fault of this.#unexplained) fault.missing = [before.sequence + 1, sequence]
     }
     this.#unexplained = []
-    this.#newestHead = { sequence, batchTo, segment }
+    this.#newestHead = { sequence, toSector, segment }
   }
 
   #fault(segment: number, fault: Fault): void {
@@ -167,7 +170,7 @@ class Recovery {
   #damage(located: Located): DamagedRecord {
     const { segment, fault } = located
     const [kind, slot] = [fault.head?.kind, fault.head?.slot]
-    return { file: segmentFile(segment), offset: fault.from, kind, slot, needed: this.#isNeeded(located) }
+    return { file: segmentFile(segment), offset: offsetOf(fault.from), kind, slot, needed: this.#isNeeded(located) }
   }
 
   #isNeeded({ segment, fault, missing }: Located): boolean {

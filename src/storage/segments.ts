@@ -1,21 +1,21 @@
 // What is known in memory of the files of the log: which slots each has records about, and what a cut may delete.
 
 import { readU64, writeU64 } from '../../crypto/index.ts'
-import { BLOCK_BYTES } from './limits.ts'
+import { BLOCK_BYTES, SECTOR_BYTES } from './limits.ts'
 import type { StoreOptions, StoreRecord } from './store.ts'
 
-/** Whole batches of a segment from one position to another, and the slots of their records; 0 and 0 where there are none. */
+/** Whole batches of a segment from one sector to before another, and the slots of their records; 0 and 0 where there are none. */
 export interface Block {
-  readonly from: number
-  to: number
+  readonly fromSector: number
+  toSector: number
   minSlot: number
   maxSlot: number
 }
 
 /** Where a record lies. */
 export interface Place {
-  readonly batchFrom: number
-  readonly batchTo: number
+  readonly fromSector: number
+  readonly toSector: number
   readonly slot: number
 }
 
@@ -35,14 +35,16 @@ export class Segment {
     return segmentFile(this.number)
   }
 
-  add({ batchFrom, batchTo, slot }: Place): void {
-    const newest = this.blocks.at(-1)
-    let block = newest
-    if (block === undefined || (batchFrom >= block.to && batchFrom - block.from >= BLOCK_BYTES)) {
-      block = { from: batchFrom, to: batchTo, minSlot: 0, maxSlot: 0 }
+  add({ fromSector, toSector, slot }: Place): void {
+    let block = this.blocks.at(-1)
+    if (
+      block === undefined ||
+      (fromSector >= block.toSector && (fromSector - block.fromSector) * SECTOR_BYTES >= BLOCK_BYTES)
+    ) {
+      block = { fromSector, toSector, minSlot: 0, maxSlot: 0 }
       this.blocks.push(block)
     }
-    block.to = Math.max(block.to, batchTo)
+    block.toSector = Math.max(block.toSector, toSector)
     if (slot === 0) return
     for (const range of [block, this]) {
       range.minSlot = range.minSlot === 0 ? slot : Math.min(range.minSlot, slot)

@@ -1,8 +1,8 @@
 // Stores for tests.
 
-import { openDiskStore } from '../../src/storage/disk.ts'
+import { type DiskSettings, openDiskStore } from '../../src/storage/disk.ts'
 import type { Files } from '../../src/storage/files.ts'
-import type { Store, StoreOptions } from '../../src/storage/index.ts'
+import type { Store, StoreRecord } from '../../src/storage/index.ts'
 
 export const FOLDER = '/store'
 
@@ -16,10 +16,20 @@ export const IDENTITY = {
 }
 
 /** A store in small segments; a failure that the test does not expect is thrown out of all frames. */
-export function open(files: Files, options: Partial<StoreOptions> = {}): Promise<Store> {
+export function open(files: Files, options: Partial<DiskSettings> = {}): Promise<Store> {
   const onFailure = (error: Error) => {
     throw error
   }
   const defaults = { path: FOLDER, identity: IDENTITY, durability: 'fsync', create: true, onFailure } as const
-  return openDiskStore({ ...defaults, ...options, segmentBytes: SMALL_SEGMENT_BYTES }, files)
+  return openDiskStore({ ...defaults, segmentBytes: SMALL_SEGMENT_BYTES, ...options }, files)
+}
+
+/** A record as text, for comparing sets of them. */
+export function textOf({ kind, slot, key = '', bytes }: StoreRecord): string {
+  return `${kind} ${slot} ${key} ${Buffer.from(bytes).toString('base64')}`
+}
+
+/** Lets everything go on that can without waiting for anything outside. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((turnEnded) => setImmediate(turnEnded))
 }
