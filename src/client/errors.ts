@@ -23,3 +23,7 @@ export class ClientError extends Error {
     this.code = code
   }
 }
+
+export function closedError(): ClientError {
+  return new ClientError('closed', 'the client was closed')
+}

@@ -9,7 +9,7 @@ import type { RefusalCode, SlotReply } from '../wire/index.ts'
 import { idOf, signBundle } from './bundle.ts'
 import { Call } from './call.ts'
 import type { Counters } from './counters.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, closedError } from './errors.ts'
 import { LeaderGuess } from './leader.ts'
 import {
   BUNDLE_BYTES,
@@ -362,10 +362,6 @@ export class Pipeline {
 
 function isSigned(call: Call): call is Signed {
   return call.request !== undefined
-}
-
-function closedError(): ClientError {
-  return new ClientError('closed', 'the client was closed')
 }
 
 function notSent(why: string): Refused {

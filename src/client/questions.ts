@@ -4,7 +4,7 @@
 import type { ReplicaIndex } from '../../crypto/index.ts'
 import type { Answer, Question } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
-import { ClientError } from './errors.ts'
+import { ClientError, closedError } from './errors.ts'
 import { ANSWER_BYTES, CALL_TIMEOUT_MS, QUESTIONS } from './limits.ts'
 import type { Links } from './links.ts'
 import type { Ticker } from './ticker.ts'
@@ -27,6 +27,7 @@ export class Questions {
   private readonly counters: Counters
   private readonly asked = new Map<number, Asked>()
   private lastId = 0
+  private closed = false
 
   constructor({ links, ticker, counters }: { links: Links; ticker: Ticker; counters: Counters }) {
     this.links = links
@@ -45,6 +46,7 @@ export class Questions {
     { signal, timeoutMs = CALL_TIMEOUT_MS }: CallOptions = {},
   ): Promise<AnswerTo<Kind>[]> {
     signal?.throwIfAborted()
+    if (this.closed) throw closedError()
     if (this.asked.size >= QUESTIONS)
       throw new ClientError('no-answer', `${QUESTIONS} questions wait for answers already`)
     let end: Asked['end'] = () => {}
@@ -96,7 +98,8 @@ export class Questions {
   }
 
   close(): void {
-    for (const asked of [...this.asked.values()]) this.finish(asked, new ClientError('closed', 'the client was closed'))
+    this.closed = true
+    for (const asked of [...this.asked.values()]) this.finish(asked, closedError())
   }
 
   private put(asked: Asked): void {

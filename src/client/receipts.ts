@@ -84,11 +84,14 @@ export interface ReceiptsOptions {
   /** The request under way with this number. */
   readonly find: (sequence: number) => SignedRequest | undefined
   readonly count: (fault: ReceiptFault) => void
+  /** For tests; those of limits.ts otherwise. */
+  readonly bounds?: { readonly tallies: number; readonly bytes: number }
 }
 
 /** Where a record's fields are; see src/machine/result-record.ts. */
 const RECORD = Object.freeze({ client: 2, sequence: 34, request: 42, end: 82 })
 
+const DEFAULT_BOUNDS = Object.freeze({ tallies: TALLIES_PER_REPLICA, bytes: TALLY_BYTES_PER_REPLICA })
 /** What one known node of a tree costs. */
 const NODE_BYTES = 128
 
@@ -223,8 +226,9 @@ export class Receipts {
   private bound(from: ReplicaIndex): void {
     const own = this.of[from]
     if (own === undefined) return
+    const { tallies, bytes } = this.options.bounds ?? DEFAULT_BOUNDS
     for (const tally of own) {
-      if (own.size <= TALLIES_PER_REPLICA && (this.bytesOf[from] ?? 0) <= TALLY_BYTES_PER_REPLICA) return
+      if (own.size <= tallies && (this.bytesOf[from] ?? 0) <= bytes) return
       this.options.count('receipt-crowded-out')
       this.withdraw(from, tally)
       if (tally.votes.size === 0) this.drop(tally)

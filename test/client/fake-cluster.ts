@@ -2,6 +2,7 @@
 // comes, and every replica signs. Tests make single replicas silent, let them lie, or answer by hand.
 
 import {
+  type AdmittedKey,
   admitKey,
   type Digest,
   hex,
@@ -64,14 +65,15 @@ export class FakeCluster {
   readonly doors = new Map<number, Door>()
   readonly down = new Set<number>()
   view = 0
+  /** Called when a frame was sent. */
+  onSent: () => void = () => {}
   private readonly slots: ExecutedSlot[] = []
+  private readonly admitted = new Map<string, AdmittedKey>()
   private readonly slotOf = new Map<string, number>()
   private handlers: ClientTransportHandlers | undefined
 
   constructor({ replicas = 4, byzantine = 1, machine = kv, parameters = {} }: FakeClusterOptions = {}) {
-    const members = Array.from({ length: replicas }, (_, i) => memberDraft(i))
-    const quorum = { byzantine, crash: Math.floor((replicas - 3 * byzantine - 1) / 2) }
-    this.genesis = genesisOf(sample({ members, quorum, parameters: { ...DEFAULT_PARAMETERS, ...parameters } }))
+    this.genesis = genesisFor(replicas, byzantine, parameters)
     const clients = this.genesis.clients.map(({ key, role }) => ({ key, role }))
     this.executor = createExecutor({ machine, clients })
   }
@@ -109,6 +111,7 @@ export class FakeCluster {
         const decoded = decodeClientFrame(bytes)
         if (!decoded.ok) throw new Error(`the client sent ${decoded.fault.code}: ${decoded.fault.detail}`)
         this.sent.push({ to, frame: decoded.value })
+        setImmediate(() => this.onSent())
         setImmediate(() => this.receive(to, decoded.value))
         return true
       },
@@ -198,7 +201,7 @@ export class FakeCluster {
       clusterName: this.genesis.contents.name,
       genesisStateRoot: ZERO_DIGEST,
       verifier: nativeVerifier,
-      admit: (key: PublicKey) => admitKey(key),
+      admit: (key: PublicKey) => this.admit(key),
     }
     for (const request of frame.requests) {
       const verified = verifyRequest(request, context)
@@ -207,7 +210,13 @@ export class FakeCluster {
     const fresh = frame.requests.filter(({ id }) => !this.slotOf.has(hex(id)))
     if (fresh.length > 0) this.announce(this.execute(fresh), fresh)
     const again = frame.requests.filter((request) => !fresh.includes(request))
-    for (const request of again) this.reply(to, this.slotOf.get(hex(request.id)) ?? 0, [request])
+    for (const slot of new Set(again.map(({ id }) => this.slotOf.get(hex(id)) ?? 0))) this.reply(to, slot, again)
+  }
+
+  private admit(key: PublicKey) {
+    const admitted = this.admitted.get(hex(key)) ?? admitKey(key)
+    if (admitted !== undefined) this.admitted.set(hex(key), admitted)
+    return admitted
   }
 
   /** Every replica replies; liars first. */
@@ -224,6 +233,19 @@ export class FakeCluster {
     const frames = lie === undefined ? [{ kind: 'replies', replies: [truth] } as const] : lie(truth, this)
     for (const frame of frames) this.say(replica, frame)
   }
+}
+
+const known = new Map<string, Genesis>()
+
+/** Checking a genesis takes a while, and tests use few. */
+function genesisFor(replicas: number, byzantine: number, parameters: Partial<Parameters>): Genesis {
+  const name = JSON.stringify([replicas, byzantine, parameters])
+  const members = Array.from({ length: replicas }, (_, i) => memberDraft(i))
+  const quorum = { byzantine, crash: Math.floor((replicas - 3 * byzantine - 1) / 2) }
+  const genesis =
+    known.get(name) ?? genesisOf(sample({ members, quorum, parameters: { ...DEFAULT_PARAMETERS, ...parameters } }))
+  known.set(name, genesis)
+  return genesis
 }
 
 /** The sequence numbers of the requests in a list of frames. */
