@@ -33,7 +33,7 @@ export function emptyKept(replicas: number): KeptForAudit {
 }
 
 export interface JournalOptions {
-  readonly store: Store
+  readonly store: Pick<Store, 'append'>
   readonly kept: KeptForAudit
   /** Bytes of the records that a restart would read. */
   readonly bytes: number
@@ -45,7 +45,7 @@ export class Journal {
   /** Bytes of records appended, and before that those that a restart has read. */
   bytes: number
   readonly kept: KeptForAudit
-  private readonly store: Store
+  private readonly store: Pick<Store, 'append'>
   private readonly onDurable: (number: number) => void
   private waiting: StoreRecord[] = []
   private number: number | undefined

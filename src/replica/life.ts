@@ -1,10 +1,10 @@
 // One life of a replica: everything between an opened store and a closed one, put together. replica.ts starts and stops it.
 
 import { performance } from 'node:perf_hooks'
-import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
-import { type CoreConfig, type Effect, init, type VerifyContext } from '../consensus/index.ts'
+import { type CoreConfig, type Effect, type Input, init } from '../consensus/index.ts'
 import { kv } from '../machine/index.ts'
 import type { Store } from '../storage/index.ts'
 import { encodeTransferFrame, type ReplicaStatus } from '../wire/index.ts'
@@ -13,12 +13,12 @@ import { Counters } from './counters.ts'
 import { Door } from './door.ts'
 import { Inbound } from './inbound.ts'
 import { Journal } from './journal.ts'
-import { liesOf } from './liar.ts'
+import { type Lies, liesOf } from './liar.ts'
 import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
 import type { MetricsSources } from './metrics.ts'
 import { Questions } from './questions.ts'
-import { recover } from './recovery.ts'
+import { type RecoveredReplica, recover } from './recovery.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 import { Snapshots } from './snapshots.ts'
 import { Alarms, statusOf } from './status.ts'
@@ -48,116 +48,57 @@ export interface LifeParts {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What the parts of a life have in common. */
+interface Common extends LifeParts {
+  readonly self: ReplicaIndex
+  readonly peers: readonly ReplicaIndex[]
+  readonly core: Core
+  readonly host: MachineHost
+  readonly verifier: CachingVerifier
+  readonly counters: Counters
+  readonly alarms: Alarms
+  readonly lies: Lies | undefined
+  readonly recovered: RecoveredReplica
+  /** Within a turn, and for the next one. */
+  readonly step: (input: Input) => void
+  readonly put: (input: Input) => void
+}
+
 /** Reads the store and builds what was there. @throws {StoreError} where the replica must stay out. */
 export async function bringToLife(parts: LifeParts): Promise<Life> {
-  const { options, store, transport, log, limits, fatal, signal } = parts
+  const { options, store, transport, log, fatal, signal } = parts
   const { genesis, keys, machine = kv } = options
-  const { membership, parameters } = genesis
-  const self = keys.index
   const startedMs = performance.now()
-  const host = new MachineHost({ machine, clients: genesis.clients, checkpointInterval: parameters.checkpointInterval })
-  const genesisStateRoot = host.stateRoot()
+  const { checkpointInterval } = genesis.parameters
+  const host = new MachineHost({ machine, clients: genesis.clients, checkpointInterval })
   const verifier = new CachingVerifier(nativeVerifier)
-  const context: VerifyContext = {
-    membership,
-    clusterName: genesis.contents.name,
-    parameters,
-    genesisStateRoot,
-    verifier,
-    admit: admission(genesis.clients.map(({ key }) => key)),
-  }
+  const context = contextOf(options, host, verifier)
   const recovered = await recover({ path: options.data, recovered: store.recovered, context, host, log, signal })
-  const config: CoreConfig = {
-    self,
-    membership,
-    clusterName: genesis.contents.name,
-    parameters,
-    signer: keys.consensus,
-    genesisStateRoot,
-    mutations: new Set(),
-  }
+  const self = keys.index
+  const config: CoreConfig = { ...context, self, signer: keys.consensus, mutations: new Set() }
   const { state, effects } = init(config, recovered.records, host.position)
-  const core = new Core(state, context)
-  const peers = genesis.members.map((_, i) => replicaIndex(i)).filter((each) => each !== self)
-  const counters = new Counters()
-  const alarms = new Alarms()
-  for (const text of recovered.alarms) alarms.raise(text)
-  const lies = options.liar && liesOf(options.liar, genesis, keys)
-  const journal = new Journal({
-    store,
-    kept: recovered.kept,
-    bytes: recovered.journalBytes,
-    onDurable: (number) => turn.put({ kind: 'durable', number }),
-  })
+  const common: Common = {
+    ...parts,
+    ...{ self, host, verifier, recovered },
+    peers: genesis.members.map((_, i) => replicaIndex(i)).filter((each) => each !== self),
+    core: new Core(state, context),
+    counters: new Counters(),
+    alarms: new Alarms(recovered.alarms),
+    lies: options.liar && liesOf(options.liar, genesis, keys),
+    step: (input) => turn.step(input),
+    put: (input) => turn.put(input),
+  }
+  const { peers, core, counters, alarms, lies } = common
+  const liar = lies?.name ?? ''
   const status = () =>
-    statusOf({
-      self,
-      peers,
-      core,
-      host,
-      store,
-      transport,
-      kept: recovered.kept,
-      alarms,
-      liar: lies?.name ?? '',
-      startedMs,
-    })
-  const questions = new Questions({ store, epoch: membership.epoch, kept: recovered.kept, status })
-  const door = new Door({
-    core,
-    host,
-    verifier,
-    counters,
-    deliver: (requests) => turn.step({ kind: 'requests', requests }),
-    ask: (link, id, question) => questions.ask(link, id, question),
-  })
-  const inbound = new Inbound({
-    core,
-    verifier,
-    counters,
-    admissible: (message) => door.admissible(message),
-    deliver: (from, message) => turn.step({ kind: 'message', from, message }),
-  })
-  const snapshots = new Snapshots({
-    self,
-    replicas: genesis.members.length,
-    host,
-    viewTimeoutMs: parameters.viewTimeoutMs,
-    counters,
-    lie: lies?.chunk,
-    awaits: (checkpoint) => core.awaits(checkpoint),
-    installed: (checkpoint, { frontier, timestampMs }) =>
-      turn.step({ kind: 'installed', checkpoint, frontier, timestampMs }),
-    send: (to, frame) => {
-      if (!transport.send(to, 'transfer', encodeTransferFrame(frame))) counters.unsent++
-    },
-  })
-  const writer = new SnapshotWriter({
-    store,
-    limits,
-    stored: recovered.snapshot,
-    journalBytes: () => journal.bytes,
-    released: (kept) => {
-      // The machine may have moved to another state meanwhile, and left this one to its reader.
-      if (host.snapshotAt(kept.slot) === kept) snapshots.release()
-      else kept.state.close()
-    },
-    onFailure: fatal,
-  })
-  const stable = recovered.stable
-  snapshots.attach(writer, stable?.slot ?? 0)
-  const turn: Turn = new Turn({
-    ...{ self, peers, core, inbound, door, journal, host, snapshots, transport, counters, lies },
-    notices: noticesOf(log, alarms, fatal),
-  })
+    statusOf({ ...{ self, peers, core, host, store, transport, alarms, liar, startedMs }, kept: recovered.kept })
+  const { journal, writer, snapshots } = keepingOf(common)
+  const { questions, door, inbound } = entranceOf(common, status)
+  const notices = noticesOf(log, alarms, fatal)
+  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, notices })
   return {
-    turn,
-    effects,
-    handlers: handlersOf({ turn, inbound, door, snapshots, questions, host, clients: genesis.clients, log }),
-    writer,
-    questions,
-    counters,
-    status,
+    ...{ turn, effects, writer, questions, counters, status },
+    handlers: handlersOf(common, { turn, inbound, door, snapshots, questions }),
     metrics: {
       ...{ status, counters, verifier, store, transport },
       snapshotsWritten: () => writer.written,
@@ -168,19 +109,81 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   }
 }
 
-function handlersOf(parts: {
+function contextOf({ genesis }: ReplicaOptions, host: MachineHost, verifier: CachingVerifier) {
+  const { membership, parameters, contents, clients } = genesis
+  const genesisStateRoot = host.stateRoot()
+  const admit = admission(clients.map(({ key }) => key))
+  return { membership, clusterName: contents.name, parameters, genesisStateRoot, verifier, admit }
+}
+
+/** What is kept: on disk, and as states of checkpoints. */
+function keepingOf(common: Common) {
+  const { options, store, transport, limits, fatal, self, core, host, counters, lies, recovered, step, put } = common
+  const { members, parameters } = options.genesis
+  const journal = new Journal({
+    store,
+    kept: recovered.kept,
+    bytes: recovered.journalBytes,
+    onDurable: (number) => put({ kind: 'durable', number }),
+  })
+  const snapshots = new Snapshots({
+    ...{ self, host, counters },
+    replicas: members.length,
+    viewTimeoutMs: parameters.viewTimeoutMs,
+    lie: lies?.chunk,
+    awaits: (checkpoint) => core.awaits(checkpoint),
+    installed: (checkpoint, { frontier, timestampMs }) =>
+      step({ kind: 'installed', checkpoint, frontier, timestampMs }),
+    send(to, frame) {
+      if (!transport.send(to, 'transfer', encodeTransferFrame(frame))) counters.unsent++
+    },
+  })
+  const writer = new SnapshotWriter({
+    ...{ store, limits },
+    stored: recovered.snapshot,
+    journalBytes: () => journal.bytes,
+    released(kept) {
+      // The machine may have moved to another state meanwhile, and left this one to its reader.
+      if (host.snapshotAt(kept.slot) === kept) snapshots.release()
+      else kept.state.close()
+    },
+    onFailure: fatal,
+  })
+  snapshots.attach(writer, recovered.stable?.slot ?? 0)
+  return { journal, writer, snapshots }
+}
+
+/** Where peers and clients are let in. */
+function entranceOf(common: Common, status: () => ReplicaStatus) {
+  const { options, store, core, host, verifier, counters, recovered, step } = common
+  const { epoch } = options.genesis.membership
+  const questions = new Questions({ store, epoch, kept: recovered.kept, status })
+  const door = new Door({
+    ...{ core, host, verifier, counters },
+    deliver: (requests) => step({ kind: 'requests', requests }),
+    ask: (link, id, question) => questions.ask(link, id, question),
+  })
+  const inbound = new Inbound({
+    ...{ core, verifier, counters },
+    admissible: (message) => door.admissible(message),
+    deliver: (from, message) => step({ kind: 'message', from, message }),
+  })
+  return { questions, door, inbound }
+}
+
+interface Receivers {
   readonly turn: Turn
   readonly inbound: Inbound
   readonly door: Door
   readonly snapshots: Snapshots
   readonly questions: Questions
-  readonly host: MachineHost
-  readonly clients: ReplicaOptions['genesis']['clients']
-  readonly log: Log
-}): ReplicaTransportHandlers {
-  const { turn, inbound, door, snapshots, questions, host, log } = parts
+}
+
+function handlersOf({ host, log, options }: Common, receivers: Receivers): ReplicaTransportHandlers {
+  const { turn, inbound, door, snapshots, questions } = receivers
+  const { clients } = options.genesis
   return {
-    peerFrame(from: ReplicaIndex, channel, frame) {
+    peerFrame(from, channel, frame) {
       if (channel === 'consensus') inbound.push(from, frame)
       else snapshots.push(from, frame)
       turn.wake()
@@ -197,7 +200,7 @@ function handlersOf(parts: {
       questions.down(link)
     },
     // Those of the genesis are let in from the start: a replica that lags may not have executed anything yet.
-    isClient: (key) => host.knows(key) || parts.clients.some((each) => Buffer.compare(each.key, key) === 0),
+    isClient: (key) => host.knows(key) || clients.some((each) => equalBytes(each.key, key)),
   }
 }
 

@@ -107,6 +107,9 @@ export const QUESTIONS = 32
 export const ANSWER_RETRY_MS = 20
 export const ANSWER_PATIENCE_MS = 30_000
 
+/** Milliseconds that a replica that must stop waits for its disk and network, which may be what is broken. */
+export const CLOSE_PATIENCE_MS = 2_000
+
 /** Alarms that a status names, the newest. A status holds no more. */
 export const ALARMS = 64
 

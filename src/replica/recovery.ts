@@ -71,7 +71,10 @@ export async function recover(options: RecoverOptions): Promise<RecoveredReplica
       decoded.map(({ record }) => record),
       stable.checkpoint,
     )
-    if (host.position.slot === stable.checkpoint.slot && !host.isAt(stable.checkpoint)) {
+    const there = host.position.slot === stable.checkpoint.slot
+    // Peers that lag may ask for it.
+    if (there && host.isAt(stable.checkpoint)) host.keep()
+    else if (there) {
       const text = `state-diverged: after a replay up to slot ${stable.checkpoint.slot}`
       log.error(
         { slot: stable.checkpoint.slot },

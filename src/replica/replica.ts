@@ -1,10 +1,11 @@
 // The life cycle of a replica: opens its store, listens, takes part, and gives everything back.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { libp2pReplicaTransport, type ReplicaTransport } from '../../net/index.ts'
 import { openStore, type Store, type StoreOptions } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
 import { bringToLife, type Life } from './life.ts'
-import { LEAST_TICK_MS, SHELL_LIMITS, type ShellLimits, TICKS_PER_TIMEOUT } from './limits.ts'
+import { CLOSE_PATIENCE_MS, LEAST_TICK_MS, SHELL_LIMITS, type ShellLimits, TICKS_PER_TIMEOUT } from './limits.ts'
 import { type MetricsServer, serveMetrics } from './metrics.ts'
 import type { Log, Replica, ReplicaOptions } from './types.ts'
 
@@ -38,6 +39,8 @@ export class ReplicaProcess implements Replica {
   private metrics: MetricsServer | undefined
   private ticking: NodeJS.Timeout | undefined
   private starting: Promise<void> | undefined
+  private begun: Promise<void> | undefined
+  private readonly ending = new AbortController()
   private stopping: Promise<void> | undefined
   private dead = false
 
@@ -63,10 +66,7 @@ export class ReplicaProcess implements Replica {
 
   start({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.stopping !== undefined) return Promise.reject(new Error('replica: it was stopped; make another one'))
-    this.starting ??= this.begin(signal).catch(async (error: unknown) => {
-      await this.stop()
-      throw error
-    })
+    this.starting ??= this.beginOrStop(signal)
     return this.starting
   }
 
@@ -81,17 +81,31 @@ export class ReplicaProcess implements Replica {
     return this.life.status()
   }
 
-  private async begin(signal: AbortSignal | undefined): Promise<void> {
+  private async beginOrStop(signal: AbortSignal | undefined): Promise<void> {
+    const { signal: stopped } = this.ending
+    this.begun = this.begin(signal === undefined ? stopped : AbortSignal.any([signal, stopped]))
+    try {
+      await this.begun
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  private async begin(signal: AbortSignal): Promise<void> {
     const { options, log, transport, surroundings } = this
     const { genesis, metricsPort } = options
-    signal?.throwIfAborted()
+    const { limits } = surroundings
+    signal.throwIfAborted()
     const store = await surroundings.openStore(storeOptions(options, (error) => this.fatal(error)))
     this.store = store
+    signal.throwIfAborted()
     const fatal = (error: unknown) => this.fatal(error)
-    const life = await bringToLife({ options, store, transport, log, limits: surroundings.limits, fatal, signal })
+    const life = await bringToLife({ options, store, transport, log, limits, fatal, signal })
     this.life = life
     if (metricsPort !== undefined) this.metrics = await serveMetrics(metricsPort, life.metrics)
-    await transport.start(life.handlers, signal === undefined ? {} : { signal })
+    await transport.start(life.handlers, { signal })
+    signal.throwIfAborted()
     const tickMs = Math.max(LEAST_TICK_MS, genesis.parameters.viewTimeoutMs / TICKS_PER_TIMEOUT)
     this.ticking = setInterval(() => life.turn.tick(), tickMs)
     life.turn.begin(life.effects)
@@ -100,19 +114,21 @@ export class ReplicaProcess implements Replica {
   }
 
   private async end(): Promise<void> {
-    const { life, store, transport, metrics } = this
+    this.ending.abort(new Error('replica: it was stopped while it started'))
+    await this.begun?.catch(() => undefined)
     clearInterval(this.ticking)
-    life?.turn.end()
-    life?.questions.stop()
-    await life?.writer.stop()
-    // Each gives back what is its own, whatever becomes of the others.
-    const closed = await Promise.allSettled([
-      transport.stop(),
-      metrics?.close(),
-      this.dead ? undefined : store?.close(),
-    ])
-    if (this.dead) void store?.close().catch(() => undefined)
-    for (const result of closed) {
+    this.life?.turn.finish()
+    this.life?.questions.stop()
+    const closed = this.giveBack()
+    await (this.dead ? Promise.race([closed, sleep(CLOSE_PATIENCE_MS)]) : closed)
+  }
+
+  /** Each part gives back what is its own, whatever becomes of the others. */
+  private async giveBack(): Promise<void> {
+    const { life, store, transport, metrics } = this
+    const results = await Promise.allSettled([transport.stop(), metrics?.close(), life?.writer.stop()])
+    results.push(...(await Promise.allSettled([store?.close()])))
+    for (const result of results) {
       if (result.status === 'rejected') this.log.warn({ error: String(result.reason) }, 'could not stop cleanly')
     }
   }

@@ -29,6 +29,10 @@ export interface StatusSources {
 export class Alarms {
   readonly texts: string[] = []
 
+  constructor(texts: readonly string[] = []) {
+    for (const text of texts) this.raise(text)
+  }
+
   raise(text: string): void {
     if (this.texts.includes(text)) return
     this.texts.push(text)

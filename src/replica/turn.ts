@@ -69,6 +69,12 @@ export class Turn {
     this.wake()
   }
 
+  /** The last one: what came of the slots executed last goes to the store too. */
+  finish(): void {
+    this.guarded(() => this.parts.journal.flush())
+    this.end()
+  }
+
   /** Nothing is handled from here on. */
   end(): void {
     this.running = false

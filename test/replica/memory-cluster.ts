@@ -76,7 +76,13 @@ export class MemoryCluster {
     this.contents = Array.from({ length: replicas }, emptyContents)
   }
 
-  make(index: number): ReplicaProcess {
+  async startWith(index: number, change: Partial<ReplicaOptions>): Promise<void> {
+    const replica = this.make(index, change)
+    this.replicas[index] = replica
+    await replica.start()
+  }
+
+  make(index: number, change: Partial<ReplicaOptions> = {}): ReplicaProcess {
     const { limits, retention, liars, wrapStore, machine } = this.options
     const contents = this.contents[index]
     if (contents === undefined) throw new RangeError(`no replica ${index}`)
@@ -92,6 +98,7 @@ export class MemoryCluster {
       onFatal: (error) => this.fatal.push(error),
       ...(machine !== undefined && { machine: machine(index) }),
       ...(liar !== undefined && { liar: parseBehaviour(liar) }),
+      ...change,
     }
     return new ReplicaProcess(options, {
       openStore: async () => {

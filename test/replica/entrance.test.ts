@@ -1,0 +1,197 @@
+// Peers and clients at the entrance of one replica, without a network: frames go in, and what the core is handed comes out.
+
+import { describe, expect, it } from 'vitest'
+import {
+  replicaIndex,
+  type Signature,
+  signature,
+  signVote,
+  slot,
+  type Verified,
+  view,
+  ZERO_DIGEST,
+} from '../../crypto/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
+import type { ClientLink } from '../../net/index.ts'
+import { batchEntry, type CoreConfig, init, type Message, type SignedRequest } from '../../src/consensus/index.ts'
+import { kv } from '../../src/machine/index.ts'
+import { admission, Core } from '../../src/replica/core.ts'
+import { Counters } from '../../src/replica/counters.ts'
+import { Door } from '../../src/replica/door.ts'
+import { Inbound } from '../../src/replica/inbound.ts'
+import { BAD_FRAME_FACTOR, PEER_CHECKS_BURST, PEER_QUEUE_BYTES } from '../../src/replica/limits.ts'
+import { MachineHost } from '../../src/replica/machine-host.ts'
+import { CachingVerifier } from '../../src/replica/verify-cache.ts'
+import { decodeReplicaFrame, encodeClientFrame, encodeMessage, type ReplicaFrame } from '../../src/wire/index.ts'
+import { signerNamed } from '../keys/sample.ts'
+import { bytesFor } from '../support/cluster.ts'
+import { MemoryCluster, TestClient } from './memory-cluster.ts'
+
+const cluster = new MemoryCluster()
+const { genesis } = cluster
+const { membership } = genesis
+const self = replicaIndex(1)
+const forever = () => false
+
+function entrance() {
+  const host = new MachineHost({ machine: kv, clients: genesis.clients, checkpointInterval: 8 })
+  const verifier = new CachingVerifier(nativeVerifier)
+  const config: CoreConfig = {
+    ...{ self, membership, clusterName: genesis.contents.name, parameters: genesis.parameters },
+    ...{ signer: signerNamed('consensus 1'), genesisStateRoot: host.stateRoot(), mutations: new Set() },
+  }
+  const context = { ...config, verifier, admit: admission(genesis.clients.map(({ key }) => key)) }
+  const core = new Core(init(config, [], host.position).state, context)
+  const counters = new Counters()
+  const heard: { from: number; message: Message }[] = []
+  const asked: (readonly Verified<SignedRequest>[])[] = []
+  const door = new Door({
+    ...{ core, host, verifier, counters },
+    deliver: (requests) => {
+      asked.push(requests)
+      core.step({ kind: 'requests', requests })
+    },
+    ask: () => {},
+  })
+  const inbound = new Inbound({
+    ...{ core, verifier, counters },
+    admissible: (message) => door.admissible(message),
+    deliver: (from, message) => heard.push({ from, message }),
+  })
+  return { host, core, verifier, counters, door, inbound, heard, asked }
+}
+
+/** A vote of replica `by` for a slot; with `forged`, signed by nobody. */
+function voteFrame(by: number, at: number, forged?: Signature): Uint8Array {
+  const statement = {
+    ...({ kind: 'prepare', clusterId: membership.clusterId, membership: membership.digest, view: view(0) } as const),
+    ...{ justification: ZERO_DIGEST, slot: slot(at), digest: bytesFor(`${at}`) },
+  }
+  const vote = signVote(statement, replicaIndex(by), signerNamed(`consensus ${by}`))
+  return encodeMessage({ kind: 'vote', vote: forged === undefined ? vote : { ...vote, signature: forged } })
+}
+
+function linkOf(key: ClientLink['key']): { link: ClientLink; frames: ReplicaFrame[] } {
+  const frames: ReplicaFrame[] = []
+  const send = (bytes: Uint8Array) => {
+    const frame = decodeReplicaFrame(bytes)
+    if (frame.ok) frames.push(frame.value)
+    return frame.ok
+  }
+  return { link: { key, id: 1, send, close: () => {} }, frames }
+}
+
+describe('peers', () => {
+  it('are heard in turn: a flood of bad signatures keeps nobody from being heard at once', () => {
+    const { inbound, heard, counters } = entrance()
+    for (let i = 0; i < 500; i++) inbound.push(replicaIndex(3), voteFrame(3, 1, signature(new Uint8Array(64).fill(i))))
+    inbound.push(replicaIndex(2), voteFrame(2, 1))
+    let looks = 0
+    inbound.drain(0, () => ++looks >= 2)
+    expect(heard.map(({ from }) => from)).toEqual([2])
+    expect(counters.blamedOf(replicaIndex(3))).toBe(1)
+  })
+
+  it('pay for bad signatures until they have no more to pay with, and wait while others do not', () => {
+    const { inbound, heard, verifier, counters } = entrance()
+    const bad = voteFrame(3, 1, signature(new Uint8Array(64).fill(9)))
+    for (let i = 0; i < 2 * PEER_CHECKS_BURST; i++) inbound.push(replicaIndex(3), bad)
+    expect(inbound.drain(0, forever)).toBe('throttled')
+    expect(verifier.checks).toBeLessThanOrEqual(PEER_CHECKS_BURST / BAD_FRAME_FACTOR)
+    expect(counters.blamed.get('3 bad-signature')).toBe(verifier.checks)
+    inbound.push(replicaIndex(2), voteFrame(2, 1))
+    inbound.drain(0, forever)
+    expect(heard.map(({ from }) => from)).toEqual([2])
+    const before = verifier.checks
+    inbound.drain(1000, forever)
+    expect(verifier.checks - before).toBeLessThanOrEqual(PEER_CHECKS_BURST / BAD_FRAME_FACTOR)
+    expect(verifier.checks).toBeGreaterThan(before)
+  })
+
+  it('cost bounded memory however much they send', () => {
+    const { inbound } = entrance()
+    const frame = new Uint8Array(1024 * 1024)
+    for (let i = 0; i < 100; i++) inbound.push(replicaIndex(3), frame)
+    expect(inbound.dropped).toBeGreaterThanOrEqual(100 - PEER_QUEUE_BYTES / frame.length)
+  })
+
+  it('that send what does not decode are counted, and nothing else happens', () => {
+    const { inbound, heard, counters } = entrance()
+    for (const bytes of [[], [0], [1], [1, 255, 255, 255], [2, 3, 4]])
+      inbound.push(replicaIndex(0), Uint8Array.from(bytes))
+    expect(inbound.drain(0, forever)).toBe('empty')
+    expect(heard).toEqual([])
+    expect(counters.blamed.get('0 malformed-frame')).toBe(5)
+  })
+
+  it('have the same vote checked once, however often it comes', () => {
+    const { inbound, verifier } = entrance()
+    for (const by of [0, 2, 3]) for (let i = 0; i < 3; i++) inbound.push(replicaIndex(by), voteFrame(2, 1))
+    inbound.drain(0, forever)
+    expect(verifier.checks).toBe(1)
+  })
+})
+
+describe('clients', () => {
+  const signer = signerNamed('client writer-1')
+  const client = new TestClient(genesis, cluster.network.client(signer.publicKey), signer)
+  const requests = client.bundle(Array.from({ length: 64 }, (_, i) => client.put(`k${i}`, 'v')))
+  const frame = (some: readonly SignedRequest[]) => encodeClientFrame({ kind: 'requests', requests: some })
+
+  it('have a bundle checked once, whoever brings its requests in how many frames, and all go to the core together', () => {
+    const { door, asked, verifier, inbound } = entrance()
+    const { link } = linkOf(signer.publicKey)
+    for (let i = 0; i < 64; i += 8) door.push(link, frame(requests.slice(i, i + 8)))
+    expect(door.drain(0, forever)).toBe('empty')
+    expect(asked.map(({ length }) => length)).toEqual([64])
+    expect(verifier.checks).toBe(1)
+    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests }))
+    inbound.drain(0, forever)
+    expect(verifier.checks).toBe(1)
+  })
+
+  it('get no second look at what waits already', () => {
+    const { door, asked, verifier } = entrance()
+    const { link, frames } = linkOf(signer.publicKey)
+    door.push(link, frame(requests))
+    door.drain(0, forever)
+    door.push(link, frame(requests))
+    door.drain(0, forever)
+    expect(asked).toHaveLength(1)
+    expect(verifier.checks).toBe(1)
+    expect(frames).toEqual([])
+  })
+
+  it('that nobody lists are refused, and their requests in a peer’s message are passed over', () => {
+    const { door, inbound, counters, heard } = entrance()
+    const stranger = signerNamed('a stranger')
+    const unlisted = new TestClient(genesis, cluster.network.client(stranger.publicKey), stranger)
+    const asks = unlisted.bundle([unlisted.put('a', 'b')])
+    const { link, frames } = linkOf(stranger.publicKey)
+    door.push(link, frame(asks))
+    door.drain(0, forever)
+    expect(frames).toMatchObject([{ kind: 'refusal', code: 'unknown-client' }])
+    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests: asks }))
+    inbound.drain(0, forever)
+    expect(heard).toEqual([])
+    expect(counters.ignored.get('nothing-new')).toBe(1)
+  })
+
+  it('are told in one frame what all of their requests of a slot came to', () => {
+    const { door, host } = entrance()
+    const { link, frames } = linkOf(signer.publicKey)
+    door.up(link)
+    const entry = batchEntry(slot(1), membership.epoch, 1000, requests)
+    const { resultsRoot } = host.execute(entry, 1000)
+    const said = { clusterId: membership.clusterId, membership: membership.digest, view: view(0), slot: slot(1) }
+    const statement = { kind: 'receipt', ...said, justification: ZERO_DIGEST, digest: resultsRoot } as const
+    door.receipt(slot(1), signVote(statement, self, signerNamed('consensus 1')))
+    expect(frames).toEqual([])
+    door.flush()
+    expect(frames).toHaveLength(1)
+    const [answer] = frames
+    expect(answer?.kind === 'replies' && answer.replies.map(({ items }) => items.length)).toEqual([64])
+    door.down(link)
+    expect(door.clients).toBe(0)
+  })
+})
