@@ -6,11 +6,13 @@ import {
   assembleStableCheckpoint,
   type Certificate,
   type CertificateKind,
+  concatBytes,
   type Digest,
   EMPTY_FRONTIER,
   EMPTY_ROOT,
   type Frontier,
   frontierRoot,
+  hex,
   inclusionProof,
   leafHash,
   markVerified,
@@ -18,6 +20,7 @@ import {
   type ReplicaIndex,
   replicaIndex,
   type Signer,
+  sha256,
   signVote,
   slot,
   statementBytes,
@@ -313,4 +316,14 @@ export function receiptFor(log: TestLog, at: number, index = 0): BundleReceipt {
   const tree = merkleTree(kept.records.map(leafHash))
   const path = inclusionProof(tree.read, index, kept.records.length)
   return { request, certificate: receiptOf(log, kept.receipts), record, index, count: kept.records.length, path }
+}
+
+/** These lines as a bundle, with the seal that they would have: what somebody who forges one can always do. */
+export function resealed(lines: readonly string[]): Uint8Array {
+  return sealed(utf8(lines.map((line) => `${line}\n`).join('')))
+}
+
+/** These bytes and the seal that they would have. */
+export function sealed(body: Uint8Array): Uint8Array {
+  return concatBytes(body, utf8(`{"kind":"end","sha256":"${hex(sha256(body))}"}\n`))
 }

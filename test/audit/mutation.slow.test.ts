@@ -1,0 +1,93 @@
+// No byte of a bundle is slack. Every single one is changed, to several values each; then the same with the seal made anew, as
+// somebody who forges a bundle would: what is left then is what signatures and the one form of every line hold together.
+
+import { describe, expect, it } from 'vitest'
+import { hex, type SignatureVerifier, slot, utf8, view } from '../../crypto/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
+import { encodeReceiptFile, verifyBundle } from '../../src/audit/verify/index.ts'
+import { bytesFor } from '../support/cluster.ts'
+import { receiptFor, sealed, TestLog, testGenesis, writeBundle } from './support.ts'
+
+const test = testGenesis({ interval: 2 })
+
+/** The native verifier with a memory: one byte changes one signature. */
+const known = new Map<string, boolean>()
+const verifier: SignatureVerifier = {
+  verify(key, message, signature) {
+    const name = `${hex(key)} ${hex(signature)} ${hex(message)}`
+    const verdict = known.get(name) ?? nativeVerifier.verify(key, message, signature)
+    if (known.size < 100_000) known.set(name, verdict)
+    return verdict
+  },
+}
+
+async function isValid(bytes: Uint8Array): Promise<boolean> {
+  for await (const each of verifyBundle([bytes], test.genesis, { level: 'certificates', verifier })) {
+    if (each.kind === 'summary') return each.valid
+  }
+  throw new Error('no summary')
+}
+
+/** Bytes that say something near, something else of the same kind, and nothing at all. */
+function others(byte: number): number[] {
+  const near = [byte ^ 1, byte ^ 0x20, byte === 0x30 ? 0x31 : 0x30, byte ^ 0x80]
+  return [...new Set(near)].filter((each) => each !== byte)
+}
+
+/** Places at which a change goes unnoticed. */
+async function unnoticed(bytes: Uint8Array, seal = (changed: Uint8Array) => changed): Promise<string[]> {
+  expect(await isValid(seal(bytes))).toBe(true)
+  const found: string[] = []
+  for (let at = 0; at < bytes.length; at++) {
+    for (const value of others(bytes[at] ?? 0)) {
+      const changed = Uint8Array.from(bytes)
+      changed[at] = value
+      if (await isValid(seal(changed))) found.push(`byte ${at}: ${bytes[at]} to ${value}`)
+    }
+  }
+  return found
+}
+
+/** As above, for everything before the seal, which is made to fit. */
+async function unnoticedThoughSealed(bytes: Uint8Array): Promise<string[]> {
+  return await unnoticed(bytes.subarray(0, bytes.lastIndexOf(0x0a, bytes.length - 2) + 1), sealed)
+}
+
+function entries(): Uint8Array {
+  const log = new TestLog(test).fill(1)
+  log.append(log.bundle(...['a', 'b', 'c'].map((key) => ({ kind: 'get', key: utf8(key) }) as const)))
+  log.append([])
+  return writeBundle(log)
+}
+
+function accounts(): Uint8Array {
+  const log = new TestLog(test)
+  const prepared = log.certificate('prepare', { slot: slot(1), digest: bytesFor('kept') }, [0, 1, 2])
+  const newView = log.newView(1, [log.viewChange(0, 1, [prepared]), log.viewChange(2, 1), log.viewChange(3, 1)])
+  const vote = log.vote(2, { view: view(1), justification: newView.vote.statement.digest, digest: bytesFor('other') })
+  log.evidence.push({ kind: 'against-new-view', accused: vote.replica, vote, newView })
+  return writeBundle(log, { contents: { kind: 'evidence' } })
+}
+
+describe('one byte changed anywhere is noticed', () => {
+  it('in a bundle of entries, checkpoints, requests and results', async () => {
+    expect(await unnoticed(entries())).toEqual([])
+  })
+
+  it('in a bundle of entries whose seal was made anew', async () => {
+    expect(await unnoticedThoughSealed(entries())).toEqual([])
+  })
+
+  it('in a bundle of a NewView and evidence, sealed anew or not', async () => {
+    expect(await unnoticed(accounts())).toEqual([])
+    expect(await unnoticedThoughSealed(accounts())).toEqual([])
+  })
+
+  it('in a receipt, sealed anew or not', async () => {
+    const log = new TestLog(test)
+    log.append(log.bundle(...['a', 'b', 'c'].map((key) => ({ kind: 'get', key: utf8(key) }) as const)))
+    const receipt = encodeReceiptFile(receiptFor(log, 1, 1), test.genesis)
+    expect(await unnoticed(receipt)).toEqual([])
+    expect(await unnoticedThoughSealed(receipt)).toEqual([])
+  })
+})
