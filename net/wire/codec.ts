@@ -7,7 +7,7 @@
 // and no size is computed twice.
 
 import { type Digest, failure, fromUtf8, type Result, success, utf8 } from '../../crypto/index.ts'
-import { WIRE_VERSION } from './limits.ts'
+import { MAX_FRAME_ITEMS, WIRE_VERSION } from './limits.ts'
 
 export type WireFaultCode =
   | 'too-large'
@@ -33,6 +33,7 @@ type Bytes = Uint8Array | Digest
 export class Reader {
   readonly bytes: Uint8Array
   at = 0
+  private items = 0
   private fault: WireFault | undefined
 
   /**
@@ -151,8 +152,13 @@ export class Reader {
     return this.fail('bad-value', `${field} is missing`)
   }
 
-  tooMany(field: string, most: number): undefined {
-    return this.fail('too-large', `${field}: at most ${most}`)
+  /** Whether a list of `length` items, at most `most`, may have one more, and the frame too; false where refused. */
+  mayAdd(length: number, most: number, field: string): boolean {
+    this.items += 1
+    if (length < most && this.items <= MAX_FRAME_ITEMS) return true
+    const bound = length < most ? `${MAX_FRAME_ITEMS} items of all lists` : `${most}`
+    this.fail('too-large', `${field}: at most ${bound}`)
+    return false
   }
 
   /** Bytes where no field of `message` may stand: out of order, repeated, unknown, or behind the end of the frame. */

@@ -46,6 +46,11 @@ export const MAX_RECORD_BYTES = 82 + MIB
 export const MAX_CHUNK_BYTES = MIB
 /** Bytes of the place in the state tree at which a chunk begins. */
 export const MAX_CHUNK_PATH_BYTES = DIGEST_BYTES
+/**
+ * Items of all lists in one frame together: what bounds the memory for a frame of many small things, about 0.7 KB each.
+ * A proposal of 65,536 requests in as many bundles has 2 * 65,536; an answer with several entries may have twice that.
+ */
+export const MAX_FRAME_ITEMS = 5 * MAX_REQUESTS
 /** Requests in one frame of a client: what the session window tells apart. */
 export const MAX_CLIENT_REQUESTS = 1024
 /** Slots, checkpoints, NewViews or proofs of lies in one answer; more come in several. */

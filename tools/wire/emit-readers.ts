@@ -63,7 +63,7 @@ function readList(field: FieldModel): string {
   }[type.kind]()
   return `  const ${name}: ${typeName(type)}[] = []
   while (${hasTag(field)}) {
-    if (${name}.length === ${maxCount}) return reader.tooMany('${label}', ${maxCount})
+    if (!reader.mayAdd(${name}.length, ${maxCount}, '${label}')) return undefined
 ${item}    if (each === undefined) return undefined
     ${name}.push(each)
   }
@@ -78,7 +78,7 @@ function readPacked(field: FieldModel): string {
     if (stop < 0) return undefined
     if (stop === reader.at) return reader.fail('not-canonical', '${label}: nothing is not sent')
     while (reader.at < stop) {
-      if (${name}.length === ${maxCount}) return reader.tooMany('${label}', ${maxCount})
+      if (!reader.mayAdd(${name}.length, ${maxCount}, '${label}')) return undefined
       const each = reader.varint(stop, ${mostOf(field)}, '${label}')
       if (each < 0) return undefined
       ${name}.push(each)

@@ -55,6 +55,7 @@ describe('a frame', () => {
     ['a hash of 31 bytes', `6a 23 0a 21 12 1f ${'11'.repeat(31)}`, 'bad-value: BodyName.digest'],
     ['a hash that is missing', '6a 04 0a 02 08 01', 'bad-value: BodyName.digest is missing'],
     ['a part that is missing', '12 00', 'bad-value: Propose.vote is missing'],
+    ['empty bytes that are sent', '0a 04 12 02 22 00', 'not-canonical: Request.command'],
     ['an empty list that is sent', '5a 02 32 00', 'not-canonical: Heartbeat.heard'],
     ['a list of numbers that is not packed', '5a 02 30 01', 'not-canonical: Heartbeat'],
     ['a member beyond the largest group', '5a 03 32 01 64', 'bad-value: Heartbeat.heard'],
@@ -62,6 +63,14 @@ describe('a frame', () => {
     ['more digests than asked for at once', `6a a409 ${`0a 22 12 20 ${HASH}`.repeat(33)}`, 'too-large'],
   ])('is refused with %s', (_, text, fault) => {
     expect(faultOf(text)).toContain(fault)
+  })
+
+  it.each([
+    ['an empty text that is sent', '1a 06 1a 04 32 02 0a 00', 'not-canonical'],
+    ['a text that is not UTF-8', '1a 07 1a 05 32 03 0a 01 ff', 'bad-value'],
+    ['a surrogate in a text', '1a 09 1a 07 32 05 0a 03 ed a0 80', 'bad-value'],
+  ])('is refused with %s', (_, text, code) => {
+    expect(wire.decodeReplicaFrame(bytesOf(`01 ${text}`))).toMatchObject({ ok: false, fault: { code } })
   })
 
   it.each([
@@ -106,6 +115,21 @@ describe('a frame', () => {
       ok: false,
       fault: { code: 'too-large', detail: `Requests.requests: at most ${wire.MAX_REQUESTS}` },
     })
+  })
+
+  it('with more small items in all its lists than the limit is refused, though no list is too long', () => {
+    // Eight entries of as many empty requests as one may have.
+    const requests = Array.from({ length: wire.MAX_REQUESTS }, () => {
+      return { bundle: 0, index: 0, sequence: 0, command: new Uint8Array(0) }
+    })
+    const batch = { timestampMs: 1, root: new Uint8Array(32), requests: { bundles: [], requests } }
+    const entriesOf = (count: number) => Array.from({ length: count }, () => ({ slot: 1, epoch: 0, batch }))
+    const faultFor = (count: number) => {
+      const decoded = wire.decodeMessage(wire.encodeMessage({ kind: 'bodies', value: { entries: entriesOf(count) } }))
+      return decoded.ok ? 'taken' : `${decoded.fault.code}: ${decoded.fault.detail}`
+    }
+    expect(faultFor(4)).toBe('taken')
+    expect(faultFor(8)).toBe(`too-large: Requests.requests: at most ${wire.MAX_FRAME_ITEMS} items of all lists`)
   })
 
   it('gives byte strings as views of itself', () => {
