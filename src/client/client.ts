@@ -9,6 +9,8 @@ import {
   type KeyValue,
   type KvCommand,
   type KvResult,
+  MAX_KV_KEY_BYTES,
+  MAX_KV_VALUE_BYTES,
   prefixRange,
   type Range,
   type RangeResponse,
@@ -22,7 +24,7 @@ import { ClientError } from './errors.ts'
 import type { Links } from './links.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Questions } from './questions.ts'
-import type { CallOptions, Client, Done, RangeQuery } from './types.ts'
+import { type CallOptions, type Client, type Done, type RangeQuery, Refused } from './types.ts'
 
 export interface ClientParts {
   readonly genesis: Genesis
@@ -53,7 +55,11 @@ export class ClusterClient implements Client {
   }
 
   async kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>> {
-    const done = await this.submit(encodeKvCommand(command), options)
+    const bytes = encodeKvCommand(command)
+    // What is too long for the cluster is refused below, with the limit that comes first.
+    const fault = bytes.length > this.parts.genesis.parameters.maxRequestBytes ? undefined : sizeFault(command)
+    if (fault !== undefined) throw fault
+    const done = await this.submit(bytes, options)
     const value = decodeKvResult(done.value)
     const fits = value !== undefined && RESPONSE_OF[command.kind] === value.response.kind
     if (!fits) throw new TypeError("the cluster's state machine is not the key-value store: use submit")
@@ -137,6 +143,19 @@ const RESPONSE_OF: Readonly<Record<KvCommand['kind'], KvResult['response']['kind
   'delete-range': 'delete',
   txn: 'txn',
 })
+
+/** What the store would refuse as malformed is refused here, with its reason. */
+function sizeFault(command: KvCommand): Refused | undefined {
+  const refuse = (what: string, { length }: Uint8Array, most: number) =>
+    new Refused('too-large', '', `the ${what} has ${length} bytes, and the store takes at most ${most}`)
+  if (command.kind === 'txn') {
+    return [...command.success, ...command.failure].map(sizeFault).find((fault) => fault !== undefined)
+  }
+  const start = 'key' in command ? command.key : command.start
+  if (start.length > MAX_KV_KEY_BYTES) return refuse('key', start, MAX_KV_KEY_BYTES)
+  if (command.kind !== 'put' || command.value.length <= MAX_KV_VALUE_BYTES) return undefined
+  return refuse('value', command.value, MAX_KV_VALUE_BYTES)
+}
 
 function rangeOf(query: RangeQuery): Range {
   const { limit = 0, keysOnly = false, countOnly = false } = query

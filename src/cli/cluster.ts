@@ -1,0 +1,116 @@
+// The cluster that a command talks to: the keyset's genesis, a client's key from it, and a client that numbers its requests from a
+// file which all invocations with this key share, so that any number of them may run at once.
+
+import { constants, existsSync } from 'node:fs'
+import { access, lstat, mkdir } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { hex } from '../../crypto/index.ts'
+import {
+  CLIENT_KEY_FILE,
+  type ClientKey,
+  clientFolder,
+  GENESIS_FILE,
+  type Genesis,
+  loadClientKey,
+  loadGenesis,
+  readPassphrase,
+} from '../../keys/index.ts'
+import type { CallOptions, Client } from '../client/index.ts'
+import { type Context, type Input, type OptionSpec, UsageError } from './command.ts'
+import { clusterFolder } from './folder.ts'
+
+/** In a client's folder, beside its key: the highest sequence number that was reserved. */
+export const SEQUENCE_FILE = 'sequence'
+const DEFAULT_TIMEOUT_S = 30
+const MOST_TIMEOUT_S = 86_400
+
+export const CLUSTER_OPTIONS: readonly OptionSpec[] = Object.freeze([
+  { flags: '--cluster <dir>', describe: 'the keyset (default: QUORATE_CLUSTER or ./quorate-cluster)' },
+  { flags: '--client <name>', describe: 'whose key asks (default: the first client whose key is in the keyset)' },
+  { flags: '--passphrase-file <file>', describe: 'of the client key (or set QUORATE_PASSPHRASE)' },
+  { flags: '--timeout <seconds>', describe: `until the outcome counts as unknown (default: ${DEFAULT_TIMEOUT_S})` },
+])
+
+export interface ClusterAccess {
+  readonly genesis: Genesis
+  readonly key: ClientKey
+  /** Where the key lies. */
+  readonly folder: string
+}
+
+/** The genesis and the client's key that the options of {@link CLUSTER_OPTIONS} name. @throws {UsageError} @throws {KeysError} */
+export async function openCluster(input: Input, context: Context): Promise<ClusterAccess> {
+  const cluster = clusterFolder(input.text('cluster'), context)
+  if (!existsSync(join(cluster, GENESIS_FILE))) {
+    throw new UsageError(
+      `there is no keyset in ${cluster}; name one with --cluster, or make one: quorate keygen ${cluster} --replicas 4`,
+    )
+  }
+  const genesis = await loadGenesis(join(cluster, GENESIS_FILE))
+  const here = ({ name }: { name: string }) => existsSync(join(clientFolder(cluster, name), CLIENT_KEY_FILE))
+  const name = input.text('client') ?? genesis.clients.find(here)?.name
+  if (name === undefined)
+    throw new UsageError(`${cluster} holds no client's key; it should be in ${cluster}/client-NAME`)
+  const folder = clientFolder(cluster, name)
+  const passphrase = await readPassphrase({
+    file: input.text('passphrase-file'),
+    environment: context.environment,
+  })
+  return { genesis, key: await loadClientKey(folder, genesis, { name, passphrase }), folder }
+}
+
+/** Deadline and signal of one call. */
+export function callOptions(
+  input: Input,
+  { signal }: Context,
+  defaultSeconds = DEFAULT_TIMEOUT_S,
+): Required<CallOptions> {
+  return { signal, timeoutMs: 1000 * (input.integer('timeout', 1, MOST_TIMEOUT_S) ?? defaultSeconds) }
+}
+
+/** Connects, and closes the client whatever comes of `use`. */
+export async function withClient<Value>(
+  { genesis, key, folder }: ClusterAccess,
+  { signal }: Context,
+  use: (client: Client) => Promise<Value>,
+): Promise<Value> {
+  // libp2p takes a third of a second to load, which other commands should not wait for.
+  const { connect } = await import('../client/index.ts')
+  const stateFile = await stateFileOf(folder, key)
+  const numbers = stateFile === undefined ? {} : { stateFile, shareStateFile: true }
+  const client = await connect({ genesis, key: key.signer, seed: key.seed, signal, ...numbers })
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
+  }
+}
+
+/**
+ * Beside the key, or, where that folder cannot be written, among this user's temporary files: whoever loses those goes on from the
+ * clock. Undefined where neither will do; then invocations that overlap by more than a thousandth of a second may be told that
+ * their requests came too late.
+ */
+async function stateFileOf(folder: string, { signer }: ClientKey): Promise<string | undefined> {
+  if (await isWritable(folder)) return join(folder, SEQUENCE_FILE)
+  const temporary = join(tmpdir(), `quorate-${userInfo().uid}`)
+  try {
+    await mkdir(temporary, { mode: 0o700 }).catch(() => {})
+    const facts = await lstat(temporary)
+    const ours = facts.isDirectory() && facts.uid === userInfo().uid && (facts.mode & 0o077) === 0
+    // Somebody else's folder of that name could hold any number.
+    return ours || process.platform === 'win32' ? join(temporary, hex(signer.publicKey).slice(0, 32)) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function isWritable(folder: string): Promise<boolean> {
+  try {
+    await access(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
