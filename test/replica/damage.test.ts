@@ -97,6 +97,28 @@ describe('damage', () => {
 })
 
 describe('a restart', () => {
+  it('remembers its view and its votes in it, though the store wrote the promise of that view again after them', async () => {
+    cluster = new MemoryCluster()
+    await cluster.start()
+    const c = cluster
+    const client = await c.client()
+    await c.stop(0)
+    for (let i = 0; i < 3; i++) await client.submit([client.put(`k${i}`, 'v')])
+    await until(() => [1, 2, 3].every((i) => c.status(i).executed >= 3 && c.status(i).active && c.status(i).view > 0))
+    await c.stop(3)
+    const contents = c.contents[3]
+    if (contents === undefined) throw new Error('no contents')
+    const isPromise = ({ key }: StoreRecord) => key === 'promise'
+    contents.records = [...contents.records.filter((each) => !isPromise(each)), ...contents.records.filter(isPromise)]
+    expect(contents.records.at(-1)?.key).toBe('promise')
+    // Alone, so that nobody can tell it where its view is.
+    await c.stop()
+    await c.start(3)
+    expect(c.status(3).active).toBe(true)
+    expect(c.status(3).view).toBeGreaterThan(0)
+    await until(() => c.status(3).executed === 3)
+  })
+
   it('does not trust a replayed state that is not the one agreed: it raises an alarm and fetches that', async () => {
     let broken = false
     const forgetful: StateMachine = {
