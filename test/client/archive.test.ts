@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { digest, EMPTY_ROOT, epoch, replicaIndex, slot, view } from '../../crypto/index.ts'
+import { digest, EMPTY_ROOT, epoch, replicaIndex, slot, type VoteStatement, view } from '../../crypto/index.ts'
 import { ARCHIVE_PAGE_SLOTS } from '../../src/client/limits.ts'
 import { noopEntry } from '../../src/consensus/index.ts'
 import type { ArchivedSlot, Question, ReplicaFrame, ReplicaStatus } from '../../src/wire/index.ts'
