@@ -2,7 +2,7 @@
 // somebody who forges a bundle would: what is left then is what signatures and the one form of every line hold together.
 
 import { describe, expect, it } from 'vitest'
-import { hex, type SignatureVerifier, slot, utf8, view } from '../../crypto/index.ts'
+import { equalBytes, hex, type SignatureVerifier, slot, utf8, view } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import { encodeReceiptFile, verifyBundle } from '../../src/audit/verify/index.ts'
 import { bytesFor } from '../support/cluster.ts'
@@ -10,13 +10,16 @@ import { receiptFor, sealed, TestLog, testGenesis, writeBundle } from './support
 
 const test = testGenesis({ interval: 2 })
 
-/** The native verifier with a memory: one byte changes one signature. */
-const known = new Map<string, boolean>()
+/** The native verifier with a memory: one byte changes one signature. By signature, what was asked and answered. */
+const known = new Map<string, { readonly key: Uint8Array; readonly message: Uint8Array; readonly verdict: boolean }>()
 const verifier: SignatureVerifier = {
   verify(key, message, signature) {
-    const name = `${hex(key)} ${hex(signature)} ${hex(message)}`
-    const verdict = known.get(name) ?? nativeVerifier.verify(key, message, signature)
-    if (known.size < 100_000) known.set(name, verdict)
+    const name = hex(signature)
+    const before = known.get(name)
+    if (before !== undefined && equalBytes(before.key, key) && equalBytes(before.message, message))
+      return before.verdict
+    const verdict = nativeVerifier.verify(key, message, signature)
+    if (verdict) known.set(name, { key, message, verdict })
     return verdict
   },
 }
@@ -24,14 +27,14 @@ const verifier: SignatureVerifier = {
 async function isValid(bytes: Uint8Array): Promise<boolean> {
   for await (const each of verifyBundle([bytes], test.genesis, { level: 'certificates', verifier })) {
     if (each.kind === 'summary') return each.valid
+    if (each.faults.length > 0) return false
   }
   throw new Error('no summary')
 }
 
-/** Bytes that say something near, something else of the same kind, and nothing at all. */
-function others(byte: number): number[] {
-  const near = [byte ^ 1, byte ^ 0x20, byte === 0x30 ? 0x31 : 0x30, byte ^ 0x80]
-  return [...new Set(near)].filter((each) => each !== byte)
+/** Another hexadecimal digit, which most bytes are, and a byte with one other bit: each in turn of the eight. */
+function others(byte: number, at: number): number[] {
+  return [...new Set([byte === 0x30 ? 0x31 : 0x30, byte ^ (1 << (at % 8))])].filter((each) => each !== byte)
 }
 
 /** Places at which a change goes unnoticed. */
@@ -39,7 +42,7 @@ async function unnoticed(bytes: Uint8Array, seal = (changed: Uint8Array) => chan
   expect(await isValid(seal(bytes))).toBe(true)
   const found: string[] = []
   for (let at = 0; at < bytes.length; at++) {
-    for (const value of others(bytes[at] ?? 0)) {
+    for (const value of others(bytes[at] ?? 0, at)) {
       const changed = Uint8Array.from(bytes)
       changed[at] = value
       if (await isValid(seal(changed))) found.push(`byte ${at}: ${bytes[at]} to ${value}`)
@@ -55,7 +58,7 @@ async function unnoticedThoughSealed(bytes: Uint8Array): Promise<string[]> {
 
 function entries(): Uint8Array {
   const log = new TestLog(test).fill(1)
-  log.append(log.bundle(...['a', 'b', 'c'].map((key) => ({ kind: 'get', key: utf8(key) }) as const)))
+  log.append(log.bundle(...['a', 'b'].map((key) => ({ kind: 'get', key: utf8(key) }) as const)))
   log.append([])
   return writeBundle(log)
 }

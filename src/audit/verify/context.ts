@@ -45,8 +45,15 @@ export function genesisExecutor(genesis: Genesis, machine: StateMachine): Execut
   return createExecutor({ machine, clients: genesis.clients })
 }
 
+const roots = new WeakMap<Genesis, { readonly machine: StateMachine; readonly root: Digest }>()
+
+/** Remembered for a genesis as long as that is in use. */
 function genesisStateRoot(genesis: Genesis, machine: StateMachine): Digest {
-  return genesisExecutor(genesis, machine).stateRoot()
+  const known = roots.get(genesis)
+  if (known?.machine === machine) return known.root
+  const root = genesisExecutor(genesis, machine).stateRoot()
+  roots.set(genesis, { machine, root })
+  return root
 }
 
 /** Admission with a memory, which begins anew when it is full of keys that nobody listed. */
