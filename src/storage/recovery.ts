@@ -93,8 +93,9 @@ class Recovery {
       if (isWhole(each)) this.#keep(each)
       else this.#fault(number, each)
     }
-    // A store begins with a record of its own that was durable before the store was one.
-    if (number === 1 && found.length === 0) this.#fault(number, { from: 0, head: undefined })
+    // A segment begins with a record of the store's own. The first was durable before the store was one, and another before
+    // anything came behind it.
+    if (found.length === 0 && (number === 1 || !last)) this.#fault(number, { from: 0, head: undefined })
     this.#segments.push(segment)
     this.#end = end
     this.#tornBytes = tornBytes

@@ -102,7 +102,10 @@ export class Snapshots {
     const gone = this.#kept.filter((each) => each.slot !== slot && !older.includes(each))
     this.#kept = [{ slot, file: name, bytes }, ...older]
     const damaged = this.damaged.splice(0).flatMap((each) => (each.file === name ? [] : each.file))
-    for (const each of [...gone.map(({ file: old }) => old), ...damaged]) await files.remove(join(folder, each))
+    const names = [...gone.map(({ file: old }) => old), ...damaged]
+    for (const each of names) await files.remove(join(folder, each))
+    // One with a higher slot must not come back: the newest is the one that was put last.
+    if (syncs && names.length > 0) await files.syncFolder(folder)
   }
 
   #examine(slot: number): void {

@@ -1,0 +1,328 @@
+// Damage to what was acknowledged: it is told, with kind and slot where they can be read, and never yields a wrong record.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Recovered, StoreError, type StoreRecord } from '../../src/storage/index.ts'
+import { SECTOR_BYTES } from '../../src/storage/limits.ts'
+import { append, bytesOf, keyed, slotsOf, vote } from './compliance.ts'
+import { FaultyDisk } from './faulty-disk.ts'
+import { FOLDER, open, textOf } from './support.ts'
+
+const FIRST = `${FOLDER}/log-000000000001`
+const SECOND = `${FOLDER}/log-000000000002`
+
+/** Segments of two sectors or so, a cut, two snapshots. */
+async function filled(): Promise<{ disk: FaultyDisk; appended: StoreRecord[]; expected: Recovered }> {
+  const disk = new FaultyDisk()
+  const small = { segmentBytes: 3 * SECTOR_BYTES }
+  const store = await open(disk, small)
+  const batches = [
+    [keyed('promise', 1), vote(1, 30)],
+    [vote(2, 700), vote(3, 20)],
+    [keyed('new-view', 2)],
+    [vote(4, 40), { kind: 4, slot: 4, bytes: new Uint8Array(600) }],
+    [keyed('promise', 3), vote(5, 60)],
+    [vote(6, 10), vote(7, 0), vote(8, 300)],
+  ]
+  for (const [i, batch] of batches.entries()) {
+    await append(store, batch)
+    if (i === 1) await store.putSnapshot(1, bytesOf(1), [bytesOf(1, 40)])
+    if (i === 3) await store.putSnapshot(2, bytesOf(2), [bytesOf(2, 40), bytesOf(3, 9)])
+    if (i === 3) store.cut(2)
+  }
+  await store.close()
+  const again = await open(disk, small)
+  const expected = again.recovered
+  await again.close()
+  return { disk, appended: batches.flat(), expected }
+}
+
+/** Every record is one that was appended; what is missing was told of as needed; nothing was taken for torn. */
+function isHonest(found: Recovered, expected: Recovered, appended: readonly StoreRecord[]): void {
+  const texts = found.records.map(textOf)
+  const known = new Set(appended.map(textOf))
+  expect(texts.filter((text) => !known.has(text))).toEqual([])
+  const lost = expected.records.map(textOf).filter((text) => !texts.includes(text))
+  if (lost.length > 0) expect(found.damaged.some(({ needed }) => needed)).toBe(true)
+  if (found.damaged.length === 0) expect(texts).toEqual(expected.records.map(textOf))
+  if (found.snapshot?.slot !== expected.snapshot?.slot) {
+    expect(found.damaged).toContainEqual(expect.objectContaining({ slot: expected.snapshot?.slot, needed: false }))
+  }
+}
+
+describe('one byte that is not what was written', () => {
+  it.each<[string, (byte: number, at: number) => number]>([
+    ['flipped in one bit', (byte, at) => byte ^ (1 << (at % 8))],
+    ['turned to zero', () => 0],
+  ])('%s is noticed or harmless anywhere in a store, and makes no record', async (_, change) => {
+    const { disk, appended, expected } = await filled()
+    expect(expected.records.length).toBeGreaterThan(8)
+    let noticed = 0
+    for (const path of disk.paths()) {
+      const content = disk.content(path)
+      for (let at = 0; at < content.length; at++) {
+        const before = content[at] ?? 0
+        const after = change(before, at)
+        // The zeros that were written ahead hold nothing; what appears there is seen by the test below.
+        if (after === before || (path.includes('log-') && isAhead(content, at))) continue
+        const copy = disk.copy()
+        copy.damage(path, content.with(at, after))
+        const store = await open(copy, { create: false })
+        isHonest(store.recovered, expected, appended)
+        expect(store.recovered.tornBytes).toBe(0)
+        if (store.recovered.damaged.length > 0) noticed++
+        await store.close()
+      }
+    }
+    expect(noticed).toBeGreaterThan(2000)
+  })
+
+  it('that appears in the zeros ahead of the log leaves every record alone', async () => {
+    const disk = await threeVotes()
+    const content = disk.content(FIRST)
+    const from = [...content.keys()].find((at) => isAhead(content, at)) ?? content.length
+    expect(content.length - from).toBeGreaterThan(1000)
+    for (let at = from; at < content.length; at += 7) {
+      const copy = disk.copy()
+      copy.damage(FIRST, content.with(at, 1))
+      const { recovered } = await reopened(copy)
+      expect(recovered.records).toEqual([1, 2, 3].map((slot) => vote(slot, 100)))
+      expect(recovered.tornBytes + recovered.damaged.length).toBeGreaterThan(0)
+    }
+  })
+
+  function isAhead(content: Uint8Array, at: number): boolean {
+    return content.subarray(at).every((byte) => byte === 0)
+  }
+})
+
+describe('a damaged record', () => {
+  it('tells its kind and slot where only its body is damaged, and those behind it are there', async () => {
+    const disk = await threeVotes()
+    flip(disk, FIRST, find(disk, FIRST, vote(2, 100).bytes))
+    const { recovered } = await reopened(disk)
+    expect(recovered.damaged).toEqual([
+      { file: 'log-000000000001', offset: expect.any(Number), kind: vote(2, 100).kind, slot: 2, needed: true },
+    ])
+    expect(recovered.records).toEqual([vote(1, 100), vote(3, 100)])
+    expect(recovered.tornBytes).toBe(0)
+  })
+
+  it('tells neither where its head is damaged, and is not taken for torn where it is the last', async () => {
+    const disk = await threeVotes()
+    flip(disk, FIRST, find(disk, FIRST, vote(3, 100).bytes) - 30)
+    const { recovered } = await reopened(disk)
+    expect(recovered.damaged).toEqual([
+      { file: 'log-000000000001', offset: 3 * SECTOR_BYTES, kind: undefined, slot: undefined, needed: true },
+    ])
+    expect(recovered.records).toEqual([vote(1, 100), vote(2, 100)])
+    expect(recovered.tornBytes).toBe(0)
+  })
+
+  it('is told again after every start until a cut has passed it, and is never written over', async () => {
+    const disk = await threeVotes()
+    flip(disk, FIRST, find(disk, FIRST, vote(3, 100).bytes) - 30)
+    for (let life = 0; life < 3; life++) {
+      const store = await open(disk)
+      expect(store.recovered.damaged).toMatchObject([{ file: 'log-000000000001', needed: true }])
+      await append(store, [vote(4 + life, 50)])
+      await store.close()
+    }
+    const store = await open(disk)
+    expect(store.recovered.records.map(({ slot }) => slot)).toEqual([1, 2, 4, 5, 6])
+    store.cut(2)
+    await store.close()
+    const cutBelow = await open(disk)
+    expect(cutBelow.recovered.damaged).toMatchObject([{ needed: true }])
+    cutBelow.cut(6)
+    await cutBelow.close()
+    const cutAbove = await open(disk)
+    expect(cutAbove.recovered.damaged).toEqual([])
+    await cutAbove.close()
+  })
+
+  it('is not needed where it was about a slot below the cut, or a newer one of its key is there', async () => {
+    const disk = new FaultyDisk()
+    const store = await open(disk)
+    await append(store, [keyed('promise', 1)])
+    await append(store, [vote(1, 100)])
+    await append(store, [keyed('promise', 2), vote(2, 100)])
+    store.cut(1)
+    await store.close()
+    flip(disk, FIRST, find(disk, FIRST, keyed('promise', 1).bytes))
+    flip(disk, FIRST, find(disk, FIRST, vote(1, 100).bytes))
+    const { recovered } = await reopened(disk)
+    expect(recovered.damaged).toMatchObject([
+      { kind: 9, slot: 0, needed: false },
+      { slot: 1, needed: false },
+    ])
+    expect(recovered.records).toEqual([keyed('promise', 2), vote(2, 100)])
+  })
+
+  it('of the newest of its key is needed, and heals from the copy at the head of a later segment', async () => {
+    const disk = new FaultyDisk()
+    const store = await open(disk)
+    await append(store, [keyed('promise', 7)])
+    await append(store, [vote(1, 4096)])
+    await store.close()
+    const alone = disk.copy()
+    flip(alone, FIRST, find(alone, FIRST, keyed('promise', 7).bytes))
+    const { recovered } = await reopened(alone)
+    expect(recovered.damaged).toMatchObject([{ kind: 9, slot: 0, needed: true }])
+
+    const next = await open(disk)
+    await append(next, [vote(2, 10)])
+    await next.close()
+    flip(disk, FIRST, find(disk, FIRST, keyed('promise', 7).bytes) - 30)
+    const healed = await reopened(disk)
+    expect(healed.recovered.damaged).toMatchObject([{ kind: undefined, needed: false }])
+    expect(healed.recovered.records).toContainEqual(keyed('promise', 7))
+  })
+
+  it('is left out of what is read, and the others are read', async () => {
+    const disk = await threeVotes()
+    flip(disk, FIRST, find(disk, FIRST, vote(2, 100).bytes))
+    const store = await open(disk)
+    expect(await slotsOf(store, 1, 9)).toEqual([1, 3])
+    await store.close()
+  })
+})
+
+describe('a file of the log', () => {
+  it.each<[string, (disk: FaultyDisk) => void]>([
+    ['that is gone', (disk) => disk.lose(SECOND)],
+    ['that is empty', (disk) => disk.damage(SECOND, new Uint8Array(0))],
+    ['that is all zeros', (disk) => disk.damage(SECOND, new Uint8Array(8192))],
+    ['that was cut in the middle', (disk) => disk.damage(SECOND, disk.content(SECOND).slice(0, 4 * SECTOR_BYTES))],
+    ['in the place of another', (disk) => disk.damage(SECOND, disk.content(FIRST))],
+  ])('%s is told, and the others are read', async (_, harm) => {
+    const disk = new FaultyDisk()
+    const store = await open(disk)
+    for (let slot = 1; slot <= 20; slot++) await append(store, [vote(slot, 1000)])
+    await store.close()
+    expect(disk.paths()).toContain(`${FOLDER}/log-000000000004`)
+    harm(disk)
+    const { recovered } = await reopened(disk)
+    expect(recovered.damaged).toContainEqual(expect.objectContaining({ file: 'log-000000000002', needed: true }))
+    expect(recovered.records.map(({ slot }) => slot)).toEqual(expect.arrayContaining([1, 2, 3, 18, 19, 20]))
+    expect(recovered.records.length).toBeLessThan(20)
+  })
+
+  it('that is kept for audits only may be damaged without hiding a promise', async () => {
+    const disk = new FaultyDisk()
+    const retention = { slots: 100 }
+    const store = await open(disk, { retention })
+    for (let slot = 1; slot <= 20; slot++) await append(store, [vote(slot, 1000)])
+    store.cut(12)
+    await store.close()
+    disk.damage(
+      FIRST,
+      disk.content(FIRST).map((byte) => byte ^ 0x55),
+    )
+    const { recovered } = await reopened(disk)
+    expect(recovered.damaged).toMatchObject([{ file: 'log-000000000001', needed: false }])
+    expect(recovered.records.map(({ slot }) => slot)).toEqual([13, 14, 15, 16, 17, 18, 19, 20])
+  })
+
+  it('none of them at all is refused', async () => {
+    const disk = await threeVotes()
+    disk.lose(FIRST)
+    await expect(open(disk)).rejects.toMatchObject({ code: 'damaged', message: expect.stringContaining('is gone') })
+  })
+
+  it('with garbage over any stretch but the last batch tells of every record that is lost', async () => {
+    const { disk, appended, expected } = await filled()
+    const logs = disk.paths().filter((path) => path.includes('log-'))
+    const stretch = fc.record({
+      log: fc.nat(logs.length - 2),
+      from: fc.double({ min: 0, max: 1, noNaN: true }),
+      bytes: fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 900 }), fc.constant(new Uint8Array(512))),
+    })
+    await fc.assert(
+      fc.asyncProperty(stretch, async ({ log, from, bytes }) => {
+        const copy = disk.copy()
+        const path = logs[log] ?? ''
+        const content = copy.content(path).slice()
+        const at = Math.floor(from * content.length)
+        content.set(bytes.subarray(0, content.length - at), at)
+        copy.damage(path, content)
+        const { recovered } = await reopened(copy)
+        isHonest(recovered, expected, appended)
+        expect(recovered.tornBytes).toBe(0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('a damaged snapshot', () => {
+  it('gives way to the older one, is told of, and is gone once there is a new one', async () => {
+    const disk = await twoSnapshots()
+    flip(disk, `${FOLDER}/snapshot-0000000000000020`, 50)
+    const first = await open(disk)
+    expect(first.recovered.snapshot?.slot).toBe(10)
+    const damaged = { file: 'snapshot-0000000000000020', kind: undefined, slot: 20, needed: false }
+    expect(first.recovered.damaged).toMatchObject([damaged])
+    await first.putSnapshot(30, bytesOf(3), [])
+    await first.close()
+    const { recovered } = await reopened(disk)
+    expect(recovered).toMatchObject({ damaged: [], snapshot: { slot: 30 } })
+  })
+
+  it('leaves none where both are damaged', async () => {
+    const disk = await twoSnapshots()
+    for (const slot of [10, 20]) flip(disk, `${FOLDER}/snapshot-00000000000000${slot}`, 50)
+    const { recovered } = await reopened(disk)
+    expect(recovered.snapshot).toBeUndefined()
+    expect(recovered.damaged).toHaveLength(2)
+  })
+
+  it('that is damaged after it was found whole throws at the chunk, not before', async () => {
+    const disk = await twoSnapshots()
+    const store = await open(disk)
+    const path = `${FOLDER}/snapshot-0000000000000020`
+    flip(disk, path, disk.content(path).length - 20)
+    const seen: Uint8Array[] = []
+    const read = () => {
+      for (const chunk of store.recovered.snapshot?.chunks() ?? []) seen.push(chunk)
+    }
+    expect(read).toThrow(StoreError)
+    expect(seen).toEqual([bytesOf(2, 90)])
+    await store.close()
+  })
+
+  async function twoSnapshots(): Promise<FaultyDisk> {
+    const disk = new FaultyDisk()
+    const store = await open(disk)
+    await store.putSnapshot(10, bytesOf(1), [bytesOf(1, 90)])
+    await store.putSnapshot(20, bytesOf(2), [bytesOf(2, 90), bytesOf(3, 90)])
+    await store.close()
+    return disk
+  }
+})
+
+/** Three votes in three batches, each in a sector of its own; the store's own record is in the one before. */
+async function threeVotes(): Promise<FaultyDisk> {
+  const disk = new FaultyDisk()
+  const store = await open(disk)
+  for (const slot of [1, 2, 3]) await append(store, [vote(slot, 100)])
+  await store.close()
+  return disk
+}
+
+async function reopened(disk: FaultyDisk): Promise<{ readonly recovered: Recovered }> {
+  const store = await open(disk)
+  await store.close()
+  return store
+}
+
+function find(disk: FaultyDisk, path: string, bytes: Uint8Array): number {
+  const at = Buffer.from(disk.content(path)).indexOf(bytes)
+  expect(at).toBeGreaterThan(0)
+  return at
+}
+
+function flip(disk: FaultyDisk, path: string, at: number): void {
+  const content = disk.content(path)
+  disk.damage(path, content.with(at, (content[at] ?? 0) ^ 4))
+}
