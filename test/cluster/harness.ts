@@ -1,16 +1,21 @@
 // Clusters of real processes for tests: a keyset in a temporary folder, replicas that are killed, paused, restarted and cut off,
 // clients that remember what they were told, and the verdict after it all.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { replicaIndex } from '../../crypto/index.ts'
 import { loadClientKey, type Parameters } from '../../keys/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
+import { exportBundle } from '../../src/audit/index.ts'
+import { verifyBundle } from '../../src/audit/verify/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import type { ReplicaReport } from '../../src/cli/launch/messages.ts'
 import { Load, type LoadOptions } from '../../src/cli/tour/load.ts'
 import { type Client, connect } from '../../src/client/index.ts'
 import { checkLinearizability, logOrderFault, type Operation } from '../../src/simulation/index.ts'
+import { historyText } from './history.ts'
 import { Link } from './link.ts'
 
 export interface HarnessOptions {
@@ -30,7 +35,7 @@ export interface HarnessOptions {
 /** Nobody fills so many slots in a test. */
 const ALL_SLOTS = 1_000_000
 /** Shorter than for people: a killed leader is noticed while the test watches. */
-const TEST_PARAMETERS: Partial<Parameters> = { viewTimeoutMs: 500, viewTimeoutCapMs: 4_000 }
+const TEST_PARAMETERS: Partial<Parameters> = { viewTimeoutMs: 500, viewTimeoutCapMs: 4_000, checkpointInterval: 32 }
 
 export class Harness {
   readonly cluster: LocalCluster
@@ -134,23 +139,44 @@ export class Harness {
   }
 
   /**
-   * Ends the load and holds against each other what the clients were told and what the replicas keep: every request has an outcome
-   * (`allowUnknown` of them may be unknown), the history is linearizable, honest replicas agree on the state, and blame no honest one.
+   * Ends the load and holds against each other what the clients were told and what the replicas keep: every request has an outcome, the
+   * history is linearizable, honest replicas agree on the state and blame no honest one, and everything that they keep audits.
    */
-  async verdict({ allowUnknown = 0 }: { readonly allowUnknown?: number } = {}): Promise<Operation[]> {
-    for (const load of this.loads) await load.stop()
-    const operations = this.loads.flatMap((load) => load.operations)
-    const unknown = operations.filter(({ outcome }) => outcome === 'unknown').length
-    expect(unknown, 'requests without an outcome').toBeLessThanOrEqual(allowUnknown)
-    expect(logOrderFault(operations)).toBeUndefined()
-    expect(checkLinearizability(operations)).toEqual({ kind: 'linearizable' })
+  async verdict(): Promise<void> {
+    await this.safe()
+    const unknown = this.operations().filter(({ outcome }) => outcome === 'unknown')
+    assert.equal(unknown.length, 0, 'requests without an outcome')
     await this.agreed()
+    await this.audited()
+  }
+
+  /** The part of {@link verdict} that holds whatever happened, as long as no more than b lie. */
+  async safe(): Promise<void> {
+    for (const load of this.loads) await load.stop()
+    const operations = this.operations()
+    assert.equal(logOrderFault(operations), undefined)
+    const { kind } = checkLinearizability(operations)
+    if (kind === 'not-linearizable') {
+      const file = join(tmpdir(), `quorate-history-${process.pid}.jsonl`)
+      await writeFile(file, historyText(operations))
+      assert.fail(`the history is not linearizable: ${file}`)
+    }
+    const roots = new Map<number, string>()
+    for (const { replica, stable, stateRoot } of this.honest()) {
+      const other = roots.get(stable) ?? stateRoot
+      assert.equal(stateRoot, other, `replica ${replica} has another state than others at slot ${stable}`)
+      roots.set(stable, stateRoot)
+    }
     const accused = this.honest().flatMap(({ lies }) => lies.map((lie) => lie.accused))
-    expect(
+    assert.deepEqual(
       accused.filter((index) => !this.liars.has(index)),
+      [],
       'honest replicas that were blamed',
-    ).toEqual([])
-    return operations
+    )
+  }
+
+  operations(): Operation[] {
+    return this.loads.flatMap((load) => load.operations)
   }
 
   /** Waits until the honest replicas that run have executed the same slots and agree on the state at their checkpoint. */
@@ -167,6 +193,28 @@ export class Harness {
           stateRoot === first.stateRoot,
       )
     })
+  }
+
+  /** Exports all that the running replicas keep, and audits it with nothing but the genesis. */
+  async audited(): Promise<void> {
+    const { genesis } = this.cluster
+    const client = await this.connect()
+    const parts: Buffer[] = []
+    const report = await exportBundle({
+      archives: this.cluster.reports().map(({ replica }) => client.archive(replicaIndex(replica))),
+      ...{ genesis, selection: { kind: 'all' }, out: (text) => void parts.push(Buffer.from(text)) },
+    })
+    const chosen = Math.max(...this.honest().map((each) => each.executed))
+    assert.equal(report.entries, chosen, 'exported entries, of all slots that were executed')
+    for await (const each of verifyBundle(parts, genesis, { level: 'certificates', verifier: nativeVerifier })) {
+      if (each.kind !== 'summary') continue
+      assert.ok(each.valid, `the export does not hold: ${JSON.stringify(each.faults)}`)
+      assert.equal(each.entries, report.entries)
+      assert.deepEqual(
+        each.convicted.filter((index) => !this.liars.has(index)),
+        [],
+      )
+    }
   }
 
   async dispose(): Promise<void> {

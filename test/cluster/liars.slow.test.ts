@@ -14,7 +14,7 @@ afterEach(async () => {
 describe('a cluster whose first leader lies', () => {
   it.each([
     ['equivocate', true],
-    ['wrong-result', true],
+    ['wrong-result', false],
     ['forge-certificate', false],
     ['mute', false],
   ])('answers rightly although it does %s (proof left: %s)', async (behaviour, proof) => {
