@@ -72,7 +72,8 @@ function accounts(): Uint8Array {
   return writeBundle(log, { contents: { kind: 'evidence' } })
 }
 
-describe('one byte changed anywhere is noticed', () => {
+// Some ten thousand verifications each: minutes on a busy machine.
+describe('one byte changed anywhere is noticed', { timeout: 1_200_000 }, () => {
   it('in a bundle of entries, checkpoints, requests and results', async () => {
     expect(await unnoticed(entries())).toEqual([])
   })
