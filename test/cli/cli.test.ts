@@ -266,7 +266,7 @@ describe('the command line', () => {
     for (const { examples, options, name } of commands) {
       const known = options.map(({ flags }) => flags.split(' ')[0])
       for (const [line] of examples) {
-        for (const option of line.split(' | ')[0]?.match(/--[a-z-]+/g) ?? []) {
+        for (const option of line.split(' | ')[0]?.match(/--[a-z0-9-]+/g) ?? []) {
           expect([...known, '--json'], `${name}: ${option}`).toContain(option)
         }
       }

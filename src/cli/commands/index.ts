@@ -4,12 +4,19 @@ import type { Command } from '../command.ts'
 import { auditBlame } from './audit-blame.ts'
 import { auditExport } from './audit-export.ts'
 import { auditVerify } from './audit-verify.ts'
+import { del } from './del.ts'
 import { genesisCheck } from './genesis-check.ts'
 import { genesisShow } from './genesis-show.ts'
+import { get } from './get.ts'
 import { keygen } from './keygen.ts'
+import { put } from './put.ts'
+import { range } from './range.ts'
 import { replica } from './replica.ts'
+import { resume } from './resume.ts'
 import { sim } from './sim.ts'
+import { status } from './status.ts'
 import { tour } from './tour.ts'
+import { txn } from './txn.ts'
 import { up } from './up.ts'
 
 export const commands: readonly Command[] = Object.freeze([
@@ -19,6 +26,13 @@ export const commands: readonly Command[] = Object.freeze([
   genesisCheck,
   up,
   replica,
+  status,
+  put,
+  get,
+  del,
+  range,
+  txn,
+  resume,
   auditExport,
   auditVerify,
   auditBlame,
