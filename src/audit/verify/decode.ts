@@ -121,7 +121,10 @@ function recordOf(fields: Fields): BundleRecord {
 
 function contentsOf(fields: Fields): BundleContents {
   const kind = fields.text('kind')
-  if (kind === 'slots') return { kind, from: fields.number('from'), to: fields.number('to') }
+  if (kind === 'slots') {
+    const from = fields.number('from')
+    return { kind, from, to: fields.number('to') }
+  }
   if (kind === 'key') return { kind, key: fields.bytes('key') }
   if (kind === 'receipt' || kind === 'evidence') return { kind }
   throw new Malformed('has contents of no known kind')
