@@ -71,6 +71,10 @@ export function dialError(who: string, address: string, cause: unknown): NetErro
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new NetError('cannot-resolve', `cannot reach ${who}: the name in ${at} has no address`, { cause })
+    case 'ECONNREFUSED':
+      return new NetError('unreachable', `cannot reach ${who} on ${at}: nobody listens there; is it running?`, {
+        cause,
+      })
     case undefined:
       return new NetError('refused', `${who} on ${at} ended the connection while it was set up: ${text}`, { cause })
     default:
