@@ -40,9 +40,9 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   return new ClusterClient({ genesis, publicKey: key.publicKey, links, pipeline, questions, counters, stop })
 }
 
-async function sequencesOf({ stateFile, shareStateFile }: ConnectOptions): Promise<Sequences> {
+async function sequencesOf({ stateFile, shareStateFile, signal }: ConnectOptions): Promise<Sequences> {
   if (stateFile === undefined) return clockSequences()
-  return shareStateFile === true ? sharedSequences(stateFile) : exclusiveSequences(stateFile)
+  return shareStateFile === true ? sharedSequences(stateFile, signal) : exclusiveSequences(stateFile)
 }
 
 function handlersOf(

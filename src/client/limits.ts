@@ -57,3 +57,12 @@ export const ARCHIVE_ATTEMPTS = 5
 export const STATE_LOCK_WAIT_MS = 20_000
 /** Milliseconds between two looks at a lock that somebody else holds, at first; doubled up to the second. */
 export const STATE_LOCK_POLL_MS: readonly [least: number, most: number] = [2, 50]
+/**
+ * Processes that share a state file and are connected at once; the next ones wait. A replica takes 16 connections of one key, and
+ * with more some could each hold a connection that others need, too few for any of them.
+ */
+export const STATE_SEATS = 12
+/** Milliseconds that a process waits for a seat. */
+export const STATE_SEAT_WAIT_MS = 120_000
+/** Milliseconds between two looks at all seats. */
+export const STATE_SEAT_POLL_MS: readonly [least: number, most: number] = [20, 250]

@@ -45,8 +45,8 @@ export async function exclusiveSequences(path: string): Promise<Sequences> {
 }
 
 /** Numbers from a file that others use too: as many as are wanted, and the file is locked only while they are reserved. */
-export async function sharedSequences(path: string): Promise<Sequences> {
-  return new Reserved(await lockFile(path, 'share'), { block: 1, reserve: 0 })
+export async function sharedSequences(path: string, signal?: AbortSignal): Promise<Sequences> {
+  return new Reserved(await lockFile(path, 'share', signal), { block: 1, reserve: 0 })
 }
 
 class Reserved implements Sequences {

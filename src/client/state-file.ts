@@ -11,7 +11,13 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ClientError } from './errors.ts'
-import { STATE_LOCK_POLL_MS, STATE_LOCK_WAIT_MS } from './limits.ts'
+import {
+  STATE_LOCK_POLL_MS,
+  STATE_LOCK_WAIT_MS,
+  STATE_SEAT_POLL_MS,
+  STATE_SEAT_WAIT_MS,
+  STATE_SEATS,
+} from './limits.ts'
 
 export interface StateFile {
   /** Reserves `count` numbers, durably. `from` is told the highest reserved so far, undefined where there is no file yet. */
@@ -19,17 +25,21 @@ export interface StateFile {
   close(): Promise<void>
 }
 
-/** `hold` keeps the lock until the file is closed; `share` takes it for each reservation. */
+/** `hold` keeps the lock until the file is closed; `share` takes it for each reservation, and a seat until it is closed. */
 export type LockMode = 'hold' | 'share'
 
 const FORMAT = 'quorate-client-state-v1'
 
-/** Opens the file at `path`, made where absent with its folder. @throws {ClientError} where it is in use or cannot be used. */
-export async function lockFile(path: string, mode: LockMode): Promise<StateFile> {
+/**
+ * Opens the file at `path`, made where absent with its folder. @throws {ClientError} where it is in use or cannot be used; the
+ * signal's reason.
+ */
+export async function lockFile(path: string, mode: LockMode, signal?: AbortSignal): Promise<StateFile> {
   await system(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }))
   const lock = new Lock(`${path}.lock`)
+  const seat = mode === 'share' ? await takeSeat(path, signal) : undefined
   if (mode === 'hold') {
-    await take(lock, path, 0)
+    await take([lock], path, { waitMs: 0 })
     // A file that holds something else is better known now than at the first request.
     await readHighest(path).catch(async (error) => {
       await lock.release()
@@ -38,7 +48,7 @@ export async function lockFile(path: string, mode: LockMode): Promise<StateFile>
   }
   return {
     async reserve(count, choose) {
-      if (mode === 'share') await take(lock, path, STATE_LOCK_WAIT_MS)
+      if (mode === 'share') await take([lock], path, { waitMs: STATE_LOCK_WAIT_MS })
       try {
         const from = choose(await readHighest(path))
         if (!(await lock.held())) throw inUse(path, 'somebody who removed its lock')
@@ -48,19 +58,40 @@ export async function lockFile(path: string, mode: LockMode): Promise<StateFile>
         if (mode === 'share') await lock.release()
       }
     },
-    close: () => lock.release(),
+    async close() {
+      await lock.release()
+      await seat?.release()
+    },
   }
 }
 
-async function take(lock: Lock, path: string, patienceMs: number): Promise<void> {
-  let waitMs = STATE_LOCK_POLL_MS[0]
-  const until = performance.now() + patienceMs
-  for (;;) {
-    const holder = await system(path, () => lock.take())
-    if (holder === undefined) return
+/** Waits for one of the places of those that share the file. */
+async function takeSeat(path: string, signal: AbortSignal | undefined): Promise<Lock> {
+  const first = Math.floor(Math.random() * STATE_SEATS)
+  const seats = Array.from({ length: STATE_SEATS }, (_, i) => new Lock(`${path}.seat-${(first + i) % STATE_SEATS}`))
+  return take(seats, path, { waitMs: STATE_SEAT_WAIT_MS, pollMs: STATE_SEAT_POLL_MS, signal })
+}
+
+interface Patience {
+  readonly waitMs: number
+  readonly pollMs?: readonly [least: number, most: number]
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Takes the first of `locks` that is free. */
+async function take(locks: readonly Lock[], path: string, patience: Patience): Promise<Lock> {
+  const { waitMs, pollMs: [least, most] = STATE_LOCK_POLL_MS, signal } = patience
+  const until = performance.now() + waitMs
+  for (let pauseMs = least; ; pauseMs = Math.min(2 * pauseMs, most)) {
+    let holder = ''
+    for (const lock of locks) {
+      const other = await system(path, () => lock.take())
+      if (other === undefined) return lock
+      holder = other
+    }
     if (performance.now() >= until) throw inUse(path, holder)
-    await pause(waitMs * (1 + Math.random()))
-    waitMs = Math.min(2 * waitMs, STATE_LOCK_POLL_MS[1])
+    await pause(pauseMs * (1 + Math.random()), undefined, signal === undefined ? {} : { signal }).catch(() => {})
+    signal?.throwIfAborted()
   }
 }
 
@@ -117,9 +148,11 @@ class Lock {
   /** Takes the lock, or tells who has it. */
   async take(): Promise<string | undefined> {
     for (;;) {
-      if (await this.create()) return undefined
       const text = await this.read()
-      if (text === undefined) continue
+      if (text === undefined) {
+        if (await this.create()) return undefined
+        continue
+      }
       const holder = await holderOf(text)
       if (holder !== undefined) return holder
       await this.clear(text)

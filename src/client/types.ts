@@ -31,7 +31,7 @@ export interface ConnectOptions {
   /**
    * Several processes use the state file at once: numbers are reserved one by one, each at the cost of a sync. For processes
    * that ask few things and end, as the command line does; one that keeps a request under way while the others make a
-   * thousand finds it `expired`.
+   * thousand finds it `expired`. Twelve are connected at once, and {@link connect} waits for a place.
    */
   readonly shareStateFile?: boolean
   readonly signal?: AbortSignal

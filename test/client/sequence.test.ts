@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { SEQUENCE_BLOCK, SEQUENCE_RESERVE, SEQUENCE_SPAN } from '../../src/client/limits.ts'
+import { SEQUENCE_BLOCK, SEQUENCE_RESERVE, SEQUENCE_SPAN, STATE_SEATS } from '../../src/client/limits.ts'
 import {
   clockSequence,
   clockSequences,
@@ -135,11 +135,29 @@ describe('numbers from a file', () => {
 describe('a state file that several use', () => {
   it('gives everybody other numbers, without gaps', async () => {
     const path = place()
-    const clients = await Promise.all(Array.from({ length: 20 }, () => sharedSequences(path)))
-    const numbers = (await Promise.all(clients.map((client) => take(client, 3)))).flat()
-    expect(new Set(numbers).size).toBe(60)
-    expect(Math.max(...numbers) - Math.min(...numbers)).toBe(59)
-    await Promise.all(clients.map((client) => client.close()))
+    const runs = Array.from({ length: 50 }, async () => {
+      const sequences = await sharedSequences(path)
+      const numbers = await take(sequences, 2)
+      await sequences.close()
+      return numbers
+    })
+    const numbers = (await Promise.all(runs)).flat()
+    expect(new Set(numbers).size).toBe(100)
+    expect(Math.max(...numbers) - Math.min(...numbers)).toBe(99)
+    expect(await readdir(dirname(path))).toEqual(['state'])
+  })
+
+  it('lets so many be connected at once as a replica takes, and the next one when somebody leaves', async () => {
+    const path = place()
+    const first = await Promise.all(Array.from({ length: STATE_SEATS }, () => sharedSequences(path)))
+    const stop = new AbortController()
+    const given = sharedSequences(path, stop.signal)
+    const patient = sharedSequences(path)
+    stop.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
+    await first[3]?.close()
+    await (await patient).close()
+    await Promise.all(first.map((sequences) => sequences.close()))
   })
 
   it('reserves as many at once as are wanted', async () => {
