@@ -3,7 +3,7 @@
 import { type Result, slot } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import type { ClientFrame, Question } from './frames.ts'
-import { Malformed, read } from './malformed.ts'
+import { read } from './malformed.ts'
 import { fromWireRequests, toWireRequests } from './requests.ts'
 
 /**
@@ -27,9 +27,7 @@ export function decodeClientFrame(bytes: Uint8Array): Result<ClientFrame, wire.W
   return read(wire.decodeClientFrame(bytes), ({ kind, value }): ClientFrame => {
     switch (kind) {
       case 'requests':
-        // Before any of them is hashed.
-        if (value.requests.length > wire.MAX_CLIENT_REQUESTS) throw new Malformed('too many requests', 'too-large')
-        return { kind: 'requests', requests: fromWireRequests(value) }
+        return { kind: 'requests', requests: fromWireRequests(value, wire.MAX_CLIENT_REQUESTS) }
       case 'ask':
         return { kind: 'ask', id: value.id, question: fromWire(value.question) }
     }

@@ -13,9 +13,10 @@ export function toWireEntry({ header, requests }: Entry): wire.Entry {
   return { slot: at, epoch: of, batch }
 }
 
-export function fromWireEntry({ slot: at, epoch: of, batch }: wire.Entry): Entry {
+/** @throws {Malformed}, also where there are more than `mostRequests`. */
+export function fromWireEntry({ slot: at, epoch: of, batch }: wire.Entry, mostRequests?: number): Entry {
   if (batch === undefined) return noopEntry(slot(at), epoch(of))
-  const requests = fromWireRequests(batch.requests)
+  const requests = fromWireRequests(batch.requests, mostRequests)
   const header: EntryHeader = {
     kind: 'batch',
     slot: slot(at),
@@ -31,6 +32,6 @@ export function toWireChosen({ entry, certificate }: ChosenEntry): wire.ChosenEn
   return { entry: toWireEntry(entry), certificate: encodeCertificate(certificate) }
 }
 
-export function fromWireChosen({ entry, certificate }: wire.ChosenEntry): ChosenEntry {
-  return { entry: fromWireEntry(entry), certificate: fromWireCertificate(certificate) }
+export function fromWireChosen({ entry, certificate }: wire.ChosenEntry, mostRequests?: number): ChosenEntry {
+  return { entry: fromWireEntry(entry, mostRequests), certificate: fromWireCertificate(certificate) }
 }

@@ -12,7 +12,7 @@ export {
 export { decodeClientFrame, encodeClientFrame } from './client-frames.ts'
 export { decodeEvidence, encodeEvidence } from './evidence.ts'
 export type * from './frames.ts'
-export { decodeMessage, encodeMessage } from './messages.ts'
+export { type DecodeBounds, decodeMessage, encodeMessage } from './messages.ts'
 export {
   ARCHIVE_KINDS,
   decodeOutcome,

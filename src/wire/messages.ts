@@ -25,11 +25,17 @@ export function encodeMessage(message: Message): Uint8Array {
   return wire.encodeMessage(toWire(message))
 }
 
+/** What a cluster's own parameters allow less than the wire. */
+export interface DecodeBounds {
+  readonly maxBatchRequests: number
+}
+
 /**
  * The message in a frame, not verified. It holds no view of `frame`, so that a kept vote does not keep a whole frame.
+ * With `bounds` (the cluster's parameters), what nobody honest sends there is refused before its requests are hashed.
  */
-export function decodeMessage(frame: Uint8Array): Result<Message, wire.WireFault> {
-  return read(wire.decodeMessage(frame), fromWire)
+export function decodeMessage(frame: Uint8Array, bounds?: DecodeBounds): Result<Message, wire.WireFault> {
+  return read(wire.decodeMessage(frame), (decoded) => fromWire(decoded, bounds?.maxBatchRequests))
 }
 
 function toWire(message: Message): wire.Message {
@@ -67,12 +73,12 @@ function toWire(message: Message): wire.Message {
   }
 }
 
-function fromWire({ kind, value }: wire.Message): Message {
+function fromWire({ kind, value }: wire.Message, most: number | undefined): Message {
   switch (kind) {
     case 'requests':
-      return { kind: 'requests', requests: fromWireRequests(value) }
+      return { kind: 'requests', requests: fromWireRequests(value, most) }
     case 'propose':
-      return { kind: 'propose', vote: fromWireVote(value.vote), entry: fromWireEntry(value.entry) }
+      return { kind: 'propose', vote: fromWireVote(value.vote), entry: fromWireEntry(value.entry, most) }
     case 'vote':
       return { kind: 'vote', vote: fromWireVote(value) }
     case 'viewChange':
@@ -84,9 +90,9 @@ function fromWire({ kind, value }: wire.Message): Message {
     case 'stable':
       return { kind: 'stable', checkpoint: fromWireStable(value) }
     case 'entries':
-      return { kind: 'entries', entries: value.entries.map(fromWireChosen) }
+      return { kind: 'entries', entries: value.entries.map((each) => fromWireChosen(each, most)) }
     case 'bodies':
-      return { kind: 'bodies', entries: value.entries.map(fromWireEntry) }
+      return { kind: 'bodies', entries: value.entries.map((each) => fromWireEntry(each, most)) }
     case 'evidence':
       return { kind: 'evidence', evidence: fromWireEvidence(value) }
     case 'heartbeat':

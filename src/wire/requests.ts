@@ -61,8 +61,13 @@ function toWireBundle({ first, members }: Group): wire.Bundle {
   return { client: first.request.client, count, signature: signed, hashes }
 }
 
-/** Not verified but for what follows from the form: ids, roots and paths are computed here. @throws {Malformed} */
-export function fromWireRequests({ bundles, requests }: wire.Requests): SignedRequest[] {
+/**
+ * Not verified but for what follows from the form: ids, roots and paths are computed here, of at most `most` requests.
+ * @throws {Malformed}
+ */
+export function fromWireRequests({ bundles, requests }: wire.Requests, most = wire.MAX_REQUESTS): SignedRequest[] {
+  // Before any of them is hashed.
+  if (requests.length > most) throw new Malformed(`Requests.requests: at most ${most}`, 'too-large')
   requireFirstUse(bundles, requests)
   const members = bundles.map((): Present[] => [])
   const clients = bundles.map(({ client }) => publicKey(client))

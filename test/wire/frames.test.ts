@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { digest, replicaIndex, slot, statementBytes, utf8, view } from '../../crypto/index.ts'
+import { digest, epoch, replicaIndex, slot, statementBytes, utf8, view } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
+import { batchEntry, type Message } from '../../src/consensus/index.ts'
 import {
   decodeClientFrame,
   decodeMessage,
@@ -8,6 +9,7 @@ import {
   decodeReplicaFrame,
   decodeTransferFrame,
   encodeClientFrame,
+  encodeMessage,
   encodeReplicaFrame,
   type ReplicaStatus,
 } from '../../src/wire/index.ts'
@@ -93,6 +95,23 @@ describe("a client's requests", () => {
     expect(faultOf(decodeClientFrame(frame))).toContain('too-large')
     expect(() => encodeClientFrame({ kind: 'requests', requests })).toThrow(RangeError)
   })
+})
+
+it('requests beyond what a cluster allows in one batch are refused in every message that may hold them', () => {
+  const requests = bundleOf(['a', 'b', 'c'].map(utf8), 1)
+  const entry = batchEntry(slot(1), epoch(0), 1, requests)
+  const certificate = { statement: vote.statement, signatures: [] }
+  const messages: readonly Message[] = [
+    { kind: 'requests', requests },
+    { kind: 'propose', vote, entry },
+    { kind: 'bodies', entries: [entry] },
+    { kind: 'entries', entries: [{ entry, certificate }] },
+  ]
+  for (const message of messages) {
+    const frame = encodeMessage(message)
+    expect(decodeMessage(frame, { maxBatchRequests: 3 })).toEqual({ ok: true, value: message })
+    expect(faultOf(decodeMessage(frame, { maxBatchRequests: 2 }))).toBe('too-large: Requests.requests: at most 2')
+  }
 })
 
 describe('a status', () => {
