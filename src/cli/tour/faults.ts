@@ -88,12 +88,12 @@ export async function comeBack(scene: Scene, { index, slot }: Killed, progress: 
   }
 }
 
-/** Restarts a replica as a liar, one whose turn to lead is not next, so that it is up when it comes. */
+/** Restarts a replica as a liar: the one whose turn to lead is furthest off, so that it is up when it comes. */
 export async function hireLiar(
   { cluster, load, signal }: Scene,
   progress: Progress,
 ): Promise<Shown & { index: number }> {
-  const index = ((cluster.leader() ?? 0) + 2) % 4
+  const index = ((cluster.leader() ?? 0) + 3) % 4
   await cluster.stop(index)
   await cluster.start(index, ['--liar', 'equivocate'])
   await answers(load, MORE_REQUESTS, signal, progress)
