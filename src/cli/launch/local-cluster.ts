@@ -138,6 +138,10 @@ export class LocalCluster {
     return this.reports().find(({ replica }) => replica === index)
   }
 
+  pid(index: number): number | undefined {
+    return this.processes.get(index)?.pid
+  }
+
   ending(index: number): Ending | undefined {
     return this.processes.get(index)?.ending
   }
