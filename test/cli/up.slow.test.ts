@@ -24,6 +24,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const child of started) child.kill('SIGKILL')
+  for (const replica of replicasLeft()) process.kill(Number.parseInt(replica, 10), 'SIGKILL')
   await rm(root, { recursive: true, force: true })
 })
 
