@@ -54,9 +54,12 @@ export const ARCHIVE_PAGE_SLOTS = 64
 export const ARCHIVE_ATTEMPTS = 5
 
 /** Milliseconds that a process waits for others that reserve numbers in a shared state file: they hold it for a sync each. */
-export const STATE_LOCK_WAIT_MS = 20_000
-/** Milliseconds between two looks at a lock that somebody else holds, at first; doubled up to the second. */
-export const STATE_LOCK_POLL_MS: readonly [least: number, most: number] = [2, 50]
+export const STATE_LOCK_WAIT_MS = 60_000
+/**
+ * Milliseconds between two looks at a lock that somebody else holds, at first; doubled up to the second, which is not much more:
+ * who came first should not look less often than who comes last.
+ */
+export const STATE_LOCK_POLL_MS: readonly [least: number, most: number] = [4, 16]
 /**
  * Processes that share a state file and are connected at once; the next ones wait. A replica takes 16 connections of one key, and
  * with more some could each hold a connection that others need, too few for any of them.

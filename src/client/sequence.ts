@@ -93,6 +93,8 @@ class Reserved implements Sequences {
   }
 
   async close(): Promise<void> {
+    // Whoever waits for the lock stops; whoever holds it finishes what is on its way to the disk.
+    this.file.stopWaiting()
     await this.reserving?.catch(() => {})
     await this.file.close()
   }

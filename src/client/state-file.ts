@@ -10,7 +10,7 @@ import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { ClientError } from './errors.ts'
+import { ClientError, closedError } from './errors.ts'
 import {
   STATE_LOCK_POLL_MS,
   STATE_LOCK_WAIT_MS,
@@ -22,6 +22,9 @@ import {
 export interface StateFile {
   /** Reserves `count` numbers, durably. `from` is told the highest reserved so far, undefined where there is no file yet. */
   reserve(count: number, from: (highest: number | undefined) => number): Promise<{ readonly from: number }>
+  /** A reservation that waits for the lock fails. */
+  stopWaiting(): void
+  /** Requires that no reservation is under way. */
   close(): Promise<void>
 }
 
@@ -46,9 +49,11 @@ export async function lockFile(path: string, mode: LockMode, signal?: AbortSigna
       throw error
     })
   }
+  const closing = new AbortController()
   return {
     async reserve(count, choose) {
-      if (mode === 'share') await take([lock], path, { waitMs: STATE_LOCK_WAIT_MS })
+      const { signal } = closing
+      if (mode === 'share') await take([lock], path, { waitMs: STATE_LOCK_WAIT_MS, signal })
       try {
         const from = choose(await readHighest(path))
         if (!(await lock.held())) throw inUse(path, 'somebody who removed its lock')
@@ -58,6 +63,7 @@ export async function lockFile(path: string, mode: LockMode, signal?: AbortSigna
         if (mode === 'share') await lock.release()
       }
     },
+    stopWaiting: () => closing.abort(closedError()),
     async close() {
       await lock.release()
       await seat?.release()

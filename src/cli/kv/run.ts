@@ -28,10 +28,11 @@ export async function ask<Value>(
   call: (client: Client, options: CallOptions) => Promise<Done<Value>>,
   tell: (value: Value, agreed: Agreed) => Outcome,
 ): Promise<Outcome> {
+  const options = callOptions(input, context)
   const access = await openCluster(input, context)
   const { ResultForgotten } = await import('../../client/index.ts')
   try {
-    const done = await withClient(access, context, (client) => call(client, callOptions(input, context)))
+    const done = await withClient(access, context, (client) => call(client, options))
     await keepReceipt(input, done, access.genesis)
     const { slot, receipt } = done
     const signers = receipt.certificate.signatures.map(({ replica }) => Number(replica))

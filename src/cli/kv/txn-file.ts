@@ -14,15 +14,15 @@ import {
 } from '../../machine/index.ts'
 import { UsageError } from '../command.ts'
 
-const bytes = z.union([
-  z.string().transform((text) => utf8(text)),
-  z.strictObject({ base64: z.string() }).transform(({ base64 }, context) => {
-    const decoded = fromBase64(base64)
-    if (decoded !== undefined) return decoded
-    context.addIssue({ code: 'custom', message: 'is not padded base64' })
-    return z.NEVER
-  }),
-])
+const bytes = z.unknown().transform((value, context) => {
+  if (typeof value === 'string') return utf8(value)
+  const form = z.strictObject({ base64: z.string() }).safeParse(value)
+  const decoded = form.success ? fromBase64(form.data.base64) : undefined
+  if (decoded !== undefined) return decoded
+  const message = form.success ? 'is not padded base64' : 'must be a string, or {"base64": "..."}'
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+})
 const key = bytes.refine(({ length }) => length >= 1 && length <= MAX_KV_KEY_BYTES, {
   message: `has from 1 to ${MAX_KV_KEY_BYTES} bytes`,
 })
