@@ -110,7 +110,7 @@ export class Log {
 
   async #run(): Promise<void> {
     // Everything that this turn of the event loop still appends belongs to the same write.
-    await new Promise((turnEnded) => setImmediate(turnEnded))
+    await endOfTurn()
     while (this.#pending.length > 0) {
       const group = this.#takeGroup()
       try {
@@ -120,6 +120,8 @@ export class Log {
       }
       if (this.#failed) return
       for (const { done } of group) done()
+      // Without a sync nothing here waits, and a caller that appends whenever it may would let nothing else happen.
+      if (!this.#options.syncs) await endOfTurn()
     }
   }
 
@@ -225,4 +227,8 @@ export class Log {
     if (segment === undefined) throw new Error('unreachable: a log has a segment')
     return segment
   }
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise((turnEnded) => setImmediate(turnEnded))
 }

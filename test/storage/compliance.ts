@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Store, StoreOptions, StoreRecord } from '../../src/storage/index.ts'
 import { MAX_KEYS } from '../../src/storage/limits.ts'
+import { bytesOf, keyed, vote } from './records.ts'
 
 /** A place for one store; opening it again after closing is a restart. */
 export interface Place {
@@ -61,6 +62,26 @@ export function describeStore(name: string, place: () => Place): void {
       const { syncs, appends } = store.counters()
       await Promise.all([2, 3, 4, 5].map((slot) => append(store, [vote(slot, 100)])))
       expect(store.counters()).toMatchObject({ syncs: syncs + (syncs > 0 ? 1 : 0), appends: appends + 4 })
+      await store.close()
+    })
+
+    it('lets other things happen while its caller appends whenever it may', async () => {
+      const store = await place().open()
+      let others = 0
+      const immediate = () => {
+        others++
+        if (others < 3) setImmediate(immediate)
+      }
+      setImmediate(immediate)
+      const most = 2000
+      const appends = await new Promise<number>((resolve) => {
+        const next = (count: number) => {
+          if (others === 3 || count === most) resolve(count)
+          else store.append([vote(1 + count, 10)], () => next(count + 1))
+        }
+        next(0)
+      })
+      expect(appends).toBeLessThan(most)
       await store.close()
     })
 
@@ -287,19 +308,6 @@ export function describeStore(name: string, place: () => Place): void {
       await store.close()
     })
   })
-}
-
-/** A vote about `slot` with `length` bytes, which tell it from every other. */
-export function vote(slot: number, length: number): StoreRecord {
-  return { kind: 1 + (slot % 3), slot, bytes: new Uint8Array(length).map((_, i) => slot * 31 + i * 7) }
-}
-
-export function keyed(key: string, value: number): StoreRecord {
-  return { kind: 9, slot: 0, key, bytes: bytesOf(value, 40) }
-}
-
-export function bytesOf(value: number, length = 8): Uint8Array {
-  return new Uint8Array(length).fill(value)
 }
 
 /** Resolves when `records` are durable. */

@@ -3,9 +3,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Store, StoreRecord } from '../../src/storage/index.ts'
-import { append, bytesOf, keyed, vote } from './compliance.ts'
+import { append } from './compliance.ts'
 import { everything, FaultyDisk, firstBytes, nothing, type Survival, sectors } from './faulty-disk.ts'
-import { open, SMALL_SEGMENT_BYTES, textOf, until } from './support.ts'
+import { bytesOf, keyed, textOf, vote } from './records.ts'
+import { open, SMALL_SEGMENT_BYTES, until } from './support.ts'
 
 /** A disk in whose log `records` were written and not synced, behind `before`, which were. */
 async function interrupted(before: readonly StoreRecord[], records: readonly StoreRecord[]): Promise<FaultyDisk> {

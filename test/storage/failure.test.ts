@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from 'vitest'
 import { MAX_PENDING_BYTES } from '../../src/storage/limits.ts'
-import { append, bytesOf, slotsOf, vote } from './compliance.ts'
+import { append, slotsOf } from './compliance.ts'
 import { FaultyDisk } from './faulty-disk.ts'
+import { bytesOf, vote } from './records.ts'
 import { FOLDER, open, until } from './support.ts'
 
 describe('a sync under way', () => {

@@ -219,6 +219,8 @@ export class FaultyDisk implements Files {
       },
       sync: async () => {
         await operation()
+        // A sync takes its time, in which other things happen.
+        await new Promise((turnEnded) => setImmediate(turnEnded))
         const held = this.#syncsHeld
         if (held !== undefined) await new Promise<void>((release) => held.push(release))
         if (life !== this.#life) await never()

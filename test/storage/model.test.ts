@@ -3,9 +3,10 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { emptyContents, memoryStore, type Store, type StoreRecord } from '../../src/storage/index.ts'
-import { append, bytesOf, keyed, vote } from './compliance.ts'
+import { append } from './compliance.ts'
 import { FaultyDisk, nothing } from './faulty-disk.ts'
-import { open, textOf } from './support.ts'
+import { bytesOf, keyed, textOf, vote } from './records.ts'
+import { open } from './support.ts'
 
 type Step =
   | { readonly kind: 'append'; readonly records: readonly StoreRecord[] }

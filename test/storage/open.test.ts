@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { emptyContents, memoryStore, openStore, type Store, type StoreOptions } from '../../src/storage/index.ts'
-import { append, bytesOf, keyed, vote } from './compliance.ts'
+import { append } from './compliance.ts'
 import { FaultyDisk } from './faulty-disk.ts'
-import { FOLDER, IDENTITY, open } from './support.ts'
+import { bytesOf, IDENTITY, keyed, vote } from './records.ts'
+import { FOLDER, open } from './support.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'quorate-open-'))
 let places = 0

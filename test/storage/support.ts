@@ -2,18 +2,13 @@
 
 import { type DiskSettings, openDiskStore } from '../../src/storage/disk.ts'
 import type { Files } from '../../src/storage/files.ts'
-import type { Store, StoreRecord } from '../../src/storage/index.ts'
+import type { Store } from '../../src/storage/index.ts'
+import { IDENTITY } from './records.ts'
 
 export const FOLDER = '/store'
 
 /** Small enough that a test fills many. */
 export const SMALL_SEGMENT_BYTES = 4096
-
-export const IDENTITY = {
-  clusterId: new Uint8Array(32).fill(1),
-  replica: 2,
-  consensusKey: new Uint8Array(32).fill(3),
-}
 
 /** A store in small segments; a failure that the test does not expect is thrown out of all frames. */
 export function open(files: Files, options: Partial<DiskSettings> = {}): Promise<Store> {
@@ -22,11 +17,6 @@ export function open(files: Files, options: Partial<DiskSettings> = {}): Promise
   }
   const defaults = { path: FOLDER, identity: IDENTITY, durability: 'fsync', create: true, onFailure } as const
   return openDiskStore({ ...defaults, segmentBytes: SMALL_SEGMENT_BYTES, ...options }, files)
-}
-
-/** A record as text, for comparing sets of them. */
-export function textOf({ kind, slot, key = '', bytes }: StoreRecord): string {
-  return `${kind} ${slot} ${key} ${Buffer.from(bytes).toString('base64')}`
 }
 
 /** Lets everything go on that can without waiting for anything outside. */
