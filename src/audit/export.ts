@@ -71,7 +71,7 @@ export interface ExportReport {
 /** No bundle was made; the message is one sentence for the user. */
 export class AuditError extends Error {
   override readonly name = 'AuditError'
-  readonly code: 'nothing-kept' | 'missing-slot' | 'fork'
+  readonly code: 'unreachable' | 'nothing-kept' | 'missing-slot' | 'fork'
   readonly refusals: readonly Refusal[]
 
   constructor(code: AuditError['code'], message: string, refusals: readonly Refusal[]) {
@@ -147,6 +147,11 @@ class Exporter {
   private async range(): Promise<{ from: number; to: number }> {
     const { selection } = this.options
     const extents = await askExtents(this.cursors, this.options.genesis.membership.quorums.trust)
+    const refusals = this.refusals()
+    if (refusals.length === this.cursors.length) {
+      const reasons = refusals.map(({ replica, reason }) => `replica ${replica}: ${reason}`).join('; ')
+      throw this.error('unreachable', `nobody could be asked what is kept: ${reasons}`)
+    }
     if (selection.kind === 'slots') {
       const { from, to } = selection
       const last = Math.max(0, ...extents.map((extent) => extent.last))

@@ -105,6 +105,13 @@ describe('an export', () => {
     },
   )
 
+  it('from replicas that give no answer is refused, with what each said', async () => {
+    const down: Archive = { ...log.archive(1), extent: () => Promise.reject(new Error('connection refused')) }
+    const outcome = exported(log, { archives: [down] })
+    await expect(outcome).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(outcome).rejects.toThrow('replica 1: it gave no answer: connection refused')
+  })
+
   it('of an empty log is refused', async () => {
     await expect(exported(new TestLog(test))).rejects.toMatchObject({ code: 'nothing-kept' })
   })
