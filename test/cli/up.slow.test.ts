@@ -12,6 +12,8 @@ import { freePorts } from '../../src/cli/launch/ports.ts'
 
 const BIN = join(import.meta.dirname, '../../src/cli/quorate.js')
 
+const REFUSES_WITHIN_MS = 60_000
+
 let root: string
 let cluster: string
 let started: ChildProcess[]
@@ -29,7 +31,9 @@ afterEach(async () => {
 })
 
 function quorate(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', cwd: root })
+  // What should refuse and runs instead would hold the test for ever.
+  const options = { encoding: 'utf8', cwd: root, timeout: REFUSES_WITHIN_MS } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], options)
   return { status, stdout, stderr }
 }
 
