@@ -68,78 +68,87 @@ function listening(server: Server, port: number): Promise<void> {
 }
 
 function registryOf(sources: MetricsSources): Registry {
-  const { status, counters, verifier, store, transport } = sources
-  const registry = new Registry()
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `quorate_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read())
-      },
-    })
-  const counter = (name: string, help: string, read: () => number) =>
-    new Counter({
-      name: `quorate_${name}_total`,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
-  const table = (
-    name: string,
-    help: string,
-    labels: readonly string[],
-    read: () => Iterable<readonly [string, number]>,
-  ) =>
-    new Counter({
-      name: `quorate_${name}_total`,
-      help,
-      labelNames: [...labels],
-      registers: [registry],
-      collect() {
-        this.reset()
-        for (const [key, value] of read()) this.inc(labelsOf(labels, key), value)
-      },
-    })
-  gauge('view', 'view that the replica is in', () => status().view)
-  gauge('active', '1 in a view, 0 while changing it', () => Number(status().active))
-  gauge('leader', 'index of the leader of the view', () => status().leader)
-  gauge('slot_chosen', 'last slot up to which everything is chosen', () => status().chosen)
-  gauge('slot_executed', 'last slot executed', () => status().executed)
-  gauge('slot_stable', 'slot of the stable checkpoint', () => status().stable)
-  gauge('slot_first', 'first slot kept for audits', () => status().firstSlot)
-  gauge('pending_requests', 'requests that wait to be executed', () => status().pending)
-  gauge('transferring', '1 while a state is fetched from peers', () => Number(status().transferring))
-  gauge('alarms', 'alarms raised since the start', () => status().alarms.length)
-  gauge('uptime_seconds', 'seconds since the start', () => status().uptimeMs / 1000)
-  gauge('peers_connected', 'members connected', () => status().connected.length)
-  gauge('clients_connected', 'client keys connected', sources.clients)
-  gauge('queued_bytes', 'bytes that wait to be sent', () => transport.queuedBytes())
-  gauge('store_bytes', 'bytes of the store on disk', () => store.counters().bytesOnDisk)
-  counter('requests', 'requests executed', () => status().requests)
-  counter('messages', 'messages of peers looked at', () => counters.messages)
-  counter('signature_checks', 'signatures checked', () => verifier.checks)
-  counter('signature_checks_spared', 'signatures known from before', () => verifier.hits)
-  counter('store_appends', 'appends to the log', () => store.counters().appends)
-  counter('store_syncs', 'syncs of the log', () => store.counters().syncs)
-  counter('store_written_bytes', 'bytes written to the store', () => store.counters().bytesWritten)
-  counter('snapshots_written', 'snapshots written', sources.snapshotsWritten)
-  counter('chunks_sent', 'chunks of snapshots given to peers', () => counters.chunksSent)
-  counter('frames_unsent', 'frames for peers that found no room', () => counters.unsent)
-  counter('frames_unheard', 'frames of peers and clients that found no room', sources.dropped)
-  table('ignored', 'messages passed over, by reason', ['reason'], () => counters.ignored)
-  table('blamed', 'frames that no honest replica sends', ['peer', 'code'], () => counters.blamed)
-  table('refused', 'requests that were refused, by code', ['code'], () => counters.refused)
-  table('views', 'views begun or given up, by reason', ['reason'], () => counters.views)
-  table('transport', 'what the network refused or dropped', ['reason'], () => Object.entries(transport.counters()))
-  table('lies', 'proofs of lies', ['accused', 'kind'], () =>
+  const metrics = new Metrics()
+  addPlaces(metrics, sources)
+  addLoad(metrics, sources)
+  addReasons(metrics, sources)
+  return metrics.registry
+}
+
+/** Numbers that are read when somebody asks. */
+class Metrics {
+  readonly registry = new Registry()
+
+  gauge(name: string, help: string, read: () => number): void {
+    const collect = () => {
+      gauge.set(read())
+    }
+    const gauge = new Gauge({ name: `quorate_${name}`, help, registers: [this.registry], collect })
+  }
+
+  counter(name: string, help: string, read: () => number): void {
+    const collect = () => {
+      counter.reset()
+      counter.inc(read())
+    }
+    const counter = new Counter({ name: `quorate_${name}_total`, help, registers: [this.registry], collect })
+  }
+
+  /** One counter with labels; keys are the values of the labels, with a blank between two. */
+  table(name: string, help: string, labelNames: string[], read: () => Iterable<readonly [string, number]>): void {
+    const collect = () => {
+      counter.reset()
+      for (const [key, value] of read()) counter.inc(labelsOf(labelNames, key), value)
+    }
+    const registers = [this.registry]
+    const counter = new Counter({ name: `quorate_${name}_total`, help, labelNames, registers, collect })
+  }
+}
+
+function addPlaces(metrics: Metrics, { status, clients, transport, store }: MetricsSources): void {
+  metrics.gauge('view', 'view that the replica is in', () => status().view)
+  metrics.gauge('active', '1 in a view, 0 while changing it', () => Number(status().active))
+  metrics.gauge('leader', 'index of the leader of the view', () => status().leader)
+  metrics.gauge('slot_chosen', 'last slot up to which everything is chosen', () => status().chosen)
+  metrics.gauge('slot_executed', 'last slot executed', () => status().executed)
+  metrics.gauge('slot_stable', 'slot of the stable checkpoint', () => status().stable)
+  metrics.gauge('slot_first', 'first slot kept for audits', () => status().firstSlot)
+  metrics.gauge('pending_requests', 'requests that wait to be executed', () => status().pending)
+  metrics.gauge('transferring', '1 while a state is fetched from peers', () => Number(status().transferring))
+  metrics.gauge('alarms', 'alarms raised since the start', () => status().alarms.length)
+  metrics.gauge('uptime_seconds', 'seconds since the start', () => status().uptimeMs / 1000)
+  metrics.gauge('peers_connected', 'members connected', () => status().connected.length)
+  metrics.gauge('clients_connected', 'client keys connected', clients)
+  metrics.gauge('queued_bytes', 'bytes that wait to be sent', () => transport.queuedBytes())
+  metrics.gauge('store_bytes', 'bytes of the store on disk', () => store.counters().bytesOnDisk)
+}
+
+function addLoad(metrics: Metrics, sources: MetricsSources): void {
+  const { status, counters, verifier, store } = sources
+  metrics.counter('requests', 'requests executed', () => status().requests)
+  metrics.counter('messages', 'messages of peers looked at', () => counters.messages)
+  metrics.counter('signature_checks', 'signatures checked', () => verifier.checks)
+  metrics.counter('signature_checks_spared', 'signatures known from before', () => verifier.hits)
+  metrics.counter('store_appends', 'appends to the log', () => store.counters().appends)
+  metrics.counter('store_syncs', 'syncs of the log', () => store.counters().syncs)
+  metrics.counter('store_written_bytes', 'bytes written to the store', () => store.counters().bytesWritten)
+  metrics.counter('snapshots_written', 'snapshots written', sources.snapshotsWritten)
+  metrics.counter('chunks_sent', 'chunks of snapshots given to peers', () => counters.chunksSent)
+  metrics.counter('frames_unsent', 'frames for peers that found no room', () => counters.unsent)
+  metrics.counter('frames_unheard', 'frames of peers and clients that found no room', sources.dropped)
+}
+
+function addReasons(metrics: Metrics, { status, counters, transport }: MetricsSources): void {
+  metrics.table('ignored', 'messages passed over, by reason', ['reason'], () => counters.ignored)
+  metrics.table('blamed', 'frames that no honest replica sends', ['peer', 'code'], () => counters.blamed)
+  metrics.table('refused', 'requests that were refused, by code', ['code'], () => counters.refused)
+  metrics.table('views', 'views begun or given up, by reason', ['reason'], () => counters.views)
+  metrics.table('transport', 'what the network refused or dropped', ['reason'], () =>
+    Object.entries(transport.counters()),
+  )
+  metrics.table('lies', 'proofs of lies', ['accused', 'kind'], () =>
     status().lies.map(({ accused, kind, count }) => [`${accused} ${kind}`, count] as const),
   )
-  return registry
 }
 
 /** `1 bad-signature` as values of two labels; of one label it is the whole text. */
