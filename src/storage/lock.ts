@@ -30,8 +30,15 @@ export function lockFolder(folder: string): Lock {
     throw lockError(folder, error)
   }
   const held = database
-  writeFileSync(join(folder, PID_FILE), `${process.pid}\n`, { mode: 0o600 })
+  notePid(folder)
   return { release: () => held.close() }
+}
+
+/** A full disk is no reason not to open a store. */
+function notePid(folder: string): void {
+  try {
+    writeFileSync(join(folder, PID_FILE), `${process.pid}\n`, { mode: 0o600 })
+  } catch {}
 }
 
 function lockError(folder: string, error: unknown): StoreError {
@@ -42,7 +49,9 @@ function lockError(folder: string, error: unknown): StoreError {
     return new StoreError('locked', `${who} has ${folder} open; stop it first, or name another folder`)
   }
   const reason = error instanceof Error ? error.message : String(error)
-  return new StoreError('io', `${join(folder, LOCK_FILE)} cannot be locked: ${reason}`, { cause: error })
+  return new StoreError('io', `${join(folder, LOCK_FILE)} cannot be locked (${reason}); check who owns the folder`, {
+    cause: error,
+  })
 }
 
 function pidIn(folder: string): number | undefined {

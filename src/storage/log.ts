@@ -98,7 +98,10 @@ export class Log {
   async close(): Promise<void> {
     while (this.#running !== undefined) await this.#running
     await this.#deleting
-    await this.#file.close()
+    // After a failure, which was told, there is nothing left to say.
+    await this.#file.close().catch((error) => {
+      if (!this.#failed) throw error
+    })
   }
 
   #start(): void {

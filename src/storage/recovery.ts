@@ -162,9 +162,10 @@ class Recovery {
   /** What cannot be read may be about any slot so far: its segment is as one that has records about the highest. */
   #boundUnread(segments: readonly Segment[], faults: readonly Located[]): void {
     const highest = segments.reduce((most, { maxSlot }) => Math.max(most, maxSlot), 0)
-    for (const { segment, fault } of faults) {
-      const at = fault.head === undefined ? segments.find(({ number }) => number === segment) : undefined
-      if (at !== undefined) at.maxSlot = Math.max(at.maxSlot, highest)
+    for (const each of faults) {
+      if (each.fault.head !== undefined || !this.#isNeeded(each)) continue
+      const segment = segments.find(({ number }) => number === each.segment)
+      if (segment !== undefined) segment.maxSlot = Math.max(segment.maxSlot, highest)
     }
   }
 

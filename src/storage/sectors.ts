@@ -27,10 +27,11 @@ export function pack(payload: Uint8Array): Uint8Array {
 export function unpack(packed: Uint8Array): Uint8Array {
   const whole = Math.floor(packed.length / SECTOR_BYTES)
   const rest = Math.min(packed.length % SECTOR_BYTES, SECTOR_PAYLOAD_BYTES)
+  const view = Buffer.from(packed.buffer, packed.byteOffset, packed.length)
   const payload = new Uint8Array(whole * SECTOR_PAYLOAD_BYTES + rest)
   for (let sector = 0; sector <= whole; sector++) {
     const from = sector * SECTOR_BYTES
-    payload.set(packed.subarray(from, from + SECTOR_PAYLOAD_BYTES), sector * SECTOR_PAYLOAD_BYTES)
+    view.copy(payload, sector * SECTOR_PAYLOAD_BYTES, from, from + SECTOR_PAYLOAD_BYTES)
   }
   return payload
 }

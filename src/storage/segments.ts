@@ -118,8 +118,8 @@ export function cutAt(
   }
   return {
     slot,
-    oldest: segments[deleted]?.number ?? before.oldest,
-    live: segments[history.length]?.number ?? before.live,
+    oldest: Math.max(before.oldest, segments[deleted]?.number ?? 0),
+    live: Math.max(before.live, segments[history.length]?.number ?? 0),
     firstSlot,
   }
 }

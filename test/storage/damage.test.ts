@@ -160,6 +160,12 @@ describe('a file of the log', () => {
     const { recovered } = await reopened(disk)
     expect(recovered.damaged).toMatchObject([{ file: 'log-000000000001', needed: false }])
     expect(recovered.records.map(({ slot }) => slot)).toEqual([13, 14, 15, 16, 17, 18, 19, 20])
+
+    const again = await open(disk, { retention })
+    again.cut(15)
+    await again.close()
+    const later = await reopened(disk)
+    expect(later.recovered.damaged).toMatchObject([{ file: 'log-000000000001', needed: false }])
   })
 
   it('none of them at all is refused', async () => {
