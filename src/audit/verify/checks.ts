@@ -39,7 +39,7 @@ import {
 } from '../../consensus/index.ts'
 import { decodeResultRecord } from '../../machine/index.ts'
 import type { ArchivedCheckpoint, ArchivedSlot } from '../../wire/index.ts'
-import type { AuditContext } from './context.ts'
+import type { CheckContext } from './context.ts'
 import { type AuditFault, fault } from './fault.ts'
 import type { CheckpointItem, EntryItem, ReceiptItem } from './items.ts'
 
@@ -50,7 +50,7 @@ export interface LogPosition {
 }
 
 /** That `entry` was chosen: its form, its requests' signatures, and q Accept votes on its digest. */
-export function chosenFault(entry: Entry, certificate: Certificate, context: AuditContext): AuditFault | undefined {
+export function chosenFault(entry: Entry, certificate: Certificate, context: CheckContext): AuditFault | undefined {
   const { slot } = entry.header
   const checked = verifyMessage({ kind: 'entries', entries: [{ entry, certificate }] }, context.verify)
   if (checked.ok) return undefined
@@ -67,7 +67,7 @@ export function chosenFault(entry: Entry, certificate: Certificate, context: Aud
 export function entryItemFault(
   item: EntryItem,
   checkpoint: LogPosition | undefined,
-  context: AuditContext,
+  context: CheckContext,
 ): AuditFault | undefined {
   return (
     chosenFault(item.entry, item.certificate, context) ??
@@ -80,7 +80,7 @@ export function entryItemFault(
 function resultsFault(
   { header, requests }: Entry,
   { receipt, answers }: NonNullable<EntryItem['results']>,
-  { verify }: AuditContext,
+  { verify }: CheckContext,
 ): AuditFault | undefined {
   if (answers.length !== requests.length) {
     return fault('result', 'wrong-count', `${requests.length} requests have ${answers.length} results`)
@@ -119,7 +119,7 @@ export function inclusionFault(
 }
 
 /** A checkpoint note as other tools read it, at a slot where this cluster makes one, and the frontier of its log. */
-export function checkpointItemFault({ note, frontier }: CheckpointItem, context: AuditContext): AuditFault | undefined {
+export function checkpointItemFault({ note, frontier }: CheckpointItem, context: CheckContext): AuditFault | undefined {
   const { membership, clusterName, verifier } = context.verify
   const checked = verifyStableCheckpoint(utf8(note), membership, clusterName, verifier)
   if (!checked.ok) return fault('checkpoint', checked.fault.code, `the checkpoint note is bad: ${checked.fault.code}`)
@@ -142,7 +142,7 @@ export function stableOf(note: string, signers: readonly ReplicaIndex[]): Stable
 }
 
 /** The members that a verified note's lines name, ascending. */
-export function noteSigners(note: string, { verify: { membership, clusterName } }: AuditContext): ReplicaIndex[] {
+export function noteSigners(note: string, { verify: { membership, clusterName } }: CheckContext): ReplicaIndex[] {
   const parsed = parseNote(utf8(note))
   const names = parsed.ok ? parsed.value.signatures.map(({ name }) => name) : []
   const keys = checkpointKeys(membership, clusterName).map(({ name }) => name)
@@ -150,7 +150,7 @@ export function noteSigners(note: string, { verify: { membership, clusterName } 
 }
 
 /** A client's receipt: the request as its client signed it, and this result under t signatures. */
-export function receiptItemFault(item: ReceiptItem, context: AuditContext): AuditFault | undefined {
+export function receiptItemFault(item: ReceiptItem, context: CheckContext): AuditFault | undefined {
   const { certificate, request, record, index, count, path } = item
   const requested = verifyRequest(request, context.verify)
   if (!requested.ok) {
@@ -170,13 +170,13 @@ export function receiptItemFault(item: ReceiptItem, context: AuditContext): Audi
     : fault('result', 'not-under-receipt', 'the result is not among those that the receipts sign')
 }
 
-export function newViewItemFault(newView: NewView, context: AuditContext): AuditFault | undefined {
+export function newViewItemFault(newView: NewView, context: CheckContext): AuditFault | undefined {
   const found = newViewFault(newView, context.verify)
   return found && fault('new-view', found.code, `the NewView of view ${newView.view} is bad: ${found.code}`)
 }
 
 /** That the evidence convicts whom it accuses, on its own. */
-export function evidenceItemFault(evidence: Evidence, context: AuditContext): AuditFault | undefined {
+export function evidenceItemFault(evidence: Evidence, context: CheckContext): AuditFault | undefined {
   const reason = evidenceFault(evidence, context.verify)
   if (reason === undefined) return undefined
   return fault('evidence', evidence.kind, `it does not convict replica ${evidence.accused}: ${reason}`)
@@ -185,7 +185,7 @@ export function evidenceItemFault(evidence: Evidence, context: AuditContext): Au
 /** One replica's own account of a slot: chosen, and where there is a receipt, that replica's, over these results. */
 export function verifyArchivedSlot(
   archived: ArchivedSlot,
-  context: AuditContext,
+  context: CheckContext,
 ): Result<Verified<Vote> | undefined, AuditFault> {
   const found = chosenFault(archived.entry, archived.certificate, context)
   return found === undefined ? verifyArchivedReceipt(archived, context) : failure(found)
@@ -194,7 +194,7 @@ export function verifyArchivedSlot(
 /** The receipt in one replica's account of a slot alone, whose entry is known to be good. */
 export function verifyArchivedReceipt(
   { entry, receipt, records }: ArchivedSlot,
-  { verify }: AuditContext,
+  { verify }: CheckContext,
 ): Result<Verified<Vote> | undefined, AuditFault> {
   if (receipt === undefined) return success(undefined)
   const { statement } = receipt
@@ -220,7 +220,7 @@ export function verifyArchivedReceipt(
 /** A stable checkpoint and the frontier of the log under its root. */
 export function verifyArchivedCheckpoint(
   { checkpoint, frontier }: ArchivedCheckpoint,
-  context: AuditContext,
+  context: CheckContext,
 ): AuditFault | undefined {
   return stableFault(checkpoint, context) ?? frontierFault(frontier, checkpoint)
 }
@@ -230,7 +230,7 @@ export function signersOf({ signatures }: Certificate): readonly ReplicaIndex[] 
   return signatures.map(({ replica }) => replica)
 }
 
-function stableFault(checkpoint: ArchivedCheckpoint['checkpoint'], context: AuditContext): AuditFault | undefined {
+function stableFault(checkpoint: ArchivedCheckpoint['checkpoint'], context: CheckContext): AuditFault | undefined {
   const checked = verifyMessage({ kind: 'stable', checkpoint }, context.verify)
   if (checked.ok) return undefined
   const { code } = checked.fault

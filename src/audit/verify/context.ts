@@ -12,11 +12,14 @@ import { digestKey, type VerifyContext } from '../../consensus/index.ts'
 import { createExecutor, type Executor, kv, type StateMachine } from '../../machine/index.ts'
 import { MAX_ADMITTED } from './limits.ts'
 
-export interface AuditContext {
+/** What the checks on single items need; they ask nothing about the machine. */
+export interface CheckContext {
+  readonly verify: VerifyContext
+}
+
+export interface AuditContext extends CheckContext {
   readonly genesis: Genesis
   readonly machine: StateMachine
-  /** For the checks of src/consensus. */
-  readonly verify: VerifyContext
 }
 
 /** The context of a cluster, whose machine is the key-value store unless told. */

@@ -12,7 +12,7 @@ import {
   type StableCheckpoint,
 } from '../../consensus/index.ts'
 import { blameFork } from './blame.ts'
-import type { AuditContext } from './context.ts'
+import type { CheckContext } from './context.ts'
 import { MAX_ACCOUNTS, MAX_BLAME_NEW_VIEWS, MAX_CONFLICTS } from './limits.ts'
 import { evidenceName, newViewName } from './write.ts'
 
@@ -33,7 +33,7 @@ export interface CulpritReport {
 }
 
 export class Culprits {
-  private readonly context: AuditContext
+  private readonly context: CheckContext
   private readonly chosen = new Map<number, Certificate>()
   private readonly checkpoints = new Map<number, StableCheckpoint>()
   private readonly results = new Map<number, Certificate>()
@@ -41,7 +41,7 @@ export class Culprits {
   private readonly forks: (readonly [Certificate, Certificate])[] = []
   private readonly convictions = new Map<string, Conviction>()
 
-  constructor(context: AuditContext) {
+  constructor(context: CheckContext) {
     this.context = context
   }
 
