@@ -61,11 +61,13 @@ describe('requests on the wire', () => {
     const [one] = bundleOf(commands(1), 3)
     const [ofAnother] = bundleOf(commands(1), 4)
     if (one === undefined || ofAnother === undefined) throw new Error('no request')
+    const { signature } = one.proof
     const resigned = { ...one, proof: { ...one.proof, signature: ofAnother.proof.signature } }
-    const renamed = { ...ofAnother, proof: { ...ofAnother.proof, signature: one.proof.signature } }
-    const all = [one, resigned, renamed, one]
+    const renamed = { ...ofAnother, proof: { ...ofAnother.proof, signature } }
+    const rerooted = bundleOf(commands(1), 3, 2).map((each) => ({ ...each, proof: { ...each.proof, signature } }))
+    const all = [one, resigned, renamed, ...rerooted, one]
     const made = toWireRequests(all)
-    expect(made.requests.map(({ bundle: number }) => number)).toEqual([0, 1, 2, 0])
+    expect(made.requests.map(({ bundle: number }) => number)).toEqual([0, 1, 2, 3, 0])
     expect(fromWireRequests(made)).toEqual(all)
   })
 
