@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { utf8 } from '../../crypto/index.ts'
 import { BundleWriter } from '../../src/audit/verify/index.ts'
 import { receiptOf, TestLog, testGenesis } from './support.ts'
 
@@ -10,8 +11,9 @@ const folder = mkdtempSync(join(tmpdir(), 'quorate-memory-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const HEAP_MIB = 64
-const VALUE = 'v'.repeat(200_000)
-const ENTRIES = 250
+const VALUE = utf8('v'.repeat(60_000))
+const REQUESTS = 10
+const ENTRIES = 90
 
 describe('a bundle of 100 MB', () => {
   it(`verifies in a process whose heap is ${HEAP_MIB} MiB`, () => {
@@ -21,7 +23,8 @@ describe('a bundle of 100 MB', () => {
     writeFileSync(file, writer.head(test.genesis, { kind: 'slots', from: 1, to: ENTRIES }))
     const log = new TestLog(test)
     for (let i = 0; i < ENTRIES; i++) {
-      log.append([log.put('large', VALUE)])
+      const keys = Array.from({ length: REQUESTS }, (_, at) => utf8(`large-${at}`))
+      log.append(log.bundle(...keys.map((key) => ({ kind: 'put', key, value: VALUE, previous: false }) as const)))
       const { entry, certificate, receipts, records } = log.slots.at(-1) ?? fail()
       const results = { receipt: receiptOf(log, receipts), records }
       appendFileSync(file, writer.entry({ entry, certificate, results, path: undefined }))
