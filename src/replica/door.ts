@@ -45,7 +45,9 @@ export class Door {
   private readonly replies = new Replies()
   /** By client key. */
   private readonly links = new Map<string, Set<ClientLink>>()
+  /** What the frames of this turn ask for, and how much of it each client does. */
   private wanted: Verified<SignedRequest>[] = []
+  private readonly wantedOf = new Map<string, number>()
   private readonly queue = new FairQueue<string, ClientFrameFrom>({
     sourceBytes: CLIENT_QUEUE_BYTES,
     totalBytes: CLIENT_QUEUES_BYTES,
@@ -90,6 +92,7 @@ export class Door {
     const { wanted } = this
     if (wanted.length > 0) {
       this.wanted = []
+      this.wantedOf.clear()
       this.options.deliver(wanted)
     }
     return drained
@@ -170,20 +173,23 @@ export class Door {
     const { core, host } = this.options
     const { wanted } = this
     const { view } = core.status()
-    let ofClient = core.pendingOf(link.key)
+    const name = hex(link.key)
+    const waiting = core.pendingOf(link.key)
+    let more = this.wantedOf.get(name) ?? 0
     let bad = false
     for (const request of requests) {
       const answered = host.answerTo(request.id)
       if (answered !== undefined) this.reply(link, answered, view)
       else if (!core.isPending(request)) {
-        const full = ofClient >= PENDING_PER_CLIENT || core.pending + wanted.length >= PENDING_REQUESTS
+        const full = waiting + more >= PENDING_PER_CLIENT || core.pending + wanted.length >= PENDING_REQUESTS
         const taken = this.admit(link, request, full)
         if (taken.kind === 'wanted') {
           wanted.push(taken.request)
-          ofClient++
+          more++
         } else bad = this.refuse(link, request, taken.code) || bad
       }
     }
+    this.wantedOf.set(name, more)
     return bad
   }
 

@@ -150,6 +150,16 @@ describe('clients', () => {
     expect(verifier.checks).toBe(1)
   })
 
+  it('are told that it is busy once one of them asks for more than its session tells apart, within one turn too', () => {
+    const { door, core } = entrance()
+    const { link, frames } = linkOf(signer.publicKey)
+    const many = client.bundle(Array.from({ length: 1100 }, () => client.put('k', 'v')))
+    for (let i = 0; i < 1100; i += 100) door.push(link, frame(many.slice(i, i + 100)))
+    door.drain(0, forever)
+    expect(core.pending).toBe(1024)
+    expect(frames.map((each) => each.kind === 'refusal' && each.code)).toEqual(Array.from({ length: 76 }, () => 'busy'))
+  })
+
   it('get no second look at what waits already', () => {
     const { door, asked, verifier } = entrance()
     const { link, frames } = linkOf(signer.publicKey)
