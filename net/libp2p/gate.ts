@@ -4,6 +4,7 @@ import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/inter
 import type { Counters } from '../counters.ts'
 import type { NetLimits } from '../limits.ts'
 import { oneWrite } from './one-write.ts'
+import { withoutTraces } from './traces.ts'
 
 export interface Gate {
   readonly gater: ConnectionGater
@@ -31,7 +32,7 @@ export function inboundGate(limits: NetLimits, counters: Counters, admit: (peer:
   return {
     gater: {
       denyInboundConnection: (connection) => {
-        oneWrite(connection)
+        tune(connection)
         if (!countHost(connection)) {
           counters.add('too-many-connections')
           return true
@@ -53,7 +54,7 @@ export function inboundGate(limits: NetLimits, counters: Counters, admit: (peer:
         return !admit(peer)
       },
       denyOutboundConnection: (_, connection) => {
-        oneWrite(connection)
+        tune(connection)
         return false
       },
     },
@@ -66,8 +67,14 @@ export function outboundGate(): ConnectionGater {
   return {
     denyInboundConnection: () => true,
     denyOutboundConnection: (_, connection) => {
-      oneWrite(connection)
+      tune(connection)
       return false
     },
   }
+}
+
+/** Before the handshake, while nobody else holds the connection. */
+function tune(connection: MultiaddrConnection): void {
+  oneWrite(connection)
+  withoutTraces(connection)
 }

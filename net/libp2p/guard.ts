@@ -9,6 +9,7 @@ import type { MessageStream, StreamMuxerFactory } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import type { Counters } from '../counters.ts'
 import type { NetLimits } from '../limits.ts'
+import { holdCredits } from './credits.ts'
 
 type Chunk = Parameters<MessageStream['send']>[0]
 
@@ -46,6 +47,7 @@ export class Guards {
         const guard = new Guard(connection, this.#limits, this.#counters)
         this.#guards.add(guard)
         connection.addEventListener('close', () => this.#guards.delete(guard))
+        holdCredits(connection)
         return inner.createStreamMuxer(connection)
       },
     })

@@ -3,6 +3,7 @@
 import type { Stream } from '@libp2p/interface'
 import type { Counters } from '../counters.ts'
 import { FrameReader } from '../frames.ts'
+import { withTraces } from './traces.ts'
 
 /** Delivers the frames of `stream` until it closes; one that cannot be read resets it. */
 export function readFrames(
@@ -11,7 +12,7 @@ export function readFrames(
   counters: Counters,
   deliver: (frame: Uint8Array) => void,
 ): void {
-  const reader = new FrameReader(maxBytes, deliver)
+  const reader = new FrameReader(maxBytes, (frame) => withTraces(() => deliver(frame)))
   let faulty = false
   stream.addEventListener('message', ({ data }) => {
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
