@@ -327,6 +327,25 @@ describe('evidence in a bundle', () => {
     ])
   })
 
+  it('and NewViews stand in it once', async () => {
+    lying.evidence.splice(0, 9, conflicting('a', 'b'))
+    lying.newViews.splice(
+      0,
+      9,
+      lying.newView(
+        1,
+        [1, 2, 3].map((replica) => lying.viewChange(replica, 1)),
+      ),
+    )
+    const body = linesOf(writeBundle(lying)).slice(0, -1)
+    const account = body.filter((line) => /"kind":"(new-view|view-change|evidence)"/.test(line))
+    expect(await refusal(resealed([...body, ...account]))).toEqual([
+      expect.stringMatching(/^NewView of view 1 .*: format repeated$/),
+      expect.stringMatching(/^evidence against replica 3 .*: format repeated$/),
+    ])
+    lying.newViews.splice(0, 9)
+  })
+
   it('about a NewView brings it along once, and every kind survives the way through a file', async () => {
     const prepared = lying.certificate('prepare', { slot: slot(1), digest: bytesFor('kept') }, [0, 1, 2])
     const newView = lying.newView(1, [
@@ -356,46 +375,24 @@ describe('evidence in a bundle', () => {
   })
 })
 
-describe('hostile sizes', () => {
-  const [head = '', checkpoint = '', entry = ''] = linesOf(good)
+describe('a checkpoint of a bundle', () => {
+  const changed = (change: (line: string) => string) =>
+    relined((lines) => lines.map((line, i) => (i === 1 ? change(line) : line)))
 
-  it.each([
-    [
-      'an entry that claims a thousand million requests',
-      [head, checkpoint, entry.replace('"count":1', '"count":1000000000')],
-      'truncated|misplaced',
-    ],
-    [
-      'a NewView that claims more ViewChanges than members can be',
-      [head, '{"kind":"new-view","view":1,"viewChanges":101,"vote":"","proposals":[]}'],
-      'bad-line',
-    ],
-    ['a slot of 2^53', [head, checkpoint, entry.replace('"slot":1', '"slot":9007199254740992')], 'bad-line'],
-    [
-      'a proof of a million hashes',
-      [head, checkpoint, entry.replace('"path":[', `"path":[${'"",'.repeat(1_000_000)}`)],
-      'bad-line',
-    ],
-    ['brackets without end', [head, '['.repeat(4_000_000)], 'bad-line'],
-  ])('are refused: %s', async (_, lines, code) => {
-    const { faults } = await audit(resealed(lines))
-    expect(faults.at(-1)?.code).toMatch(new RegExp(code))
+  it('must come with the frontier of its own log', async () => {
+    const [, , frontier = ''] = /"frontier":"([0-9a-f]{16})([0-9a-f]{64})"/.exec(linesOf(good)[1] ?? '') ?? []
+    const bytes = changed((line) => line.replace(frontier, '0'.repeat(64)))
+    expect((await refusal(bytes))[0]).toBe('checkpoint 4: checkpoint wrong-frontier')
   })
 
-  it('a line of 2 GiB is given up after the longest that is read', async () => {
-    let given = 0
-    function* endless(): Generator<Uint8Array> {
-      for (; given < 2 ** 31; given += 65_536) yield new Uint8Array(65_536).fill(0x61)
-    }
-    expect((await audit(endless())).faults).toMatchObject([{ code: 'line-too-long' }])
-    expect(given).toBeLessThan(9 * 1024 * 1024)
-  })
-
-  it('any bytes give a verdict, never an exception', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 }), async (chunks) => {
-        expect((await audit(chunks)).valid).toBe(false)
-      }),
-    )
+  it('takes every entry under it along where a signature on it is bad', async () => {
+    const bytes = changed((line) => {
+      const [first = '', second = ''] = line.match(/(?<=r\d )[A-Za-z0-9+/=]{92}/g) ?? []
+      return line.replace(first, first.slice(0, 8) + second.slice(8))
+    })
+    expect(await refusal(bytes)).toEqual([
+      'checkpoint 4: checkpoint bad-signature',
+      ...[1, 2, 3, 4].map((at) => `slot ${at}: inclusion bad-checkpoint`),
+    ])
   })
 })
