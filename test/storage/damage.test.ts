@@ -117,6 +117,29 @@ describe('a damaged record', () => {
     expect(healed.recovered.records).toContainEqual(keyed('promise', 7))
   })
 
+  it('is not made good by a whole one in its place, nor by one that a body holds', async () => {
+    const disk = await threeVotes()
+    const content = disk.content(FIRST)
+    const [first, third] = [SECTOR_BYTES, 3 * SECTOR_BYTES]
+    disk.damage(
+      FIRST,
+      Buffer.concat([content.subarray(0, third), content.subarray(first, third), content.subarray(third)]),
+    )
+    const moved = await reopened(disk)
+    expect(moved.recovered.records.filter(({ slot }) => slot === 1)).toHaveLength(1)
+    expect(moved.recovered.damaged.some(({ needed }) => needed)).toBe(true)
+
+    const other = await threeVotes()
+    const store = await open(other)
+    await append(store, [{ kind: 5, slot: 4, bytes: content.slice(first, first + 200) }])
+    await store.close()
+    // The head of the outer record; what it holds was a record once, in another place.
+    flip(other, FIRST, 4 * SECTOR_BYTES + 20)
+    const nested = await reopened(other)
+    expect(nested.recovered.records).toEqual([1, 2, 3].map((slot) => vote(slot, 100)))
+    expect(nested.recovered.damaged).toMatchObject([{ offset: 4 * SECTOR_BYTES, needed: true }])
+  })
+
   it('is left out of what is read, and the others are read', async () => {
     const disk = await threeVotes()
     flip(disk, FIRST, find(disk, FIRST, vote(2, 100).bytes))
