@@ -8,7 +8,7 @@ import { STRIKES } from '../../src/client/limits.ts'
 import { type ReceiptFault, Receipts } from '../../src/client/receipts.ts'
 import { encodeResultRecord } from '../../src/machine/index.ts'
 import { signerNamed } from '../keys/sample.ts'
-import { ADMIN, FakeCluster } from './fake-cluster.ts'
+import { ADMIN, recordOf as decoded, FakeCluster } from './fake-cluster.ts'
 
 const TALLIES = 20
 const BYTES = 65_536
@@ -119,6 +119,17 @@ describe('a receipt', () => {
       expect(receipts.take(replicaIndex(replica), cluster.replyWith(replica, 1, [foreign]))).toEqual([])
     }
     expect(receipts.held.tallies).toBe(0)
+  })
+
+  it('of a slot whose number of results a liar understates does not keep the others out', () => {
+    const { cluster, request, receipts, record } = setUp()
+    const others = [1, 2, 3].map((i) => encodeResultRecord({ ...decoded(record(utf8('a'))), sequence: i }))
+    const records = [record(utf8('a')), ...others]
+    // The first leaf has the same proof in a tree of three and of four.
+    expect(receipts.take(replicaIndex(3), { ...cluster.replyWith(3, 1, records), count: 3 })).toEqual([])
+    expect(receipts.take(replicaIndex(1), cluster.replyWith(1, 1, records))).toEqual([])
+    const [settled] = receipts.take(replicaIndex(2), cluster.replyWith(2, 1, records))
+    expect(settled?.receipt).toMatchObject({ request, count: 4, index: 0 })
   })
 
   it('is believed of the slot in which t replicas agree, though each spoke of another one before', () => {
