@@ -115,10 +115,14 @@ export async function catchLiar({ cluster, load, signal }: Scene, liar: number, 
   })
   const caughtBy = () =>
     cluster.reports().filter(({ replica, lies }) => replica !== liar && lies.some(({ accused }) => accused === liar))
+  // As a follower it lies too, wherever it passes proposals on; the step is about what it does with the lead.
+  let led = false
+  const ledAndCaught = (reports: readonly ReplicaReport[]) => {
+    led ||= reports.some(({ replica, active, leader }) => replica !== liar && active && leader === liar)
+    return led && caughtBy().length > 0
+  }
   try {
-    await cluster.until(`replica ${liar} leads and is caught`, () => caughtBy().length > 0, {
-      ...{ timeoutMs: STEP_WITHIN_MS, signal },
-    })
+    await cluster.until(`replica ${liar} leads and is caught`, ledAndCaught, { timeoutMs: STEP_WITHIN_MS, signal })
     await answers(load, MORE_REQUESTS, signal, () => {})
   } finally {
     clearInterval(ticking)
@@ -128,7 +132,7 @@ export async function catchLiar({ cluster, load, signal }: Scene, liar: number, 
   const wronged = lies.filter(({ accused }) => accused !== liar)
   claim(wronged.length === 0, `an honest replica was accused: ${JSON.stringify(wronged)}`)
   return {
-    text: `caught by replica ${caughtBy()
+    text: `it led, and was caught by replica ${caughtBy()
       .map(({ replica }) => replica)
       .join(', ')} (${kinds.join(', ')}); requests go on`,
     facts: { liar, kinds, slots: highest(cluster.reports(), 'executed') - start },
