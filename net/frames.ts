@@ -103,3 +103,8 @@ export function joinFrames(frames: readonly Uint8Array[], size: number): Uint8Ar
   }
   return joined
 }
+
+/** An empty frame says nothing, and its prefix would be a second spelling of a longer one's. @throws {RangeError} */
+export function refuseEmpty(frame: Uint8Array): void {
+  if (frame.length === 0) throw new RangeError('frame: expected at least 1 byte, got 0')
+}

@@ -4,7 +4,7 @@
 import { hex, type PublicKey, type ReplicaIndex } from '../crypto/index.ts'
 import type { Genesis } from '../keys/index.ts'
 import { Counters } from './counters.ts'
-import { prefixBytes } from './frames.ts'
+import { prefixBytes, refuseEmpty } from './frames.ts'
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts'
 import type {
   ClientLink,
@@ -415,11 +415,6 @@ class MemoryClient implements ClientTransport {
 
   /** Links end where the replicas end them. */
   forget(): void {}
-}
-
-/** An empty frame says nothing, and its prefix would be a second spelling of a longer one's. */
-export function refuseEmpty(frame: Uint8Array): void {
-  if (frame.length === 0) throw new RangeError('frame: expected at least 1 byte, got 0')
 }
 
 function cutName(a: ReplicaIndex | PublicKey, b: ReplicaIndex | PublicKey): string {

@@ -37,8 +37,13 @@ class ClientEnd implements ClientTransport {
     signal?.throwIfAborted()
     this.#starting ??= ClientRun.start(this.#options, handlers)
     const starting = this.#starting
-    const run = await starting
-    if (this.#starting === starting) this.#run = run
+    try {
+      const run = await starting
+      if (this.#starting === starting) this.#run = run
+    } catch (error) {
+      if (this.#starting === starting) this.#starting = undefined
+      throw error
+    }
     if (signal?.aborted === true) {
       await this.stop()
       signal.throwIfAborted()
@@ -48,7 +53,8 @@ class ClientEnd implements ClientTransport {
   async stop(): Promise<void> {
     const starting = this.#starting
     this.#starting = this.#run = undefined
-    const run = await starting
+    // Where it could not start there is nothing to stop, and whoever started it was told why.
+    const run = await starting?.catch(() => undefined)
     await run?.stop()
   }
 

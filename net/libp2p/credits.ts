@@ -12,7 +12,7 @@ const HOLD_MS = 5
 const MAX_HELD_BYTES = 64 * 1024
 
 /** From now on, the window updates that yamux writes to `connection` are put together. */
-export function holdCredits(connection: MessageStream): void {
+export function holdCredits(connection: Pick<MessageStream, 'send' | 'writableNeedsDrain' | 'addEventListener'>): void {
   const send = connection.send.bind(connection)
   /** Bytes to give back by stream. */
   const held = new Map<number, number>()

@@ -3,6 +3,7 @@
 import type { Stream } from '@libp2p/interface'
 import type { Counters } from '../counters.ts'
 import type { FrameQueue } from '../frame-queue.ts'
+import { refuseEmpty } from '../frames.ts'
 import { asError } from './end.ts'
 
 /** Flushes every writer that has something to say, once at the end of the turn. */
@@ -61,7 +62,7 @@ export class StreamWriter {
   /** False where the frame was dropped. @throws {RangeError} for an empty one. */
   send(frame: Uint8Array): boolean {
     const { queue, maxFrameBytes, turn, counters } = this.#options
-    if (frame.length === 0) throw new RangeError('frame: expected at least 1 byte, got 0')
+    refuseEmpty(frame)
     if (this.#stream === undefined) return false
     if (frame.length > maxFrameBytes) {
       counters.add('frame-too-large')

@@ -258,6 +258,7 @@ describe('a member of the network', () => {
 
   it('ends a connection whose other side asks and asks, and does not read the answers', async () => {
     const { by, connection } = await attack()
+    await heard.heard('up 3')
     const beneath = by.beneath[0]
     beneath?.pause()
     const pings = new Uint8Array(12 * 5_000)
