@@ -98,7 +98,8 @@ describe('damage', () => {
 
 describe('a restart', () => {
   it('remembers its view and its votes in it, though the store wrote the promise of that view again after them', async () => {
-    cluster = new MemoryCluster()
+    // Long enough that a busy machine does not make it leave the view that it has just remembered.
+    cluster = new MemoryCluster({ parameters: { viewTimeoutMs: 2000, viewTimeoutCapMs: 20_000 } })
     await cluster.start()
     const c = cluster
     const client = await c.client()
