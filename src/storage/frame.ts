@@ -109,7 +109,11 @@ export function readHead(payload: Uint8Array, at: number, base: number, seed: nu
   if (sequence === undefined || slot === undefined || key === undefined) return undefined
   const flags = head[14] ?? 0
   const fromSector = readU32(head, 20)
+  const toSector = fromSector + readU32(head, 24)
   const bodyFrom = base + at + headBytes
+  const bodyTo = bodyFrom + readU32(head, 16)
+  // A checksum may be right by chance. A walk from head to head must go forward all the same.
+  if (base + at < fromSector * SECTOR_PAYLOAD_BYTES || bodyTo > toSector * SECTOR_PAYLOAD_BYTES) return undefined
   return {
     kind: head[12] ?? 0,
     slot,
@@ -118,9 +122,9 @@ export function readHead(payload: Uint8Array, at: number, base: number, seed: nu
     carried: (flags & FLAG_CARRIED) !== 0,
     last: (flags & FLAG_LAST) !== 0,
     fromSector,
-    toSector: fromSector + readU32(head, 24),
+    toSector,
     bodyFrom,
-    bodyTo: bodyFrom + readU32(head, 16),
+    bodyTo,
     bodyCheck: readU32(head, 8),
   }
 }

@@ -129,6 +129,18 @@ describe('a damaged record', () => {
     expect(moved.recovered.records.filter(({ slot }) => slot === 1)).toHaveLength(1)
     expect(moved.recovered.damaged.some(({ needed }) => needed)).toBe(true)
 
+    const batch = new FaultyDisk()
+    const three = await open(batch)
+    await append(three, [vote(1, 60), vote(4, 60), vote(7, 60)])
+    await three.close()
+    const at = find(batch, FIRST, vote(1, 60).bytes) - 44
+    const bytes = batch.content(FIRST).slice()
+    bytes.copyWithin(at + 104, at, at + 104)
+    batch.damage(FIRST, bytes)
+    const doubled = await reopened(batch)
+    expect(doubled.recovered.records).toEqual([vote(1, 60), vote(7, 60)])
+    expect(doubled.recovered.damaged).toMatchObject([{ needed: true }])
+
     const other = await threeVotes()
     const store = await open(other)
     await append(store, [{ kind: 5, slot: 4, bytes: content.slice(first, first + 200) }])
