@@ -2,7 +2,7 @@
 // that every value has one encoding. A reader past its end, or past a cap, is spoilt for good and gives empty values
 // from there; decoders check `done` once, at the end.
 
-import { readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
+import { copyOf, readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
 
 export class ByteReader {
   private readonly bytes: Uint8Array
@@ -134,7 +134,7 @@ export class ByteWriter {
 
   /** The bytes written; the writer is used up. */
   finish(): Uint8Array {
-    const written = this.bytes.slice(0, this.at)
+    const written = copyOf(this.bytes.subarray(0, this.at))
     if (this.bytes.length === SPARE_BYTES) spare = this.bytes
     this.bytes = NOTHING
     return written
