@@ -136,7 +136,6 @@ function entryFault(entry: Entry, context: VerifyContext): Check {
   if (header.count !== requests.length || requests.length > parameters.maxBatchRequests)
     return blame('bad-request-count')
   if (commandBytes(entry) > parameters.maxBatchBytes) return blame('batch-too-large')
-  if (requests.some(({ request, id }) => !equalBytes(requestId(request), id))) return blame('wrong-request-id')
   if (!equalBytes(merkleRoot(requests.map(({ id }) => id)), header.root)) return blame('wrong-requests-root')
   if (!equalBytes(headerDigest(header), entry.digest)) return blame('wrong-entry-digest')
   return firstFault(requests, (request) => requestFault(request, context))

@@ -2,8 +2,8 @@
 // leader first and everybody when the leader is silent, and believes a result when t replicas signed the same one.
 
 import {
+  bytesKey,
   equalBytes,
-  hex,
   inclusionProof,
   leafHash,
   merkleTree,
@@ -12,6 +12,7 @@ import {
   type Signature,
   type Signer,
   statementBytes,
+  type Vote,
   verifyInclusion,
   verifyVote,
 } from '../../crypto/index.ts'
@@ -19,7 +20,7 @@ import { type Request, requestId, type SignedRequest } from '../consensus/index.
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { Operation } from './history.ts'
 import type { Random } from './kernel/index.ts'
-import type { Packet, Reply } from './packets.ts'
+import type { Packet, ReplyItem, SlotReply } from './packets.ts'
 import type { ClientSettings } from './scenario.ts'
 import { answerOf, commandBytes, Workload } from './workload.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
@@ -163,24 +164,40 @@ export class SimulatedClient {
     })
   }
 
-  private take({ replica, view, receipt, record: bytes, index, count, path }: Reply): void {
-    const record = decodeResultRecord(bytes)
-    const waiting = record && this.waiting.get(record.sequence)
-    if (record === undefined || waiting === undefined) return
-    const { membership, suite } = this.world.group
-    const { statement } = receipt
-    if (statement.kind !== 'receipt' || receipt.replica !== replica) return
-    if (!verifyVote(receipt, membership, suite.verifier).ok) return
-    if (hex(record.client) !== hex(this.signer.publicKey)) return
-    if (!verifyInclusion({ leaf: leafHash(bytes), index, size: count, root: statement.digest }, path)) return
-    const key = `${hex(statement.digest)}/${statement.slot}/${hex(leafHash(bytes))}`
+  private take(reply: SlotReply): void {
+    const { replica, receipt, items } = reply
+    let genuine: boolean | undefined
+    for (const item of items) {
+      const record = decodeResultRecord(item.record)
+      const waiting = record && this.waiting.get(record.sequence)
+      if (record === undefined || waiting === undefined) continue
+      // Once for all items, and only where one of them is still of use.
+      genuine ??= receipt.statement.kind === 'receipt' && receipt.replica === replica && this.isGood(receipt)
+      if (!genuine) return
+      this.takeItem(reply, item, record, waiting)
+    }
+  }
+
+  private takeItem(reply: SlotReply, item: ReplyItem, record: ResultRecord, waiting: Waiting): void {
+    const { statement } = reply.receipt
+    const { index } = item
+    if (!equalBytes(record.client, this.signer.publicKey)) return
+    const leaf = leafHash(item.record)
+    if (!verifyInclusion({ leaf, index, size: reply.count, root: statement.digest }, item.path)) return
+    const key = `${statement.slot}/${bytesKey(statement.digest)}${bytesKey(leaf)}`
     const known = waiting.receipts.get(key) ?? { record, replicas: new Set() }
     waiting.receipts.set(key, known)
-    known.replicas.add(replica)
-    if (known.replicas.size < membership.quorums.trust) return
-    this.leader = replicaIndex(view % membership.quorums.replicas)
+    known.replicas.add(reply.replica)
+    const { quorums } = this.world.group.membership
+    if (known.replicas.size < quorums.trust) return
+    this.leader = replicaIndex(reply.view % quorums.replicas)
     // A request that was ordered again has its position of then, which the receipt of now does not tell.
     this.finish(waiting, record, record.slot === statement.slot ? index : undefined)
+  }
+
+  private isGood(receipt: Vote): boolean {
+    const { membership, suite } = this.world.group
+    return verifyVote(receipt, membership, suite.verifier).ok
   }
 
   /** What t replicas say of one of the commands under this number. */

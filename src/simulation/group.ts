@@ -3,9 +3,9 @@
 import {
   type AdmittedKey,
   admitKey,
+  bytesKey,
   type Digest,
   epoch,
-  hex,
   type Membership,
   membership,
   type PublicKey,
@@ -48,7 +48,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const members0 = membership(clusterId, epoch(0), members, quorums)
   const clientSigners = scenario.clients.map((_, i) => suite.signer(`client ${i}`))
   const clients = clientSigners.map(({ publicKey: key }): Client => ({ key, role: 'writer' }))
-  const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [hex(key), i]))
+  const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [bytesKey(key), i]))
   const machine = () => createExecutor({ machine: kv, clients })
   const genesisStateRoot = machine().stateRoot()
   return {
@@ -57,7 +57,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     signers,
     clientSigners,
     genesisStateRoot,
-    clientOf: (key) => numbers.get(hex(key)),
+    clientOf: (key) => numbers.get(bytesKey(key)),
     machine,
     context: {
       membership: members0,
@@ -72,12 +72,14 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
 
 /** Keys of the group are admitted from the start; a stranger's is when it comes, which costs milliseconds. */
 function admission(signers: readonly Signer[]): (key: PublicKey) => AdmittedKey | undefined {
-  const known = new Map<string, AdmittedKey | undefined>(signers.map(({ publicKey: key }) => [hex(key), key] as const))
+  const known = new Map<string, AdmittedKey | undefined>(
+    signers.map(({ publicKey: key }) => [bytesKey(key), key] as const),
+  )
   const byObject = new WeakMap<PublicKey, AdmittedKey>(signers.map(({ publicKey: key }) => [key, key] as const))
   return (key) => {
     const quick = byObject.get(key)
     if (quick !== undefined) return quick
-    const text = hex(key)
+    const text = bytesKey(key)
     if (!known.has(text)) known.set(text, admitKey(key))
     return known.get(text)
   }

@@ -42,6 +42,11 @@ export interface Answered {
   readonly index: number
 }
 
+export interface ProvableResults {
+  readonly count: number
+  prove(index: number): { readonly record: Uint8Array; readonly path: readonly Digest[] }
+}
+
 interface SlotResults {
   readonly requests: readonly SignedRequest[]
   readonly records: readonly Uint8Array[]
@@ -106,13 +111,21 @@ export class MachineHost {
     return this.results.get(at)?.requests ?? []
   }
 
-  /** The record of one request, with its proof under the results root of its slot. */
-  proof({ slot: at, index }: Answered): { record: Uint8Array; count: number; path: readonly Digest[] } | undefined {
+  /** The records of a slot, each with its proof under the results root; undefined where they were forgotten. */
+  resultsOf(at: number): ProvableResults | undefined {
     const known = this.results.get(at)
-    const record = known?.records[index]
-    if (known === undefined || record === undefined) return undefined
-    known.tree ??= merkleTree(known.records.map(leafHash))
-    return { record, count: known.records.length, path: inclusionProof(known.tree.read, index, known.records.length) }
+    if (known === undefined) return undefined
+    const { records } = known
+    const count = records.length
+    return {
+      count,
+      prove(index) {
+        const record = records[index]
+        if (record === undefined) throw new RangeError(`slot ${at}: expected a record below ${count}, got ${index}`)
+        known.tree ??= merkleTree(records.map(leafHash))
+        return { record, path: inclusionProof(known.tree.read, index, count) }
+      },
+    }
   }
 
   snapshotAt(at: number): KeptSnapshot | undefined {

@@ -191,7 +191,7 @@ export class SimulatedReplica implements ReplicaView {
   private takeMessage(life: Life, from: ReplicaIndex, message: Message): void {
     const { core } = life
     if (core.ignoreReason(from, message) !== undefined) return
-    const verified = core.verify(life.door.admissible(message))
+    const verified = this.world.verdicts.message(life.door.admissible(message), core)
     if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
     else this.world.announce((observer) => observer.refused?.(this, from, verified.fault))
   }

@@ -14,6 +14,7 @@ import type { Packet } from './packets.ts'
 import { SimulatedReplica } from './replica.ts'
 import type { Scenario } from './scenario.ts'
 import { type SignatureSuite, simulatedSuite } from './signatures.ts'
+import { Verdicts } from './verdicts.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 
 export interface SimulationOptions {
@@ -60,6 +61,7 @@ export class Simulation implements World {
   readonly replicas: readonly SimulatedReplica[]
   readonly clients: readonly SimulatedClient[]
   readonly announce: Announce
+  readonly verdicts = new Verdicts()
   nowUs = 0
   healed = false
   private readonly queue = new EventQueue<() => void>()
