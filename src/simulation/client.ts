@@ -2,11 +2,10 @@
 // leader first and everybody when the leader is silent, and believes a result when t replicas signed the same one.
 
 import {
+  batchTree,
   bytesKey,
   equalBytes,
-  inclusionProof,
   leafHash,
-  merkleTree,
   type ReplicaIndex,
   replicaIndex,
   type Signature,
@@ -116,8 +115,8 @@ export class SimulatedClient {
   /** Signs requests as one bundle. */
   private sign(requests: readonly Request[]): SignedRequest[] {
     const ids = requests.map(requestId)
-    const tree = merkleTree(ids)
-    const root = tree.root()
+    const tree = batchTree(ids)
+    const { root } = tree
     const { clusterId } = this.world.group.membership
     const count = requests.length
     const statement = { kind: 'bundle', clusterId, client: this.signer.publicKey, count, root } as const
@@ -125,7 +124,7 @@ export class SimulatedClient {
     return requests.flatMap((request, index) => {
       const id = ids[index]
       if (id === undefined) return []
-      return [{ request, id, proof: { index, count, root, path: inclusionProof(tree.read, index, count), signature } }]
+      return [{ request, id, proof: { index, count, root, path: tree.path(index), signature } }]
     })
   }
 
@@ -183,10 +182,14 @@ export class SimulatedClient {
     const { index } = item
     if (!equalBytes(record.client, this.signer.publicKey)) return
     const leaf = leafHash(item.record)
-    if (!verifyInclusion({ leaf, index, size: reply.count, root: statement.digest }, item.path)) return
-    const key = `${statement.slot}/${bytesKey(statement.digest)}${bytesKey(leaf)}`
-    const known = waiting.receipts.get(key) ?? { record, replicas: new Set() }
-    waiting.receipts.set(key, known)
+    const key = `${statement.slot}/${index}/${bytesKey(statement.digest)}${bytesKey(leaf)}`
+    let known = waiting.receipts.get(key)
+    if (known === undefined) {
+      // What was proved of one replica's results root holds of the next one's, which is the same.
+      if (!verifyInclusion({ leaf, index, size: reply.count, root: statement.digest }, item.path)) return
+      known = { record, replicas: new Set() }
+      waiting.receipts.set(key, known)
+    }
     known.replicas.add(reply.replica)
     const { quorums } = this.world.group.membership
     if (known.replicas.size < quorums.trust) return

@@ -3,14 +3,11 @@
 
 import {
   appendLeaf,
+  type BatchTree,
   type Digest,
   EMPTY_FRONTIER,
   type Frontier,
   frontierRoot,
-  inclusionProof,
-  leafHash,
-  type MerkleTree,
-  merkleTree,
   type Slot,
   slot,
 } from '../../crypto/index.ts'
@@ -50,7 +47,7 @@ export interface ProvableResults {
 interface SlotResults {
   readonly requests: readonly SignedRequest[]
   readonly records: readonly Uint8Array[]
-  tree: MerkleTree | undefined
+  readonly tree: BatchTree
 }
 
 /** Snapshots kept for others below the newest stable one. */
@@ -86,7 +83,7 @@ export class MachineHost {
     const { slot: at } = entry.header
     const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
     this.frontier = appendLeaf(this.frontier, entry.digest)
-    this.results.set(at, { requests: entry.requests, records: results.records, tree: undefined })
+    this.results.set(at, { requests: entry.requests, records: results.records, tree: results.tree })
     entry.requests.forEach(({ id }, index) => {
       this.answered.set(digestKey(id), { slot: at, index })
     })
@@ -115,15 +112,14 @@ export class MachineHost {
   resultsOf(at: number): ProvableResults | undefined {
     const known = this.results.get(at)
     if (known === undefined) return undefined
-    const { records } = known
+    const { records, tree } = known
     const count = records.length
     return {
       count,
       prove(index) {
         const record = records[index]
         if (record === undefined) throw new RangeError(`slot ${at}: expected a record below ${count}, got ${index}`)
-        known.tree ??= merkleTree(records.map(leafHash))
-        return { record, path: inclusionProof(known.tree.read, index, count) }
+        return { record, path: tree.path(index) }
       },
     }
   }
