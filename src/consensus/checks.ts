@@ -17,6 +17,7 @@ import {
 } from '../../crypto/index.ts'
 import { checkpointBytes } from './config.ts'
 import { newViewDigest, viewChangeDigest } from './digests.ts'
+import type { SignedRequest } from './entry.ts'
 import { logWindow, type ProtocolParameters } from './limits.ts'
 import type { CheckpointVote, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { type Mutation, wronglyAccepted } from './mutants.ts'
@@ -28,6 +29,8 @@ export interface VerifyContext {
   readonly parameters: ProtocolParameters
   readonly genesisStateRoot: Uint8Array
   readonly verifier: SignatureVerifier
+  /** Whether the caller has checked a request with this very content and proof before; it is then not checked again. */
+  readonly known?: (request: SignedRequest) => boolean
   /** Defects of a test build; none otherwise. */
   readonly mutations?: ReadonlySet<Mutation>
   /** Admission of a client's key, cached by the caller. */

@@ -96,7 +96,9 @@ function messageFault(message: Message, context: VerifyContext): Check {
   }
 }
 
-export function requestFault({ request, proof, id }: SignedRequest, context: VerifyContext): Check {
+export function requestFault(signed: SignedRequest, context: VerifyContext): Check {
+  if (context.known?.(signed)) return undefined
+  const { request, proof, id } = signed
   if (request.sequence < 1 || !Number.isSafeInteger(request.sequence)) return blame('bad-sequence')
   if (request.command.length > context.parameters.maxRequestBytes) return blame('request-too-large')
   if (!equalBytes(requestId(request), id)) return blame('wrong-request-id')

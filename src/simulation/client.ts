@@ -89,7 +89,7 @@ export class SimulatedClient {
     const fresh = Array.from({ length: this.random.between((room + 1) >> 1, room) }, () => this.prepare())
     const signed = fresh.flatMap(({ requests }) => requests)
     for (const { sequence, operations } of fresh) {
-      for (const operation of operations) this.world.announce((observer) => observer.invoked?.(operation))
+      for (const operation of operations) this.world.announce('invoked', operation)
       this.watch(sequence)
     }
     if (this.settings.fault === 'equivocates') this.sendApart(signed)
@@ -214,7 +214,7 @@ export class SimulatedClient {
     operation.outcome = record.outcome === 'done' || record.outcome === 'conflict' ? record.outcome : 'refused'
     if (record.outcome === 'done') operation.answer = answerOf(operation.command, record.result)
     this.workload.saw(operation)
-    this.world.announce((observer) => observer.returned?.(operation))
+    this.world.announce('returned', operation)
     if (operations.some(({ returnedUs }) => returnedUs === undefined)) return
     this.waiting.delete(sequence)
     this.goOn()

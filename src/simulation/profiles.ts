@@ -68,7 +68,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     disk: drawDisk(random.fork('disk')),
     clocks: drawClocks(random.fork('clocks'), group.replicas, parameters.clockDriftMs),
     shell: {
-      tickMs: Math.max(2, Math.round(parameters.viewTimeoutMs / 10)),
+      tickMs: Math.max(2, Math.round(parameters.viewTimeoutMs / (mild ? 5 : 10))),
       executeUs: random.fork('shell').pick([0, 20, 200, 2000]),
       truncates: random.fork('truncates').chance(0.7),
       keptResults: random.fork('kept').pick([1, 8, 64, 512]),

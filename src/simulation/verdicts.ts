@@ -24,6 +24,11 @@ export class Verdicts {
     return verdict
   }
 
+  /** For the context of verification: a proposal brings the requests that its leader checked at the door. */
+  isGood(request: SignedRequest): boolean {
+    return this.requests.get(request)?.ok === true
+  }
+
   request(request: SignedRequest, context: VerifyContext): Result<Verified<SignedRequest>, MessageFault> {
     const known = this.requests.get(request)
     if (known !== undefined) return known
