@@ -15,7 +15,7 @@ import {
   sha256,
   utf8,
 } from '../../crypto/index.ts'
-import type { VerifyContext } from '../consensus/index.ts'
+import { replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
 import { type Client, createExecutor, type Executor, kv } from '../machine/index.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
@@ -64,7 +64,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
       clusterName: CLUSTER_NAME,
       parameters: scenario.parameters,
       genesisStateRoot,
-      verifier: suite.verifier,
+      ...replicaVerifiers(scenario.parameters, suite.verifier),
       admit: admission(clientSigners),
     },
   }

@@ -7,10 +7,10 @@ import { type DurableRecord, type Message, noopEntry } from '../../consensus/ind
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 
 interface Memory {
-  /** By kind, view and slot: the signature that was sent. */
+  /** By kind, view and slot: the statement that was sent. */
   readonly said: Map<string, string>
-  /** What is on disk: signatures, those of proposals in NewViews once more, bodies, and what certificates prove prepared. */
-  readonly signatures: Set<string>
+  /** What is on disk: votes, the proposals in NewViews once more, bodies, and what certificates prove prepared. */
+  readonly votes: Set<string>
   readonly proposals: Set<string>
   readonly bodies: Set<string>
   readonly prepared: Set<string>
@@ -48,10 +48,11 @@ export class VotesCheck implements Observer {
     }
   }
 
-  private vote(replica: ReplicaView, memory: Memory, { statement, signature }: Vote): void {
+  private vote(replica: ReplicaView, memory: Memory, vote: Vote): void {
+    const { statement } = vote
     const { kind, view, slot, digest } = statement
     const perView = kind === 'view-change' || kind === 'new-view'
-    this.say(replica, memory, perView ? `${kind}/${view}` : `${kind}/${view}/${slot}`, bytesKey(signature))
+    this.say(replica, memory, perView ? `${kind}/${view}` : `${kind}/${view}/${slot}`, voteKey(vote))
     if (kind === 'accept') {
       const known = memory.prepared.has(preparedKey(statement))
       if (!known) this.early(replica, `the certificate behind Accept of view ${view}, slot ${slot}`)
@@ -59,19 +60,19 @@ export class VotesCheck implements Observer {
     if (kind === 'prepare' && !memory.bodies.has(bytesKey(digest))) {
       // Everybody knows the body of a no-op; and a new leader offers what certificates say, whether or not it has the body.
       const noop = equalBytes(noopEntry(slot, epoch(0)).digest, digest)
-      if (!noop && !memory.proposals.has(bytesKey(signature))) {
+      if (!noop && !memory.proposals.has(voteKey(vote))) {
         throw new Violation('I11 durable before sent', `r${replica.address}: Prepare of slot ${slot} without its body`)
       }
     }
   }
 
-  private say(replica: ReplicaView, memory: Memory, key: string, signature: string): void {
+  private say(replica: ReplicaView, memory: Memory, key: string, statement: string): void {
     const first = memory.said.get(key)
-    if (first === undefined) memory.said.set(key, signature)
-    else if (first !== signature) {
+    if (first === undefined) memory.said.set(key, statement)
+    else if (first !== statement) {
       throw new Violation('I3 one vote', `r${replica.address} signed two different statements: ${key}`)
     }
-    if (!memory.signatures.has(signature)) this.early(replica, key)
+    if (!memory.votes.has(statement)) this.early(replica, key)
   }
 
   private early(replica: ReplicaView, what: string): never {
@@ -83,7 +84,7 @@ export class VotesCheck implements Observer {
     if (memory === undefined) {
       memory = {
         said: new Map(),
-        signatures: new Set(),
+        votes: new Set(),
         proposals: new Set(),
         bodies: new Set(),
         prepared: new Set(),
@@ -124,24 +125,32 @@ function note(memory: Memory, record: DurableRecord): void {
       memory.prepared.add(preparedKey(record.certificate.statement))
       return
     case 'vote':
+      memory.votes.add(voteKey(record.vote))
+      return
     case 'checkpoint':
-      memory.signatures.add(bytesKey(record.vote.signature))
+      memory.votes.add(bytesKey(record.vote.signature))
       return
     case 'promise':
-      memory.signatures.add(bytesKey(record.viewChange.vote.signature))
+      memory.votes.add(voteKey(record.viewChange.vote))
       return
     case 'new-view': {
       const { vote, proposals } = record.newView
-      memory.signatures.add(bytesKey(vote.signature))
-      for (const { signature } of proposals) {
-        memory.signatures.add(bytesKey(signature))
-        memory.proposals.add(bytesKey(signature))
+      memory.votes.add(voteKey(vote))
+      for (const proposal of proposals) {
+        memory.votes.add(voteKey(proposal))
+        memory.proposals.add(voteKey(proposal))
       }
       return
     }
     default:
       return
   }
+}
+
+/** All that a vote says and its signature: where votes are unsigned, that alone tells nothing apart. */
+function voteKey({ statement, signature }: Vote): string {
+  const { kind, view, slot, digest, justification } = statement
+  return `${kind}/${view}/${slot}/${bytesKey(digest)}${bytesKey(justification)}${bytesKey(signature)}`
 }
 
 function preparedKey({ view, slot, digest }: Vote['statement']): string {

@@ -93,6 +93,7 @@ function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** The bytes that stand for all of an object: signatures here are deterministic, so they name what was signed. */
 function nameOf({ signature, header, digest }: Readonly<Record<string, unknown>>): Uint8Array | undefined {
-  if (signature instanceof Uint8Array) return signature
+  // An unsigned vote has zeros in that place, which name nothing.
+  if (signature instanceof Uint8Array && signature.some((byte) => byte !== 0)) return signature
   return header !== undefined && digest instanceof Uint8Array ? digest : undefined
 }
