@@ -3,7 +3,14 @@
 
 import type { Digest, ReplicaIndex, Signer, Slot } from '../../crypto/index.ts'
 import type { Behaviour, BehaviourContext, ParsedBehaviour } from '../byzantine/index.ts'
-import type { DurableRecord, Effect, Input, Message, SignedRequest } from '../consensus/index.ts'
+import {
+  type DurableRecord,
+  type Effect,
+  type Input,
+  type Message,
+  replicaVerifiers,
+  type SignedRequest,
+} from '../consensus/index.ts'
 import { type Core, type CoreFactory, type CoreStatus, coreMutations } from './core.ts'
 import { Door } from './door.ts'
 import { CLUSTER_NAME } from './group.ts'
@@ -11,6 +18,7 @@ import { Clock, Disk, type Random } from './kernel/index.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
+import type { Damage } from './scenario.ts'
 import { SnapshotService } from './snapshots.ts'
 import { Storage } from './storage.ts'
 import type { World } from './world.ts'
@@ -47,6 +55,9 @@ export class SimulatedReplica implements ReplicaView {
   private readonly random: Random
   private life: Life | undefined
   private paused = false
+  private diskFails = false
+  /** It found its disk damaged in a way that may hide a promise of its own. */
+  private staysOut = false
   private backlog: (() => void)[] = []
 
   constructor(world: World, setup: ReplicaSetup) {
@@ -75,7 +86,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   start(): void {
-    if (this.life !== undefined) return
+    if (this.life !== undefined || this.staysOut) return
     const { world, random } = this
     const { scenario, group } = world
     this.clock.restart(world.nowUs)
@@ -84,7 +95,11 @@ export class SimulatedReplica implements ReplicaView {
     const { records, snapshot } = this.disk.read()
     const host = new MachineHost(world, snapshot)
     const verifier = world.defects.has('accept-torsion') ? group.suite.lenientVerifier : group.context.verifier
-    const context = { ...group.context, verifier, known: (request: SignedRequest) => world.verdicts.isGood(request) }
+    const context = {
+      ...group.context,
+      ...replicaVerifiers(scenario.parameters, verifier),
+      known: (request: SignedRequest) => world.verdicts.isGood(request),
+    }
     const config = {
       self: this.index,
       membership: group.membership,
@@ -123,9 +138,24 @@ export class SimulatedReplica implements ReplicaView {
     this.world.announce('stopped', this, cut)
   }
 
+  /** Bits flip on its disk while it is off; true where they hit something. */
+  damage(what: Damage): boolean {
+    if (what === 'snapshot') return this.disk.damageSnapshot()
+    const hit = this.disk.damageRecord(({ kind }) => kind === what)
+    // A decision is proved by others as well; what else is lost may be a promise that others hold of us.
+    if (hit && what !== 'chosen') this.staysOut = true
+    return hit
+  }
+
+  /** The disk refuses the next write. */
+  failDisk(fails: boolean): void {
+    this.diskFails = fails
+  }
+
   /** A new, empty disk is put in while it is off. From here on nothing binds it to what it said: it counts as a liar. */
   wipe(): void {
     this.disk.wipe()
+    this.staysOut = false
     this.honest = false
   }
 
@@ -238,6 +268,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private persist(life: Life, number: number, records: readonly DurableRecord[]): void {
+    if (this.diskFails) return this.stop()
     life.storage.append(records, () => {
       this.world.announce('durable', this, records)
       this.perform(life, () => this.input(life, { kind: 'durable', number }))
