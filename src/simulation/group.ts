@@ -3,19 +3,27 @@
 import {
   type AdmittedKey,
   admitKey,
+  assembleCertificate,
   bytesKey,
   type Digest,
   epoch,
+  type Member,
   type Membership,
   membership,
   type PublicKey,
   publicKey,
+  type QuorumSystem,
   quorumSystem,
+  replicaIndex,
   type Signer,
+  type Slot,
   sha256,
+  signVote,
   utf8,
+  view,
+  ZERO_DIGEST,
 } from '../../crypto/index.ts'
-import { replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
+import { batchEntry, type ChosenEntry, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
 import { type Client, createExecutor, type Executor, kv } from '../machine/index.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
@@ -31,6 +39,8 @@ export interface Group {
   readonly clientSigners: readonly Signer[]
   readonly genesisStateRoot: Digest
   readonly context: VerifyContext
+  /** What the same replicas decided for a slot in another cluster, where they have the same keys. */
+  elsewhere(slot: Slot): ChosenEntry
   /** The client of this key, if it is one. */
   clientOf(key: Uint8Array): number | undefined
   /** The machine before the first entry. */
@@ -57,6 +67,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     signers,
     clientSigners,
     genesisStateRoot,
+    elsewhere: decidedElsewhere(members, signers, quorums),
     clientOf: (key) => numbers.get(bytesKey(key)),
     machine,
     context: {
@@ -67,6 +78,20 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
       ...replicaVerifiers(scenario.parameters, suite.verifier),
       admit: admission(clientSigners),
     },
+  }
+}
+
+function decidedElsewhere(members: readonly Member[], signers: readonly Signer[], quorums: QuorumSystem) {
+  const there = membership(sha256(utf8('simulated cluster elsewhere')), epoch(0), members, quorums)
+  return (slot: Slot): ChosenEntry => {
+    const entry = batchEntry(slot, there.epoch, 1, [])
+    const { clusterId, digest } = there
+    const basis = { clusterId, membership: digest, view: view(0), justification: ZERO_DIGEST }
+    const statement = { kind: 'accept', ...basis, slot, digest: entry.digest } as const
+    const votes = signers.map((signer, i) => signVote(statement, replicaIndex(i), signer))
+    const certificate = assembleCertificate(statement, votes, there)
+    if (certificate === undefined) throw new Error('all replicas are no quorum')
+    return { entry, certificate }
   }
 }
 

@@ -316,6 +316,7 @@ export class SimulatedReplica implements ReplicaView {
       parameters: this.world.scenario.parameters,
       signer: this.signer(),
       torsionSigner: suite.torsionSigner(`replica ${this.index}`),
+      elsewhere: this.world.group.elsewhere,
       random: this.random.fork('lies'),
     }
   }
