@@ -1,17 +1,53 @@
 // Bytes and their textual forms, strict in both directions: what decodes re-encodes to the same text, so that no two texts
 // stand for the same bytes (pitfall P35: sloppy base64 used as an identity).
 
-import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js'
+import { hexToBytes } from '@noble/hashes/utils.js'
 import { base64pad } from 'multiformats/bases/base64'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export { concatBytes }
+/** Up to here V8 keeps a byte array on its own heap, which is cheap. */
+const ON_HEAP_BYTES = 64
+/** Above this an allocation of its own no longer weighs. */
+const SHARED_BYTES = 1024
+const BLOCK_BYTES = 8192
+
+let block = new Uint8Array(BLOCK_BYTES)
+let used = 0
+
+/**
+ * `length` zero bytes that nobody else has. From 65 to 1,024 they are cut from a common block, since an ArrayBuffer of its own
+ * costs microseconds, more than hashing what it holds: so `buffer` is longer than they are, and must not be transferred.
+ */
+export function freshBytes(length: number): Uint8Array {
+  if (length <= ON_HEAP_BYTES || length > SHARED_BYTES) return new Uint8Array(length)
+  if (used + length > BLOCK_BYTES) {
+    block = new Uint8Array(BLOCK_BYTES)
+    used = 0
+  }
+  const start = used
+  used += length
+  return block.subarray(start, used)
+}
 
 /** A fresh plain Uint8Array; `slice` would keep a Node Buffer a Buffer. */
 export function copyOf(bytes: Uint8Array): Uint8Array {
-  return Uint8Array.from(bytes)
+  const copy = freshBytes(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const joined = freshBytes(length)
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -44,9 +80,32 @@ export function fromUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+const HEX_DIGITS = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+/** Bytes that become text in one call. */
+const HEX_PIECE = 32
+const hexCodes: number[] = Array.from({ length: 2 * HEX_PIECE }, () => 0)
+
 /** Lower-case hexadecimal. */
 export function hex(bytes: Uint8Array): string {
-  return bytesToHex(bytes)
+  let text = ''
+  let at = 0
+  // One flat text a piece: joined digit by digit it would be a tree of 31 texts, which its first use as a key must flatten.
+  for (; at + HEX_PIECE <= bytes.length; at += HEX_PIECE) {
+    for (let i = 0; i < HEX_PIECE; i++) {
+      const byte = bytes[at + i] ?? 0
+      hexCodes[2 * i] = HEX_DIGITS[byte >>> 4] ?? 0
+      hexCodes[2 * i + 1] = HEX_DIGITS[byte & 15] ?? 0
+    }
+    const piece = Reflect.apply(String.fromCharCode, undefined, hexCodes)
+    text = at === 0 ? piece : text + piece
+  }
+  for (; at < bytes.length; at++) text += (bytes[at] ?? 0).toString(16).padStart(2, '0')
+  return text
+}
+
+/** A text that is equal for equal bytes and no others, for keys of maps; not for people. */
+export function bytesKey(bytes: Uint8Array): string {
+  return Reflect.apply(String.fromCharCode, undefined, bytes)
 }
 
 /** The bytes, or undefined where `text` is not lower-case hexadecimal with an even number of digits. */

@@ -19,7 +19,7 @@ import {
   signature,
   type Verified,
 } from './brands.ts'
-import { equalBytes } from './bytes.ts'
+import { equalBytes, freshBytes } from './bytes.ts'
 import type { SignatureVerifier } from './ed25519.ts'
 import { leaderOf, type Membership } from './membership.ts'
 import { assertNever, failure, type Result, success } from './result.ts'
@@ -112,7 +112,7 @@ export function assembleCertificate(
 /** The canonical bytes; {@link decodeCertificate} gives the certificate back. */
 export function encodeCertificate(certificate: Certificate): Uint8Array {
   const { statement, signatures } = certificate
-  const bytes = new Uint8Array(VOTE_STATEMENT_BYTES + 2 + signatures.length * ENTRY_BYTES)
+  const bytes = freshBytes(VOTE_STATEMENT_BYTES + 2 + signatures.length * ENTRY_BYTES)
   bytes.set(statementBytes(statement), 0)
   writeU16(bytes, VOTE_STATEMENT_BYTES, signatures.length)
   let offset = VOTE_STATEMENT_BYTES + 2

@@ -21,7 +21,7 @@
 // "SSHSIG", a Noise payload with "noise-libp2p-static-key:" (pitfall P37). Numbers are u64, big-endian, below 2^53.
 
 import { type Digest, digest, type PublicKey, type Slot, slot, type View, view } from './brands.ts'
-import { equalBytes, readU64, utf8, writeU64 } from './bytes.ts'
+import { equalBytes, freshBytes, readU64, utf8, writeU64 } from './bytes.ts'
 
 /** What a vote says; see the message table in src/consensus. */
 export type VoteKind = 'prepare' | 'accept' | 'view-change' | 'new-view' | 'receipt'
@@ -129,7 +129,7 @@ export function decodeVoteStatement(bytes: Uint8Array): VoteStatement | undefine
 const voteKinds = Object.keys(VOTE_KIND_BYTES) as readonly VoteKind[]
 
 function voteBytes(statement: VoteStatement): Uint8Array {
-  const bytes = new Uint8Array(VOTE_STATEMENT_BYTES)
+  const bytes = freshBytes(VOTE_STATEMENT_BYTES)
   bytes.set(VOTE_TAG, 0)
   bytes[16] = VOTE_KIND_BYTES[statement.kind]
   bytes.set(statement.clusterId, 17)
@@ -142,7 +142,7 @@ function voteBytes(statement: VoteStatement): Uint8Array {
 }
 
 function possessionBytes(statement: PossessionStatement): Uint8Array {
-  const bytes = new Uint8Array(POSSESSION_STATEMENT_BYTES)
+  const bytes = freshBytes(POSSESSION_STATEMENT_BYTES)
   bytes.set(POSSESSION_TAG, 0)
   bytes[16] = KEY_PURPOSE_BYTES[statement.purpose]
   bytes.set(statement.binding, 17)
@@ -152,7 +152,7 @@ function possessionBytes(statement: PossessionStatement): Uint8Array {
 }
 
 function bundleBytes(statement: BundleStatement): Uint8Array {
-  const bytes = new Uint8Array(BUNDLE_STATEMENT_BYTES)
+  const bytes = freshBytes(BUNDLE_STATEMENT_BYTES)
   bytes.set(BUNDLE_TAG, 0)
   bytes.set(statement.clusterId, 16)
   bytes.set(statement.client, 48)

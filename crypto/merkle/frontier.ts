@@ -42,13 +42,6 @@ export function frontierRoot(frontier: Frontier): Digest {
   return joinSubtrees(frontier.subtrees)
 }
 
-/** MTH: the root of the tree with these leaf hashes; {@link EMPTY_ROOT} without any. Ref: RFC 6962 section 2.1. */
-export function merkleRoot(leafHashes: Iterable<Digest>): Digest {
-  let frontier = EMPTY_FRONTIER
-  for (const leaf of leafHashes) frontier = appendLeaf(frontier, leaf)
-  return frontierRoot(frontier)
-}
-
 /** The root over perfect subtrees that stand side by side, largest first. */
 export function joinSubtrees(subtrees: readonly Digest[]): Digest {
   if (subtrees.length === 0) return EMPTY_ROOT

@@ -1,5 +1,6 @@
 // RFC 6962 Merkle trees over SHA-256: the log of entries, the requests of an entry, and the proofs about both.
 
+export * from './batch.ts'
 export * from './frontier.ts'
 export * from './hash.ts'
 export * from './proof.ts'

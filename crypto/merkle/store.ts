@@ -2,6 +2,7 @@
 // all. Appending costs one node hash on average, a proof reads O(log n) hashes.
 
 import { DIGEST_BYTES, type Digest, digest } from '../brands.ts'
+import { freshBytes } from '../bytes.ts'
 import { nodeHash } from './hash.ts'
 import { isOdd } from './index-math.ts'
 import { rootAt, type SubtreeReader } from './proof.ts'
@@ -61,7 +62,7 @@ interface HashList {
 
 /** Hashes end to end in one buffer that doubles, since two million small arrays would burden the garbage collector. */
 function hashList(): HashList {
-  let bytes = new Uint8Array(DIGEST_BYTES)
+  let bytes: Uint8Array = new Uint8Array(DIGEST_BYTES)
   let length = 0
   return {
     get length() {
@@ -69,7 +70,7 @@ function hashList(): HashList {
     },
     push(hash) {
       if (length * DIGEST_BYTES === bytes.length) {
-        const larger = new Uint8Array(2 * bytes.length)
+        const larger = freshBytes(2 * bytes.length)
         larger.set(bytes)
         bytes = larger
       }

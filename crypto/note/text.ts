@@ -12,6 +12,7 @@ export function controlCharacterAt(bytes: Uint8Array): number {
 
 /** Whether `text` is a line of a note: not empty, one line, no control character, no half of a surrogate pair. */
 export function isLine(text: string): boolean {
+  if (/^[ -~]+$/.test(text)) return true
   return text !== '' && !text.includes('\n') && isNoteText(`${text}\n`)
 }
 

@@ -31,14 +31,13 @@ export interface TreeHeadFault {
 const COSIGNATURE_LINE = 'cosignature/v1'
 
 /** The text of `head`, ending with a line feed. @throws {RangeError} where {@link parseTreeHead} would refuse it. */
-export function treeHeadText(head: TreeHead): string {
-  const text = [head.origin, head.size, base64(head.root), ...head.extensions, ''].join('\n')
-  const parsed = parseTreeHead(text)
-  if (!parsed.ok) throw new RangeError(`tree head: expected one that parses, got a bad ${parsed.fault.part}`)
-  if (parsed.value.extensions.length !== head.extensions.length) {
+export function treeHeadText({ origin, size, root, extensions }: TreeHead): string {
+  if (extensions.some((line) => line.includes('\n'))) {
     throw new RangeError('tree head: expected extensions of one line each')
   }
-  return text
+  const part = badPart(origin, size, root, extensions)
+  if (part !== undefined) throw new RangeError(`tree head: expected one that parses, got a bad ${part}`)
+  return [origin, size, base64(root), ...extensions, ''].join('\n')
 }
 
 /** The tree head in the text of a note; {@link treeHeadText} gives the same text back. */
@@ -46,13 +45,24 @@ export function parseTreeHead(text: string): Result<TreeHead, TreeHeadFault> {
   const [origin = '', decimal = '', encoded = '', ...rest] = text.split('\n')
   const extensions = rest.slice(0, -1)
   if (rest.at(-1) !== '') return refusal('lines')
-  if (!isLine(origin) || origin === COSIGNATURE_LINE) return refusal('origin')
   const size = fromDecimal(decimal)
-  if (size === undefined) return refusal('size')
   const root = digestFromBase64(encoded)
-  if (root === undefined || (size === 0 && !equalBytes(root, EMPTY_ROOT))) return refusal('root')
-  if (!extensions.every(isLine)) return refusal('extension')
+  const part = badPart(origin, size, root, extensions)
+  if (part !== undefined || size === undefined || root === undefined) return refusal(part ?? 'lines')
   return success({ origin, size, root, extensions })
+}
+
+/** The first part that no tree head has; undefined where all are good. */
+function badPart(
+  origin: string,
+  size: number | undefined,
+  root: Uint8Array | undefined,
+  extensions: readonly string[],
+): TreeHeadFault['part'] | undefined {
+  if (!isLine(origin) || origin === COSIGNATURE_LINE) return 'origin'
+  if (size === undefined || !Number.isSafeInteger(size) || size < 0) return 'size'
+  if (root?.length !== DIGEST_BYTES || (size === 0 && !equalBytes(root, EMPTY_ROOT))) return 'root'
+  return extensions.every(isLine) ? undefined : 'extension'
 }
 
 /** The 32 bytes in `text`, or undefined where it is not their base64. */

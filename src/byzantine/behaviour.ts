@@ -2,8 +2,8 @@
 // leaves instead. It signs with its own key and nobody else's, and may keep and send again whatever it saw. The core inside stays
 // honest and keeps its records, so a liar can go on lying for as long as it likes without getting lost itself.
 
-import { type Membership, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
-import type { Effect, Input, Message, ProtocolParameters } from '../consensus/index.ts'
+import { type Membership, type ReplicaIndex, replicaIndex, type Signer, type Slot } from '../../crypto/index.ts'
+import type { ChosenEntry, Effect, Input, Message, ProtocolParameters } from '../consensus/index.ts'
 
 /** Reproducible chance; the simulator's Random is one. */
 export interface Chance {
@@ -26,6 +26,8 @@ export interface BehaviourContext {
   readonly signer: Signer
   /** The same key, with signatures that only a lenient verifier takes (pitfall P33). */
   readonly torsionSigner: Signer
+  /** What a cluster with the same keys and another id decided for a slot: an archive that a liar may hold. None unless given. */
+  readonly elsewhere?: (slot: Slot) => ChosenEntry
   /** A stream of this liar alone. */
   readonly random: Chance
 }

@@ -1,6 +1,6 @@
 // Lies of a leader: what it leaves out of its proposals, what it puts into them, and in which slots.
 
-import { type Digest, fromHex, hex, type Slot, slot, type Vote } from '../../crypto/index.ts'
+import { type Digest, equalBytes, fromHex, hex, type Slot, slot, type Vote } from '../../crypto/index.ts'
 import {
   batchEntry,
   type Effect,
@@ -59,6 +59,20 @@ export function badClientSignature(liar: Liar): Behaviour {
       const lie = (entry: Entry): Entry => ({ ...entry, requests: unsigned(liar, entry.requests) })
       return [{ kind: 'bodies', entries: message.entries.map(lie) }]
     })
+}
+
+/** Puts the first request that it ever ordered into every later batch as well (pitfall P42). */
+export function orderAgain(liar: Liar): Behaviour {
+  let first: SignedRequest | undefined
+  return substituting(liar, ({ header, requests }) => {
+    const again = first
+    first ??= requests[0]
+    if (again === undefined || requests.some(({ id }) => equalBytes(id, again.id))) {
+      return batchEntry(header.slot, header.epoch, header.timestampMs, requests)
+    }
+    const others = requests.slice(0, liar.context.parameters.maxBatchRequests - 1)
+    return batchEntry(header.slot, header.epoch, header.timestampMs, [again, ...others])
+  })
 }
 
 /** Proposes for odd slots only, so that nothing after a hole can be executed (pitfall P54). */

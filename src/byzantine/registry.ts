@@ -13,9 +13,9 @@ import { disobey, doubleVote, equivocate, twoNewViews } from './equivocation.ts'
 import { flood, future } from './flooding.ts'
 import { Liar } from './liar.ts'
 import { mutate, torsionSign } from './mutation.ts'
-import { badClientSignature, censor, holeMaker, windowEdge, wrongDigest } from './proposals.ts'
+import { badClientSignature, censor, holeMaker, orderAgain, windowEdge, wrongDigest } from './proposals.ts'
 import { mute, selectiveSilent, withholdBody } from './silence.ts'
-import { duplicateSigner, relabel } from './splices.ts'
+import { duplicateSigner, otherCluster, relabel } from './splices.ts'
 import { reorder, replayOld, slow } from './timing.ts'
 import { badNewView, hidePrepared, timerAttacker } from './views.ts'
 
@@ -43,6 +43,7 @@ const SINGLE = {
   'wrong-digest': single('proposes and votes for digests without a body', wrongDigest),
   censor: single("leaves one client's requests out", censor, 'begin of the client key in hexadecimal'),
   'bad-client-signature': single('proposes requests that no client signed', badClientSignature),
+  'order-again': single('puts a request that was ordered into every later batch', orderAgain),
   'hole-maker': single('proposes for odd slots only', holeMaker),
   'window-edge': single('proposes for the last slot of the window only', windowEdge),
   'hide-prepared': single('forgets at a view change what it prepared', hidePrepared),
@@ -54,6 +55,7 @@ const SINGLE = {
   'timer-attacker': single('wants another view all the time', timerAttacker),
   'forge-certificate': single('invents the signatures of others', forgeCertificate),
   'duplicate-signer': single('makes certificates that name itself as every signer', duplicateSigner),
+  'other-cluster': single('hands out what its peers decided in another cluster', otherCluster),
   relabel: single('hands out certificates as if they were of a later view', relabel),
   'sync-liar': single('lies to those who catch up', syncLiar),
   'bad-snapshot': { ...single('hands out snapshots with wrong bytes', badSnapshot), chunk: badChunk },

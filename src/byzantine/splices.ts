@@ -18,6 +18,16 @@ export function duplicateSigner(liar: Liar): Behaviour {
   }
 }
 
+/** Presents what the same replicas, by the same keys, decided for the next slot of another cluster (pitfalls P05, P37). */
+export function otherCluster(liar: Liar): Behaviour {
+  return (effects, input) => {
+    const { elsewhere } = liar.context
+    if (input?.kind !== 'tick' || elsewhere === undefined) return effects
+    const entries = [elsewhere(slot(liar.executed + 1))]
+    return [...effects, ...toAll(liar.context, { kind: 'entries', entries })]
+  }
+}
+
 /** Hands out genuine certificates as if they were of a later view, at once when it decides, and in its ViewChanges. */
 export function relabel(liar: Liar): Behaviour {
   return (effects) => {

@@ -10,6 +10,7 @@ import {
   type Membership,
   type PublicKey,
   type SignatureVerifier,
+  unsignedVerifier,
   type Vote,
   type VoteKind,
   verifyCertificate,
@@ -17,6 +18,7 @@ import {
 } from '../../crypto/index.ts'
 import { checkpointBytes } from './config.ts'
 import { newViewDigest, viewChangeDigest } from './digests.ts'
+import type { SignedRequest } from './entry.ts'
 import { logWindow, type ProtocolParameters } from './limits.ts'
 import type { CheckpointVote, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { type Mutation, wronglyAccepted } from './mutants.ts'
@@ -27,7 +29,12 @@ export interface VerifyContext {
   readonly clusterName: string
   readonly parameters: ProtocolParameters
   readonly genesisStateRoot: Uint8Array
+  /** For everything that is always signed: requests, checkpoints, receipts; and for votes as well, unless told otherwise. */
   readonly verifier: SignatureVerifier
+  /** For the votes of replicas to one another. See {@link replicaVerifiers}; clients and auditors have none. */
+  readonly voteVerifier?: SignatureVerifier
+  /** Whether the caller has checked a request with this very content and proof before; it is then not checked again. */
+  readonly known?: (request: SignedRequest) => boolean
   /** Defects of a test build; none otherwise. */
   readonly mutations?: ReadonlySet<Mutation>
   /** Admission of a client's key, cached by the caller. */
@@ -46,20 +53,51 @@ export type Check = MessageFault | undefined
 
 export const blame = (code: string): MessageFault => ({ class: 'blame', code })
 
-export function voteFault(vote: Vote, kinds: readonly VoteKind[], { membership, verifier }: VerifyContext): Check {
-  if (!kinds.includes(vote.statement.kind)) return blame('wrong-kind-of-vote')
-  const checked = verifyVote(vote, membership, verifier)
+/**
+ * The verifiers of a replica: where the genesis leaves votes unsigned, a vote from a peer's channel is good without a signature.
+ * To be used for what comes over authenticated channels alone, never for what is shown to a third party.
+ */
+export function replicaVerifiers(
+  parameters: ProtocolParameters,
+  verifier: SignatureVerifier,
+): Pick<VerifyContext, 'verifier' | 'voteVerifier'> {
+  return { verifier, ...(parameters.signedVotes ? {} : { voteVerifier: unsignedVerifier }) }
+}
+
+/** Why nobody outside the group can be shown its votes; undefined where votes are signed. */
+export function unsignedVotesReason({ signedVotes }: ProtocolParameters): string | undefined {
+  if (signedVotes !== false) return undefined
+  return 'the genesis leaves votes unsigned (signedVotes: false), so votes and certificates prove nothing to third parties'
+}
+
+export function voteFault(vote: Vote, kinds: readonly VoteKind[], context: VerifyContext): Check {
+  const { kind } = vote.statement
+  if (!kinds.includes(kind)) return blame('wrong-kind-of-vote')
+  if (provesNothing(kind, context)) return blame('unsigned-votes')
+  const checked = verifyVote(vote, context.membership, verifierOf(kind, context))
   return checked.ok ? undefined : blame(checked.fault.code)
 }
 
 export function certificateFault(
   certificate: Certificate,
   expected: Parameters<typeof verifyCertificate>[1],
-  { membership, verifier, mutations = NO_MUTATIONS }: VerifyContext,
+  context: VerifyContext,
 ): Check {
+  const { membership, mutations = NO_MUTATIONS } = context
+  if (provesNothing(expected.kind, context)) return blame('certificate: unsigned-votes')
+  const verifier = verifierOf(expected.kind, context)
   const checked = verifyCertificate(certificate, expected, membership, verifier)
   if (!checked.ok && wronglyAccepted(certificate, expected.kind, membership, verifier, mutations)) return undefined
   return checked.ok ? undefined : blame(`certificate: ${checked.fault.code}`)
+}
+
+function verifierOf(kind: VoteKind, { verifier, voteVerifier }: VerifyContext): SignatureVerifier {
+  return kind === 'receipt' ? verifier : (voteVerifier ?? verifier)
+}
+
+/** Without {@link VerifyContext.voteVerifier} one is a third party, whom an unsigned vote tells nothing. */
+function provesNothing(kind: VoteKind, { parameters, voteVerifier }: VerifyContext): boolean {
+  return kind !== 'receipt' && voteVerifier === undefined && parameters.signedVotes === false
 }
 
 /** A ViewChange with anything wrong in it is dropped whole, before any selection looks at it [P09]. */

@@ -1,6 +1,12 @@
 // The only door of src/consensus: the protocol as one deterministic state machine. README.md is its specification.
 
-export { type MessageFault, newViewFault, type VerifyContext } from './checks.ts'
+export {
+  type MessageFault,
+  newViewFault,
+  replicaVerifiers,
+  unsignedVotesReason,
+  type VerifyContext,
+} from './checks.ts'
 export { SafetyViolation } from './chosen.ts'
 export { type CoreConfig, checkpointBytes } from './config.ts'
 export * from './digests.ts'

@@ -23,6 +23,8 @@ export type Mutation =
   | 'count-duplicate-signer'
   /** A certificate's votes may be of an earlier view than it claims (P03). */
   | 'ignore-view'
+  /** A certificate may be of another cluster or membership (P05). */
+  | 'ignore-membership'
   /** Messages leave before their records are durable (P27). */
   | 'send-before-durable'
   /** t notes make a checkpoint stable and free memory (P56). */
@@ -41,6 +43,7 @@ export const MUTATIONS: readonly Mutation[] = [
   'noop-over-certificate',
   'count-duplicate-signer',
   'ignore-view',
+  'ignore-membership',
   'send-before-durable',
   'collect-garbage-at-trust',
   'no-view-change-resend',
@@ -69,7 +72,8 @@ export function wronglyAccepted(
   const { statement, signatures } = certificate
   const twice = mutations.has('count-duplicate-signer')
   const anyView = mutations.has('ignore-view')
-  if ((!twice && !anyView) || statement.kind !== kind) return false
+  const anywhere = mutations.has('ignore-membership')
+  if ((!twice && !anyView && !anywhere) || statement.kind !== kind) return false
   if (signatures.length < certificateThreshold(kind, membership)) return false
   if (!twice && new Set(signatures.map(({ replica }) => replica)).size !== signatures.length) return false
   const oldest = anyView ? Math.max(0, statement.view - 8) : statement.view

@@ -34,7 +34,7 @@ export function tell(state: CoreState, to: ReplicaIndex, message: Message): void
 
 /** Reports a lie once: to the operator, to the disk, and to the other replicas. */
 export function accuse(state: CoreState, evidence: Evidence | undefined): void {
-  if (evidence === undefined) return
+  if (evidence === undefined || !isProvable(state, evidence)) return
   const known = state.accused.get(evidence.accused) ?? new Set()
   const key = evidenceKey(state, evidence)
   if (known.has(key) || known.size >= EVIDENCE_PER_REPLICA) return
@@ -43,6 +43,14 @@ export function accuse(state: CoreState, evidence: Evidence | undefined): void {
   persist(state, { kind: 'evidence', evidence })
   emit(state, { kind: 'evidence', evidence })
   emit(state, { kind: 'broadcast', message: { kind: 'evidence', evidence } })
+}
+
+/** Unsigned votes convict nobody, whatever they say. */
+function isProvable({ config }: CoreState, evidence: Evidence): boolean {
+  if (config.parameters.signedVotes || evidence.kind === 'two-checkpoints') return true
+  return (
+    evidence.kind === 'wrong-receipt' || (evidence.kind === 'two-votes' && evidence.first.statement.kind === 'receipt')
+  )
 }
 
 /** Ends a step: one persist effect for its records, then whatever may already leave. */

@@ -9,16 +9,7 @@
 //
 // What a NewView carries over is never judged again (P20): it reaches `carryOver`, not `onPropose`.
 
-import {
-  type Digest,
-  equalBytes,
-  markVerified,
-  type Slot,
-  signVote,
-  slot,
-  type Verified,
-  type Vote,
-} from '../../crypto/index.ts'
+import { type Digest, equalBytes, markVerified, type Slot, slot, type Verified, type Vote } from '../../crypto/index.ts'
 import { choose } from './chosen.ts'
 import { partOf } from './config.ts'
 import { digestKey, type Entry, noopEntry } from './entry.ts'
@@ -26,7 +17,7 @@ import { conflictOf } from './evidence.ts'
 import { BODIES_PER_SLOT } from './limits.ts'
 import type { Message } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
-import { ownStatement } from './own-statement.ts'
+import { ownStatement, ownVote } from './own-statement.ts'
 import { handoverSlot, lastTimestamp, markProposed } from './requests.ts'
 import { type CoreState, inWindow, leader, leads, type SlotState, slotState } from './state.ts'
 import { suspect } from './suspicion.ts'
@@ -61,7 +52,7 @@ export function releaseHeld(state: CoreState): void {
 export function acceptProposal(state: CoreState, entry: Entry): void {
   const at = slotState(state, entry.header.slot)
   if (at.ownPrepare !== undefined || at.slot <= state.stable.slot) throw new Error(`slot ${at.slot}: proposed twice`)
-  const vote = signVote(ownStatement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
+  const vote = ownVote(state, ownStatement(state, 'prepare', at.slot, entry.digest))
   at.proposal = vote
   at.ownPrepare = vote
   store(state, at, entry)
@@ -148,7 +139,7 @@ function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, en
   if (leaderVote.replica === state.config.self) {
     at.ownPrepare = leaderVote
   } else if (at.ownPrepare === undefined && !state.config.membership.quorums.crashMode) {
-    const vote = signVote(ownStatement(state, 'prepare', at.slot, entry.digest), state.config.self, state.config.signer)
+    const vote = ownVote(state, ownStatement(state, 'prepare', at.slot, entry.digest))
     at.ownPrepare = vote
     persist(state, { kind: 'vote', vote })
     publish(state, { kind: 'vote', vote })

@@ -1,6 +1,13 @@
 // The door of the state machine: one input in, effects out. Nothing else changes a core's state.
 
-import { assertNever, equalBytes, type ReplicaIndex, type Verified, type View } from '../../crypto/index.ts'
+import {
+  assertNever,
+  equalBytes,
+  type ReplicaIndex,
+  sameStatement,
+  type Verified,
+  type View,
+} from '../../crypto/index.ts'
 import { learnEntry } from './chosen.ts'
 import { partOf } from './config.ts'
 import { commandBytes } from './entry.ts'
@@ -156,10 +163,10 @@ function isAhead(state: CoreState, message: Message): boolean {
   return target > state.view || (target === state.view && state.phase === 'changing')
 }
 
-/** The same vote in the same kind of message; by its signature, which costs no hashing. */
+/** The same vote in the same kind of message; by both, since votes may be unsigned and signatures a liar's. */
 function sameVote(a: Message, b: Message): boolean {
   if ((a.kind !== 'propose' && a.kind !== 'vote') || a.kind !== b.kind) return false
-  return equalBytes(a.vote.signature, b.vote.signature)
+  return equalBytes(a.vote.signature, b.vote.signature) && sameStatement(a.vote.statement, b.vote.statement)
 }
 
 /** Kept for when its view begins; bounded per signer, so a flood of far views costs only the flooder (pitfall P51). */

@@ -96,7 +96,9 @@ function messageFault(message: Message, context: VerifyContext): Check {
   }
 }
 
-export function requestFault({ request, proof, id }: SignedRequest, context: VerifyContext): Check {
+export function requestFault(signed: SignedRequest, context: VerifyContext): Check {
+  if (context.known?.(signed)) return undefined
+  const { request, proof, id } = signed
   if (request.sequence < 1 || !Number.isSafeInteger(request.sequence)) return blame('bad-sequence')
   if (request.command.length > context.parameters.maxRequestBytes) return blame('request-too-large')
   if (!equalBytes(requestId(request), id)) return blame('wrong-request-id')
@@ -136,7 +138,6 @@ function entryFault(entry: Entry, context: VerifyContext): Check {
   if (header.count !== requests.length || requests.length > parameters.maxBatchRequests)
     return blame('bad-request-count')
   if (commandBytes(entry) > parameters.maxBatchBytes) return blame('batch-too-large')
-  if (requests.some(({ request, id }) => !equalBytes(requestId(request), id))) return blame('wrong-request-id')
   if (!equalBytes(merkleRoot(requests.map(({ id }) => id)), header.root)) return blame('wrong-requests-root')
   if (!equalBytes(headerDigest(header), entry.digest)) return blame('wrong-entry-digest')
   return firstFault(requests, (request) => requestFault(request, context))

@@ -14,7 +14,6 @@ import {
   markVerified,
   type ReplicaIndex,
   sameStatement,
-  signVote,
   slot,
   type Verified,
   type View,
@@ -24,7 +23,7 @@ import { amnesiaOf, conflictOf } from './evidence.ts'
 import type { ViewReason } from './io.ts'
 import type { Message, NewView, ViewChange } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
-import { ownStatement } from './own-statement.ts'
+import { ownStatement, ownVote } from './own-statement.ts'
 import { carryOver, voteForProposals } from './proposal.ts'
 import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
@@ -56,7 +55,7 @@ function makeViewChange(state: CoreState): Verified<ViewChange> {
     .flatMap(({ prepared: certificate }) => (certificate === undefined ? [] : [certificate]))
   const body = { view: state.view, stable: state.stable, prepared }
   const said = ownStatement(state, 'view-change', state.stable.slot, viewChangeDigest(body))
-  return markVerified({ ...body, vote: signVote(said, state.config.self, state.config.signer) })
+  return markVerified({ ...body, vote: ownVote(state, said) })
 }
 
 /** A ViewChange, of a peer or our own once it is durable. */
@@ -93,16 +92,16 @@ function lead(state: CoreState): void {
 }
 
 function makeNewView(state: CoreState, viewChanges: readonly ViewChange[]): Verified<NewView> {
-  const { membership, self, signer, mutations } = state.config
+  const { membership, mutations } = state.config
   const digest = newViewDigest(state.view, viewChanges)
   const defect = (['skip-prepared', 'first-certificate', 'noop-over-certificate'] as const).find((each) =>
     mutations.has(each),
   ) satisfies SelectionDefect | undefined
   const { start, values } = select(viewChanges, membership.epoch, defect)
-  const vote = signVote(ownStatement(state, 'new-view', start.slot, digest), self, signer)
+  const vote = ownVote(state, ownStatement(state, 'new-view', start.slot, digest))
   const proposals = values.map((value) => {
     const said = { ...ownStatement(state, 'prepare', value.slot, value.digest), justification: digest }
-    return signVote(said, self, signer)
+    return ownVote(state, said)
   })
   return markVerified({ view: state.view, viewChanges, vote, proposals })
 }

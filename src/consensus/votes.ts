@@ -10,7 +10,6 @@ import {
   assembleCertificate,
   equalBytes,
   sameStatement,
-  signVote,
   type Verified,
   type Vote,
   type VoteStatement,
@@ -19,7 +18,7 @@ import { learnChosen } from './chosen.ts'
 import { digestKey } from './entry.ts'
 import { conflictOf, disobedienceOf } from './evidence.ts'
 import { accuse, answer, persist, publish } from './outbox.ts'
-import { ownStatement } from './own-statement.ts'
+import { ownStatement, ownVote } from './own-statement.ts'
 import { type CoreState, inWindow, type SlotState, slotState } from './state.ts'
 
 /** A Prepare or Accept vote of the current view, from anyone, ourselves included. */
@@ -48,7 +47,7 @@ export function advance(state: CoreState, at: SlotState): void {
   const certificate = assembleCertificate(wanted, at.prepares.values(), state.config.membership)
   if (certificate === undefined) return
   if (!state.config.mutations.has('forget-prepared')) at.prepared = certificate
-  const vote = signVote(ownStatement(state, 'accept', at.slot, digest), state.config.self, state.config.signer)
+  const vote = ownVote(state, ownStatement(state, 'accept', at.slot, digest))
   at.ownAccept = vote
   persist(state, { kind: 'prepared', certificate }, { kind: 'vote', vote })
   publish(state, { kind: 'vote', vote })

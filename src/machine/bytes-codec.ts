@@ -2,7 +2,9 @@
 // that every value has one encoding. A reader past its end, or past a cap, is spoilt for good and gives empty values
 // from there; decoders check `done` once, at the end.
 
-import { readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
+import { copyOf, readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
+
+const NOTHING = new Uint8Array(0)
 
 export class ByteReader {
   private readonly bytes: Uint8Array
@@ -28,21 +30,22 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.take(1)[0] ?? 0
+    const at = this.pass(1)
+    return this.bytes[at] ?? 0
   }
 
   u16(): number {
-    const [high = 0, low = 0] = this.take(2)
-    return high * 256 + low
+    const at = this.pass(2)
+    return (this.bytes[at] ?? 0) * 256 + (this.bytes[at + 1] ?? 0)
   }
 
   u32(): number {
-    return readU32(this.take(4), 0)
+    return readU32(this.bytes, this.pass(4))
   }
 
   /** An integer below 2^53 in 8 bytes. */
   u64(): number {
-    const value = readU64(this.take(8), 0)
+    const value = readU64(this.bytes, this.pass(8))
     if (value === undefined) this.spoil()
     return value ?? 0
   }
@@ -63,24 +66,29 @@ export class ByteReader {
 
   /** The next `count` bytes; a view, not a copy. */
   take(count: number): Uint8Array {
-    if (this.spoilt || this.at + count > this.bytes.length) {
-      this.spoilt = true
-      return new Uint8Array(0)
-    }
-    const taken = this.bytes.subarray(this.at, this.at + count)
-    this.at += count
-    return taken
+    const at = this.pass(count)
+    return at === this.bytes.length && count > 0 ? NOTHING : this.bytes.subarray(at, at + count)
   }
 
   rest(): Uint8Array {
     return this.take(this.bytes.length - this.at)
+  }
+
+  /** Where the next `count` bytes begin; the end, where nothing but zeros is read, once there are not so many. */
+  private pass(count: number): number {
+    const at = this.at
+    if (this.spoilt || at + count > this.bytes.length) {
+      this.spoilt = true
+      return this.bytes.length
+    }
+    this.at = at + count
+    return at
   }
 }
 
 /** The buffer of the last writer that finished: allocating one for each would cost more than writing to it. */
 let spare: Uint8Array | undefined
 const SPARE_BYTES = 4096
-const NOTHING = new Uint8Array(0)
 
 export class ByteWriter {
   private bytes: Uint8Array
@@ -134,7 +142,7 @@ export class ByteWriter {
 
   /** The bytes written; the writer is used up. */
   finish(): Uint8Array {
-    const written = this.bytes.slice(0, this.at)
+    const written = copyOf(this.bytes.subarray(0, this.at))
     if (this.bytes.length === SPARE_BYTES) spare = this.bytes
     this.bytes = NOTHING
     return written

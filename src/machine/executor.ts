@@ -2,7 +2,7 @@
 // it puts what all of them need: clients and their roles, exactly-once sessions, undo, the records that receipts are
 // about, and the state root.
 
-import { type Digest, equalBytes, leafHash, merkleRoot, utf8 } from '../../crypto/index.ts'
+import { type BatchTree, batchTree, type Digest, equalBytes, leafHash, utf8 } from '../../crypto/index.ts'
 import {
   AuthenticatedMap,
   type Hash,
@@ -44,6 +44,8 @@ export interface EntryResults {
   readonly slot: number
   /** One encoded result record a request, in their order. */
   readonly records: readonly Uint8Array[]
+  /** The records' tree, for their inclusion proofs. */
+  readonly tree: BatchTree
   /** RFC 6962 root over the records: what the receipts of the slot sign. */
   readonly root: Digest
 }
@@ -126,7 +128,8 @@ class MapExecutor implements Executor {
     this.slot = slot
     this.timestampMs = Math.max(this.timestampMs, timestampMs)
     const records = requests.map((request, index) => this.answer(request, index))
-    return { slot, records, root: merkleRoot(records.map(leafHash)) }
+    const tree = batchTree(records.map(leafHash))
+    return { slot, records, tree, root: tree.root }
   }
 
   stateRoot(): Digest {

@@ -11,7 +11,7 @@
 //
 // A repeated request is answered with the very record of its first execution, so receipts of either are the same.
 
-import { type Digest, digest, writeU64 } from '../../crypto/index.ts'
+import { type Digest, digest, freshBytes, writeU64 } from '../../crypto/index.ts'
 import { ByteReader, ByteWriter } from './bytes-codec.ts'
 import { MAX_RESULT_BYTES } from './limits.ts'
 
@@ -70,7 +70,7 @@ export function outcomeFromByte(byte: number): Outcome | undefined {
 }
 
 export function encodeResultRecord(record: ResultRecord): Uint8Array {
-  const bytes = new Uint8Array(HEAD_BYTES + record.result.length)
+  const bytes = freshBytes(HEAD_BYTES + record.result.length)
   bytes[0] = FORMAT
   bytes[1] = OUTCOME_BYTES[record.outcome]
   bytes.set(record.client, 2)

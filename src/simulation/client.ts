@@ -2,16 +2,16 @@
 // leader first and everybody when the leader is silent, and believes a result when t replicas signed the same one.
 
 import {
+  batchTree,
+  bytesKey,
   equalBytes,
-  hex,
-  inclusionProof,
   leafHash,
-  merkleTree,
   type ReplicaIndex,
   replicaIndex,
   type Signature,
   type Signer,
   statementBytes,
+  type Vote,
   verifyInclusion,
   verifyVote,
 } from '../../crypto/index.ts'
@@ -19,7 +19,7 @@ import { type Request, requestId, type SignedRequest } from '../consensus/index.
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { Operation } from './history.ts'
 import type { Random } from './kernel/index.ts'
-import type { Packet, Reply } from './packets.ts'
+import type { Packet, ReplyItem, SlotReply } from './packets.ts'
 import type { ClientSettings } from './scenario.ts'
 import { answerOf, commandBytes, Workload } from './workload.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
@@ -34,6 +34,12 @@ interface Waiting {
   readonly receipts: Map<string, { readonly record: ResultRecord; readonly replicas: Set<ReplicaIndex> }>
 }
 
+/**
+ * One turn of so many goes to all replicas at once. Followers that never see a request before its proposal cannot tell a leader that
+ * sits on requests for 0.9 of a time-out from a cluster with little to do (pitfall P48).
+ */
+const SAMPLE_EVERY = 8
+
 export class SimulatedClient {
   readonly index: number
   private readonly world: World
@@ -43,6 +49,7 @@ export class SimulatedClient {
   private readonly workload: Workload
   private readonly waiting = new Map<number, Waiting>()
   private sequence = 0
+  private turns = 0
   private leader: ReplicaIndex
   private asleep = false
   private operations: number
@@ -89,11 +96,11 @@ export class SimulatedClient {
     const fresh = Array.from({ length: this.random.between((room + 1) >> 1, room) }, () => this.prepare())
     const signed = fresh.flatMap(({ requests }) => requests)
     for (const { sequence, operations } of fresh) {
-      for (const operation of operations) this.world.announce((observer) => observer.invoked?.(operation))
+      for (const operation of operations) this.world.announce('invoked', operation)
       this.watch(sequence)
     }
     if (this.settings.fault === 'equivocates') this.sendApart(signed)
-    else this.send(signed, [this.leader])
+    else this.send(signed, this.turns++ % SAMPLE_EVERY === 0 ? this.world.members : [this.leader])
     if (this.waiting.size < outstanding) this.submit()
   }
 
@@ -115,8 +122,8 @@ export class SimulatedClient {
   /** Signs requests as one bundle. */
   private sign(requests: readonly Request[]): SignedRequest[] {
     const ids = requests.map(requestId)
-    const tree = merkleTree(ids)
-    const root = tree.root()
+    const tree = batchTree(ids)
+    const { root } = tree
     const { clusterId } = this.world.group.membership
     const count = requests.length
     const statement = { kind: 'bundle', clusterId, client: this.signer.publicKey, count, root } as const
@@ -124,7 +131,7 @@ export class SimulatedClient {
     return requests.flatMap((request, index) => {
       const id = ids[index]
       if (id === undefined) return []
-      return [{ request, id, proof: { index, count, root, path: inclusionProof(tree.read, index, count), signature } }]
+      return [{ request, id, proof: { index, count, root, path: tree.path(index), signature } }]
     })
   }
 
@@ -163,24 +170,44 @@ export class SimulatedClient {
     })
   }
 
-  private take({ replica, view, receipt, record: bytes, index, count, path }: Reply): void {
-    const record = decodeResultRecord(bytes)
-    const waiting = record && this.waiting.get(record.sequence)
-    if (record === undefined || waiting === undefined) return
-    const { membership, suite } = this.world.group
-    const { statement } = receipt
-    if (statement.kind !== 'receipt' || receipt.replica !== replica) return
-    if (!verifyVote(receipt, membership, suite.verifier).ok) return
-    if (hex(record.client) !== hex(this.signer.publicKey)) return
-    if (!verifyInclusion({ leaf: leafHash(bytes), index, size: count, root: statement.digest }, path)) return
-    const key = `${hex(statement.digest)}/${statement.slot}/${hex(leafHash(bytes))}`
-    const known = waiting.receipts.get(key) ?? { record, replicas: new Set() }
-    waiting.receipts.set(key, known)
-    known.replicas.add(replica)
-    if (known.replicas.size < membership.quorums.trust) return
-    this.leader = replicaIndex(view % membership.quorums.replicas)
+  private take(reply: SlotReply): void {
+    const { replica, receipt, items } = reply
+    let genuine: boolean | undefined
+    for (const item of items) {
+      const record = decodeResultRecord(item.record)
+      const waiting = record && this.waiting.get(record.sequence)
+      if (record === undefined || waiting === undefined) continue
+      // Once for all items, and only where one of them is still of use.
+      genuine ??= receipt.statement.kind === 'receipt' && receipt.replica === replica && this.isGood(receipt)
+      if (!genuine) return
+      this.takeItem(reply, item, record, waiting)
+    }
+  }
+
+  private takeItem(reply: SlotReply, item: ReplyItem, record: ResultRecord, waiting: Waiting): void {
+    const { statement } = reply.receipt
+    const { index } = item
+    if (!equalBytes(record.client, this.signer.publicKey)) return
+    const leaf = leafHash(item.record)
+    const key = `${statement.slot}/${index}/${bytesKey(statement.digest)}${bytesKey(leaf)}`
+    let known = waiting.receipts.get(key)
+    if (known === undefined) {
+      // What was proved of one replica's results root holds of the next one's, which is the same.
+      if (!verifyInclusion({ leaf, index, size: reply.count, root: statement.digest }, item.path)) return
+      known = { record, replicas: new Set() }
+      waiting.receipts.set(key, known)
+    }
+    known.replicas.add(reply.replica)
+    const { quorums } = this.world.group.membership
+    if (known.replicas.size < quorums.trust) return
+    this.leader = replicaIndex(reply.view % quorums.replicas)
     // A request that was ordered again has its position of then, which the receipt of now does not tell.
     this.finish(waiting, record, record.slot === statement.slot ? index : undefined)
+  }
+
+  private isGood(receipt: Vote): boolean {
+    const { membership, suite } = this.world.group
+    return verifyVote(receipt, membership, suite.verifier).ok
   }
 
   /** What t replicas say of one of the commands under this number. */
@@ -194,7 +221,7 @@ export class SimulatedClient {
     operation.outcome = record.outcome === 'done' || record.outcome === 'conflict' ? record.outcome : 'refused'
     if (record.outcome === 'done') operation.answer = answerOf(operation.command, record.result)
     this.workload.saw(operation)
-    this.world.announce((observer) => observer.returned?.(operation))
+    this.world.announce('returned', operation)
     if (operations.some(({ returnedUs }) => returnedUs === undefined)) return
     this.waiting.delete(sequence)
     this.goOn()

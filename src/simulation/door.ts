@@ -2,8 +2,9 @@
 // with their receipts and proofs.
 
 import type { ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
-import { type Message, type SignedRequest, type VerifyContext, verifyRequest } from '../consensus/index.ts'
+import type { Message, SignedRequest, VerifyContext } from '../consensus/index.ts'
 import type { Answered, MachineHost } from './machine-host.ts'
+import type { SlotReply } from './packets.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 
 export class Door {
@@ -28,9 +29,9 @@ export class Door {
     for (const request of requests) {
       if (!this.host.knows(request.request.client)) continue
       const answered = this.host.answerTo(request.id)
-      if (answered !== undefined) this.reply(request, answered)
+      if (answered !== undefined) this.answer(request, answered)
       else {
-        const verified = verifyRequest(request, this.context)
+        const verified = this.world.verdicts.request(request, this.context)
         if (verified.ok) wanted.push(verified.value)
       }
     }
@@ -49,24 +50,33 @@ export class Door {
     return requests.length === message.requests.length ? message : { ...message, requests }
   }
 
-  /** The receipt of a slot is signed: everybody who asked in it gets an answer. */
+  /** The receipt of a slot is signed: everybody who asked in it gets an answer, for all of their requests at once. */
   receipt(slot: Slot, receipt: Vote): void {
     this.receipts.set(slot, receipt)
     this.receipts.delete(slot - this.world.scenario.shell.keptResults)
-    this.host.requestsOf(slot).forEach((request, index) => {
-      this.reply(request, { slot, index })
+    const indexes = new Map<number, number[]>()
+    this.host.requestsOf(slot).forEach(({ request }, index) => {
+      const client = this.world.group.clientOf(request.client)
+      if (client === undefined) return
+      const known = indexes.get(client)
+      if (known === undefined) indexes.set(client, [index])
+      else known.push(index)
     })
+    for (const [client, ofClient] of indexes) this.reply(client, slot, ofClient)
   }
 
-  private reply({ request }: SignedRequest, answered: Answered): void {
+  private answer({ request }: SignedRequest, { slot, index }: Answered): void {
     const client = this.world.group.clientOf(request.client)
-    const receipt = this.receipts.get(answered.slot)
-    const proof = this.host.proof(answered)
-    if (client === undefined || receipt === undefined || proof === undefined) return
-    const { record, count, path } = proof
-    this.world.transmit(this.self.address, FIRST_CLIENT_ADDRESS + client, {
-      kind: 'reply',
-      reply: { replica: this.self.index, view: this.view(), receipt, record, index: answered.index, count, path },
-    })
+    if (client !== undefined) this.reply(client, slot, [index])
+  }
+
+  private reply(client: number, slot: Slot, indexes: readonly number[]): void {
+    const receipt = this.receipts.get(slot)
+    const results = this.host.resultsOf(slot)
+    if (receipt === undefined || results === undefined) return
+    const { count } = results
+    const items = indexes.map((index) => ({ index, ...results.prove(index) }))
+    const reply: SlotReply = { replica: this.self.index, view: this.view(), receipt, count, items }
+    this.world.transmit(this.self.address, FIRST_CLIENT_ADDRESS + client, { kind: 'reply', reply })
   }
 }

@@ -2,7 +2,7 @@
 // is no budget, since nothing but safety is asked for.
 
 import type { Random } from './kernel/index.ts'
-import type { Fault, Link } from './scenario.ts'
+import { DAMAGES, type Fault, type Link } from './scenario.ts'
 
 /** The most that the wall clock of one replica is set wrong by all faults together, in view time-outs. */
 export const LARGEST_JUMP_TIMEOUTS = 8
@@ -56,6 +56,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
       until: { atMs: Math.round(start + (chosen.length + (ends[i] ?? 0)) * step) },
     }))
   },
+  'failing disk': (random, plan) => [{ do: 'fail-disk', replica: random.below(plan.replicas), ...span(random, plan) }],
   'slow disk': (random, plan) => [
     { do: 'slow-disk', replica: random.below(plan.replicas), factor: random.pick([5, 50]), ...span(random, plan) },
   ],
@@ -98,6 +99,18 @@ const MAKERS: Readonly<Record<string, Maker>> = {
       { do: random.pick(['drop', 'delay']), messages: { kind, ...end }, byMs: plan.timeoutMs, ...span(random, plan) },
     ]
   },
+}
+
+/**
+ * Disks that lose something, of replicas that nobody needs later: `wiped` ones count as liars, and so are within the liars' budget;
+ * damaged ones stay out, or get the lost part again.
+ */
+export function drawLosses(random: Random, plan: FaultPlan, spare: readonly number[], liarsLeft: number): Fault[] {
+  return random.shuffled(spare).flatMap((replica, i): Fault[] => {
+    if (random.chance(0.5)) return []
+    const loss = i < liarsLeft && random.chance(0.5) ? { wiped: true as const } : { damaged: random.pick(DAMAGES) }
+    return [{ do: 'crash', replica, ...loss, ...span(random, plan) }]
+  })
 }
 
 /** A list of faults for the safety phase; empty for a quarter of all seeds' mild runs. */

@@ -150,7 +150,11 @@ export class FaultEngine implements Observer {
         for (const replica of this.targets.replicas(fault.replica)) {
           replica.stop()
           if (fault.wiped) replica.wipe()
+          if (fault.damaged !== undefined && replica.damage(fault.damaged)) this.count(`damaged ${fault.damaged}`)
         }
+        return
+      case 'fail-disk':
+        for (const replica of this.targets.replicas(fault.replica)) replica.failDisk(true)
         return
       case 'pause':
         for (const replica of this.targets.replicas(fault.replica)) replica.pause()
@@ -175,6 +179,12 @@ export class FaultEngine implements Observer {
         return this.eachLink(fault.links, (from, to) => network.unclog(from, to, clock.nowUs))
       case 'crash':
         for (const replica of this.targets.replicas(fault.replica)) replica.start()
+        return
+      case 'fail-disk':
+        for (const replica of this.targets.replicas(fault.replica)) {
+          replica.failDisk(false)
+          replica.start()
+        }
         return
       case 'pause':
         for (const replica of this.targets.replicas(fault.replica)) replica.resume()

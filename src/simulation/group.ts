@@ -3,19 +3,27 @@
 import {
   type AdmittedKey,
   admitKey,
+  assembleCertificate,
+  bytesKey,
   type Digest,
   epoch,
-  hex,
+  type Member,
   type Membership,
   membership,
   type PublicKey,
   publicKey,
+  type QuorumSystem,
   quorumSystem,
+  replicaIndex,
   type Signer,
+  type Slot,
   sha256,
+  signVote,
   utf8,
+  view,
+  ZERO_DIGEST,
 } from '../../crypto/index.ts'
-import type { VerifyContext } from '../consensus/index.ts'
+import { batchEntry, type ChosenEntry, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
 import { type Client, createExecutor, type Executor, kv } from '../machine/index.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
@@ -31,6 +39,8 @@ export interface Group {
   readonly clientSigners: readonly Signer[]
   readonly genesisStateRoot: Digest
   readonly context: VerifyContext
+  /** What the same replicas decided for a slot in another cluster, where they have the same keys. */
+  elsewhere(slot: Slot): ChosenEntry
   /** The client of this key, if it is one. */
   clientOf(key: Uint8Array): number | undefined
   /** The machine before the first entry. */
@@ -48,7 +58,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const members0 = membership(clusterId, epoch(0), members, quorums)
   const clientSigners = scenario.clients.map((_, i) => suite.signer(`client ${i}`))
   const clients = clientSigners.map(({ publicKey: key }): Client => ({ key, role: 'writer' }))
-  const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [hex(key), i]))
+  const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [bytesKey(key), i]))
   const machine = () => createExecutor({ machine: kv, clients })
   const genesisStateRoot = machine().stateRoot()
   return {
@@ -57,27 +67,44 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     signers,
     clientSigners,
     genesisStateRoot,
-    clientOf: (key) => numbers.get(hex(key)),
+    elsewhere: decidedElsewhere(members, signers, quorums),
+    clientOf: (key) => numbers.get(bytesKey(key)),
     machine,
     context: {
       membership: members0,
       clusterName: CLUSTER_NAME,
       parameters: scenario.parameters,
       genesisStateRoot,
-      verifier: suite.verifier,
+      ...replicaVerifiers(scenario.parameters, suite.verifier),
       admit: admission(clientSigners),
     },
   }
 }
 
+function decidedElsewhere(members: readonly Member[], signers: readonly Signer[], quorums: QuorumSystem) {
+  const there = membership(sha256(utf8('simulated cluster elsewhere')), epoch(0), members, quorums)
+  return (slot: Slot): ChosenEntry => {
+    const entry = batchEntry(slot, there.epoch, 1, [])
+    const { clusterId, digest } = there
+    const basis = { clusterId, membership: digest, view: view(0), justification: ZERO_DIGEST }
+    const statement = { kind: 'accept', ...basis, slot, digest: entry.digest } as const
+    const votes = signers.map((signer, i) => signVote(statement, replicaIndex(i), signer))
+    const certificate = assembleCertificate(statement, votes, there)
+    if (certificate === undefined) throw new Error('all replicas are no quorum')
+    return { entry, certificate }
+  }
+}
+
 /** Keys of the group are admitted from the start; a stranger's is when it comes, which costs milliseconds. */
 function admission(signers: readonly Signer[]): (key: PublicKey) => AdmittedKey | undefined {
-  const known = new Map<string, AdmittedKey | undefined>(signers.map(({ publicKey: key }) => [hex(key), key] as const))
+  const known = new Map<string, AdmittedKey | undefined>(
+    signers.map(({ publicKey: key }) => [bytesKey(key), key] as const),
+  )
   const byObject = new WeakMap<PublicKey, AdmittedKey>(signers.map(({ publicKey: key }) => [key, key] as const))
   return (key) => {
     const quick = byObject.get(key)
     if (quick !== undefined) return quick
-    const text = hex(key)
+    const text = bytesKey(key)
     if (!known.has(text)) known.set(text, admitKey(key))
     return known.get(text)
   }

@@ -3,14 +3,11 @@
 
 import {
   appendLeaf,
+  type BatchTree,
   type Digest,
   EMPTY_FRONTIER,
   type Frontier,
   frontierRoot,
-  inclusionProof,
-  leafHash,
-  type MerkleTree,
-  merkleTree,
   type Slot,
   slot,
 } from '../../crypto/index.ts'
@@ -42,10 +39,15 @@ export interface Answered {
   readonly index: number
 }
 
+export interface ProvableResults {
+  readonly count: number
+  prove(index: number): { readonly record: Uint8Array; readonly path: readonly Digest[] }
+}
+
 interface SlotResults {
   readonly requests: readonly SignedRequest[]
   readonly records: readonly Uint8Array[]
-  tree: MerkleTree | undefined
+  readonly tree: BatchTree
 }
 
 /** Snapshots kept for others below the newest stable one. */
@@ -81,7 +83,7 @@ export class MachineHost {
     const { slot: at } = entry.header
     const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
     this.frontier = appendLeaf(this.frontier, entry.digest)
-    this.results.set(at, { requests: entry.requests, records: results.records, tree: undefined })
+    this.results.set(at, { requests: entry.requests, records: results.records, tree: results.tree })
     entry.requests.forEach(({ id }, index) => {
       this.answered.set(digestKey(id), { slot: at, index })
     })
@@ -106,13 +108,20 @@ export class MachineHost {
     return this.results.get(at)?.requests ?? []
   }
 
-  /** The record of one request, with its proof under the results root of its slot. */
-  proof({ slot: at, index }: Answered): { record: Uint8Array; count: number; path: readonly Digest[] } | undefined {
+  /** The records of a slot, each with its proof under the results root; undefined where they were forgotten. */
+  resultsOf(at: number): ProvableResults | undefined {
     const known = this.results.get(at)
-    const record = known?.records[index]
-    if (known === undefined || record === undefined) return undefined
-    known.tree ??= merkleTree(known.records.map(leafHash))
-    return { record, count: known.records.length, path: inclusionProof(known.tree.read, index, known.records.length) }
+    if (known === undefined) return undefined
+    const { records, tree } = known
+    const count = records.length
+    return {
+      count,
+      prove(index) {
+        const record = records[index]
+        if (record === undefined) throw new RangeError(`slot ${at}: expected a record below ${count}, got ${index}`)
+        return { record, path: tree.path(index) }
+      },
+    }
   }
 
   snapshotAt(at: number): KeptSnapshot | undefined {

@@ -29,6 +29,7 @@ const SPECIAL: Readonly<Partial<Record<Defect, Omit<Mutant, 'defect'>>>> = {
   'accept-torsion': liesWith('torsion-sign'),
   'count-duplicate-signer': liesWith('duplicate-signer'),
   'first-certificate': { draw: { profile: 'twins', replicas: 4 }, seeds: 400 },
+  'ignore-membership': liesWith('other-cluster'),
   'ignore-view': liesWith('relabel'),
 }
 

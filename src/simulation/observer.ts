@@ -40,8 +40,25 @@ export interface Observer {
   finished?(): void
 }
 
-/** Tells all observers what happened, in their order. */
-export type Announce = (tell: (observer: Observer) => void) => void
+/** What observers listen to. */
+export type Event = keyof Observer
+type Listener<Kind extends Event> = NonNullable<Observer[Kind]>
+
+/** Tells what happened to all that listen to it, in their order. */
+export type Announce = <Kind extends Event>(event: Kind, ...details: Parameters<Listener<Kind>>) => void
+
+/** The observers as one, with those that listen to an event found once. */
+export function announcer(observers: () => readonly Observer[]): Announce {
+  const listeners = new Map<Event, ((...details: never[]) => void)[]>()
+  return (event, ...details) => {
+    let known = listeners.get(event)
+    if (known === undefined) {
+      known = observers().flatMap((observer) => observer[event]?.bind(observer) ?? [])
+      listeners.set(event, known)
+    }
+    for (const listener of known) Reflect.apply(listener, undefined, details)
+  }
+}
 
 /** An invariant does not hold. */
 export class Violation extends Error {

@@ -6,7 +6,7 @@ import type { Message, SignedRequest } from '../consensus/index.ts'
 export type Packet =
   | { readonly kind: 'message'; readonly from: ReplicaIndex; readonly message: Message }
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
-  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }
   | { readonly kind: 'snapshot-ask'; readonly from: ReplicaIndex; readonly slot: Slot; readonly path: Uint8Array }
   | {
@@ -19,16 +19,21 @@ export type Packet =
       readonly chunk: Uint8Array
     }
 
-/** One replica's answer to one request: enough for the client to check it alone. */
-export interface Reply {
+/** One replica's answers to one client's requests of one slot, under one receipt: enough for the client to check them alone. */
+export interface SlotReply {
   readonly replica: ReplicaIndex
   /** A hint where to send next; nobody vouches for it. */
   readonly view: View
   readonly receipt: Vote
-  /** The result record, and where it stands among those of its entry. */
-  readonly record: Uint8Array
-  readonly index: number
+  /** Leaves of the results tree. */
   readonly count: number
+  readonly items: readonly ReplyItem[]
+}
+
+/** A result record, where it stands among those of its slot, and its proof under the receipt. */
+export interface ReplyItem {
+  readonly index: number
+  readonly record: Uint8Array
   readonly path: readonly Digest[]
 }
 

@@ -5,7 +5,7 @@ import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index
 import { BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
 import type { Defect } from './core.ts'
-import { drawFaults, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
+import { drawFaults, drawLosses, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
 import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
 import { type SplitPlan, splitBrain } from './split-brain.ts'
@@ -46,6 +46,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
   const stopped = Math.max(0, Math.min(honest.length - quorums.quorum, group.crash + group.byzantine - liesOf.size))
   const faultsRandom = random.fork('faults')
   const core = faultsRandom.sample(honest, honest.length - stopped).sort((a, b) => a - b)
+  const spare = honest.filter((replica) => !core.includes(replica))
   const safetyMs = parameters.viewTimeoutMs * (options.profile === 'fast' ? 60 : 120)
   const mild = options.profile === 'fast'
   const plan: FaultPlan = {
@@ -68,7 +69,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     disk: drawDisk(random.fork('disk')),
     clocks: drawClocks(random.fork('clocks'), group.replicas, parameters.clockDriftMs),
     shell: {
-      tickMs: Math.max(2, Math.round(parameters.viewTimeoutMs / 10)),
+      tickMs: Math.max(2, Math.round(parameters.viewTimeoutMs / (mild ? 5 : 10))),
       executeUs: random.fork('shell').pick([0, 20, 200, 2000]),
       truncates: random.fork('truncates').chance(0.7),
       keptResults: random.fork('kept').pick([1, 8, 64, 512]),
@@ -83,6 +84,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
         ? splitBrain(random.fork('split'), sides, random.fork('phases').below(5)).faults
         : []),
       ...drawFaults(faultsRandom.fork('list'), plan),
+      ...(mild ? [] : drawLosses(random.fork('losses'), plan, spare, group.byzantine - liesOf.size)),
     ],
     safetyMs,
     core,
@@ -132,7 +134,7 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
     viewTimeoutMs,
     viewTimeoutCapMs: viewTimeoutMs * random.pick([4, 8, 16]),
     rotation: random.pick(rotations),
-    signedVotes: true,
+    signedVotes: !(crashMode && random.chance(0.3)),
   }
 }
 

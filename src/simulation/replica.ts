@@ -3,7 +3,14 @@
 
 import type { Digest, ReplicaIndex, Signer, Slot } from '../../crypto/index.ts'
 import type { Behaviour, BehaviourContext, ParsedBehaviour } from '../byzantine/index.ts'
-import type { DurableRecord, Effect, Input, Message } from '../consensus/index.ts'
+import {
+  type DurableRecord,
+  type Effect,
+  type Input,
+  type Message,
+  replicaVerifiers,
+  type SignedRequest,
+} from '../consensus/index.ts'
 import { type Core, type CoreFactory, type CoreStatus, coreMutations } from './core.ts'
 import { Door } from './door.ts'
 import { CLUSTER_NAME } from './group.ts'
@@ -11,6 +18,7 @@ import { Clock, Disk, type Random } from './kernel/index.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
+import type { Damage } from './scenario.ts'
 import { SnapshotService } from './snapshots.ts'
 import { Storage } from './storage.ts'
 import type { World } from './world.ts'
@@ -47,6 +55,9 @@ export class SimulatedReplica implements ReplicaView {
   private readonly random: Random
   private life: Life | undefined
   private paused = false
+  private diskFails = false
+  /** It found its disk damaged in a way that may hide a promise of its own. */
+  private staysOut = false
   private backlog: (() => void)[] = []
 
   constructor(world: World, setup: ReplicaSetup) {
@@ -75,7 +86,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   start(): void {
-    if (this.life !== undefined) return
+    if (this.life !== undefined || this.staysOut) return
     const { world, random } = this
     const { scenario, group } = world
     this.clock.restart(world.nowUs)
@@ -84,7 +95,11 @@ export class SimulatedReplica implements ReplicaView {
     const { records, snapshot } = this.disk.read()
     const host = new MachineHost(world, snapshot)
     const verifier = world.defects.has('accept-torsion') ? group.suite.lenientVerifier : group.context.verifier
-    const context = { ...group.context, verifier }
+    const context = {
+      ...group.context,
+      ...replicaVerifiers(scenario.parameters, verifier),
+      known: (request: SignedRequest) => world.verdicts.isGood(request),
+    }
     const config = {
       self: this.index,
       membership: group.membership,
@@ -107,7 +122,7 @@ export class SimulatedReplica implements ReplicaView {
       installs: 0,
     }
     this.life = life
-    world.announce((observer) => observer.started?.(this, records, host.position.slot))
+    world.announce('started', this, records, host.position.slot)
     this.carryOut(life, effects, undefined)
     // The time comes first: a leader that proposed without knowing it would propose for a time long past.
     this.tell(life)
@@ -120,12 +135,27 @@ export class SimulatedReplica implements ReplicaView {
     this.life = undefined
     this.backlog = []
     const cut = this.disk.powerCut(this.world.nowUs)
-    this.world.announce((observer) => observer.stopped?.(this, cut))
+    this.world.announce('stopped', this, cut)
+  }
+
+  /** Bits flip on its disk while it is off; true where they hit something. */
+  damage(what: Damage): boolean {
+    if (what === 'snapshot') return this.disk.damageSnapshot()
+    const hit = this.disk.damageRecord(({ kind }) => kind === what)
+    // A decision is proved by others as well; what else is lost may be a promise that others hold of us.
+    if (hit && what !== 'chosen') this.staysOut = true
+    return hit
+  }
+
+  /** The disk refuses the next write. */
+  failDisk(fails: boolean): void {
+    this.diskFails = fails
   }
 
   /** A new, empty disk is put in while it is off. From here on nothing binds it to what it said: it counts as a liar. */
   wipe(): void {
     this.disk.wipe()
+    this.staysOut = false
     this.honest = false
   }
 
@@ -178,7 +208,7 @@ export class SimulatedReplica implements ReplicaView {
         const installed = life.snapshots.take(packet)
         if (installed === undefined) return
         life.installs++
-        this.world.announce((observer) => observer.installed?.(this, installed.checkpoint))
+        this.world.announce('installed', this, installed.checkpoint)
         const { checkpoint, kept } = installed
         const { frontier, timestampMs } = kept
         return this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs })
@@ -191,9 +221,9 @@ export class SimulatedReplica implements ReplicaView {
   private takeMessage(life: Life, from: ReplicaIndex, message: Message): void {
     const { core } = life
     if (core.ignoreReason(from, message) !== undefined) return
-    const verified = core.verify(life.door.admissible(message))
+    const verified = this.world.verdicts.message(life.door.admissible(message), core)
     if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
-    else this.world.announce((observer) => observer.refused?.(this, from, verified.fault))
+    else this.world.announce('refused', this, from, verified.fault)
   }
 
   private input(life: Life, input: Input): void {
@@ -201,7 +231,7 @@ export class SimulatedReplica implements ReplicaView {
     trace.number(nowUs)
     trace.number(this.address)
     trace.text(input.kind === 'message' ? kindOf(input.message) : input.kind)
-    this.world.announce((observer) => observer.input?.(this, input))
+    this.world.announce('input', this, input)
     this.carryOut(life, life.core.step(input), input)
   }
 
@@ -209,7 +239,7 @@ export class SimulatedReplica implements ReplicaView {
     const effects = life.behaviour === undefined ? honest : life.behaviour(honest, input)
     for (const effect of effects) {
       this.world.trace.data(effect)
-      this.world.announce((observer) => observer.effect?.(this, effect))
+      this.world.announce('effect', this, effect)
       this.carryOutOne(life, effect)
       if (this.life !== life) return
     }
@@ -238,15 +268,16 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private persist(life: Life, number: number, records: readonly DurableRecord[]): void {
+    if (this.diskFails) return this.stop()
     life.storage.append(records, () => {
-      this.world.announce((observer) => observer.durable?.(this, records))
+      this.world.announce('durable', this, records)
       this.perform(life, () => this.input(life, { kind: 'durable', number }))
     })
   }
 
   private send(to: ReplicaIndex, message: Message): void {
     if (to === this.index) return
-    this.world.announce((observer) => observer.sent?.(this, to, message))
+    this.world.announce('sent', this, to, message)
     const packet: Packet = { kind: 'message', from: this.index, message }
     for (const address of this.world.addressesOf(to)) this.world.transmit(this.address, address, packet)
   }
@@ -260,7 +291,7 @@ export class SimulatedReplica implements ReplicaView {
         if (life.installs !== installs) return
         const { results, stateRoot } = life.host.execute(entry, timestampMs)
         const slot = entry.header.slot
-        this.world.announce((observer) => observer.executed?.(this, slot, results, stateRoot))
+        this.world.announce('executed', this, slot, results, stateRoot)
         this.executed(life, slot, results.root, stateRoot)
       }),
     )
@@ -285,6 +316,7 @@ export class SimulatedReplica implements ReplicaView {
       parameters: this.world.scenario.parameters,
       signer: this.signer(),
       torsionSigner: suite.torsionSigner(`replica ${this.index}`),
+      elsewhere: this.world.group.elsewhere,
       random: this.random.fork('lies'),
     }
   }

@@ -4,7 +4,7 @@
 import { quorumFault, quorumSystem } from '../../crypto/index.ts'
 import { parseBehaviour } from '../byzantine/index.ts'
 import { MUTATIONS } from '../consensus/index.ts'
-import { type FaultAction, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
+import { DAMAGES, type FaultAction, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
 
 /** What is wrong with a scenario, in one sentence that begins with the member's path. */
 export class ScenarioError extends Error {
@@ -67,6 +67,7 @@ const ACTIONS: Readonly<Record<FaultAction['do'], readonly string[]>> = {
   cut: ['links'],
   clog: ['links'],
   crash: ['replica'],
+  'fail-disk': ['replica'],
   pause: ['replica'],
   'slow-disk': ['replica', 'factor'],
   clock: ['replica', 'byMs'],
@@ -145,6 +146,10 @@ function checkFault(fault: unknown, i: number): void {
   }
   const missing = members.find((name) => fault[name] === undefined)
   if (missing !== undefined) throw new ScenarioError(`${path}.${missing}: missing`)
+  const damages: readonly unknown[] = DAMAGES
+  if (fault.damaged !== undefined && !damages.includes(fault.damaged)) {
+    throw new ScenarioError(`${path}.damaged: expected one of ${DAMAGES.join(', ')}`)
+  }
   for (const name of ['when', 'until']) {
     if (fault[name] !== undefined && !isRecord(fault[name]))
       throw new ScenarioError(`${path}.${name}: expected an object`)

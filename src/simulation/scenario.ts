@@ -90,8 +90,10 @@ export type FaultAction =
   | { readonly do: 'cut'; readonly links: readonly Link[] }
   /** Ordered pairs of addresses whose messages wait. */
   | { readonly do: 'clog'; readonly links: readonly Link[] }
-  /** Loses power, and has it again at the end; with `wiped` on a new, empty disk, which makes it a liar. */
-  | { readonly do: 'crash'; readonly replica: number; readonly wiped?: true }
+  /** Loses power, and has it again at the end; `wiped`: on a new, empty disk, which makes it a liar; `damaged`: see {@link DAMAGES}. */
+  | { readonly do: 'crash'; readonly replica: number; readonly wiped?: true; readonly damaged?: Damage }
+  /** The disk refuses its next write, and the process ends itself; it is started again at the end, on a disk that works. */
+  | { readonly do: 'fail-disk'; readonly replica: number }
   /** Stands still and then goes on with everything that came meanwhile. */
   | { readonly do: 'pause'; readonly replica: number }
   | { readonly do: 'slow-disk'; readonly replica: number; readonly factor: number }
@@ -101,6 +103,13 @@ export type FaultAction =
   | { readonly do: 'drop'; readonly messages: MessageFilter }
   /** Messages that match arrive so much later. */
   | { readonly do: 'delay'; readonly messages: MessageFilter; readonly byMs: number }
+
+/**
+ * What bits may flip in while the power is off. Checksums tell. A damaged snapshot or decision is had again from peers, under q
+ * signatures; with one of the others gone nobody knows what the replica promised, and it stays out.
+ */
+export const DAMAGES = ['snapshot', 'chosen', 'entry', 'vote', 'prepared', 'promise', 'new-view', 'checkpoint'] as const
+export type Damage = (typeof DAMAGES)[number]
 
 /** Addresses: replicas from 0, then the second copies of twins in their order, then clients from 1000. */
 export type Link = readonly [from: number, to: number]

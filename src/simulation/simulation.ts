@@ -9,11 +9,12 @@ import { FaultEngine } from './faults.ts'
 import { type Group, groupOf } from './group.ts'
 import { EventQueue, Network, type NetworkCounts, Random, TraceHash } from './kernel/index.ts'
 import { LivenessWatch } from './liveness.ts'
-import { type Announce, type Observer, Violation } from './observer.ts'
+import { type Announce, announcer, type Observer, Violation } from './observer.ts'
 import type { Packet } from './packets.ts'
 import { SimulatedReplica } from './replica.ts'
 import type { Scenario } from './scenario.ts'
 import { type SignatureSuite, simulatedSuite } from './signatures.ts'
+import { Verdicts } from './verdicts.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 
 export interface SimulationOptions {
@@ -60,6 +61,7 @@ export class Simulation implements World {
   readonly replicas: readonly SimulatedReplica[]
   readonly clients: readonly SimulatedClient[]
   readonly announce: Announce
+  readonly verdicts = new Verdicts()
   nowUs = 0
   healed = false
   private readonly queue = new EventQueue<() => void>()
@@ -75,9 +77,7 @@ export class Simulation implements World {
     this.defects = new Set(scenario.defects)
     this.random = new Random(scenario.seed)
     this.network = new Network(scenario.network, this.random.fork('network'), (atUs, run) => this.at(atUs, run))
-    this.announce = (tell) => {
-      for (const observer of this.observers) tell(observer)
-    }
+    this.announce = announcer(() => this.observers)
     this.replicas = this.makeReplicas(options)
     this.clients = scenario.clients.map((settings, i) => {
       const signer = this.group.clientSigners[i]
@@ -104,7 +104,7 @@ export class Simulation implements World {
       healedUs = this.nowUs
       this.heal()
       this.recover()
-      this.announce((observer) => observer.finished?.())
+      this.announce('finished')
     } catch (error) {
       failure = this.failureOf(error)
     }
@@ -193,7 +193,7 @@ export class Simulation implements World {
       while (lookUs <= nextUs) {
         if (lookUs > endUs) break
         this.nowUs = Math.max(this.nowUs, lookUs)
-        this.announce((observer) => observer.time?.(this.nowUs))
+        this.announce('time', this.nowUs)
         if (over()) return
         lookUs += LOOK_US
       }
@@ -220,7 +220,7 @@ export class Simulation implements World {
       }
     }
     for (const client of this.clients) client.finishAfter(2)
-    this.announce((observer) => observer.healed?.(this.nowUs))
+    this.announce('healed', this.nowUs)
   }
 
   /** Every client has its answers, and every replica of the core executed the same. */

@@ -34,6 +34,7 @@ export class Witnesses implements Observer {
   readonly counts = new Map<Witness, number>()
   private readonly failedInARow = new Map<number, number>()
   private readonly lastInput = new Map<number, Input>()
+  private readonly executedSlots = new Set<number>()
 
   input(replica: ReplicaView, input: Input): void {
     this.lastInput.set(replica.address, input)
@@ -50,7 +51,9 @@ export class Witnesses implements Observer {
   }
 
   executed(replica: ReplicaView, slot: number, { records }: EntryResults): void {
-    if (!replica.honest) return
+    // Once a slot: all honest replicas have the same records (I6).
+    if (!replica.honest || this.executedSlots.has(slot)) return
+    this.executedSlots.add(slot)
     for (const bytes of records) {
       const record = decodeResultRecord(bytes)
       if (record?.outcome === 'conflict') this.see('number used twice by a client')

@@ -7,6 +7,7 @@ import type { Random, TraceHash } from './kernel/index.ts'
 import type { Announce } from './observer.ts'
 import type { Packet } from './packets.ts'
 import type { Scenario } from './scenario.ts'
+import type { Verdicts } from './verdicts.ts'
 
 export interface World {
   readonly scenario: Scenario
@@ -18,6 +19,7 @@ export interface World {
   readonly random: Random
   readonly trace: TraceHash
   readonly announce: Announce
+  readonly verdicts: Verdicts
   /** Microseconds since the run began. */
   readonly nowUs: number
   at(atUs: number, run: () => void): void

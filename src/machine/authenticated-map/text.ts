@@ -4,7 +4,7 @@
 // so that a snapshot and the running state may share them, hash as Map keys, and compare in the order of their bytes.
 // The state of the machine is therefore kept as binary text and becomes bytes only at its edges.
 
-import type { Brand } from '../../../crypto/index.ts'
+import { type Brand, freshBytes } from '../../../crypto/index.ts'
 
 /** Characters U+0000 to U+00FF, each standing for one byte. */
 export type Text = Brand<string, 'BinaryText'>
@@ -24,14 +24,14 @@ export function toText(bytes: Uint8Array): Text {
 
 /** The bytes of `text`, after `skip` characters. */
 export function toBytes(text: Text, skip = 0): Uint8Array {
-  const bytes = new Uint8Array(text.length - skip)
+  const bytes = freshBytes(text.length - skip)
   for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i + skip)
   return bytes
 }
 
 /** The binary text of `prefix` followed by `bytes`. */
 export function prefixed(prefix: number, bytes: Uint8Array): Text {
-  const all = new Uint8Array(1 + bytes.length)
+  const all = freshBytes(1 + bytes.length)
   all[0] = prefix
   all.set(bytes, 1)
   return toText(all)

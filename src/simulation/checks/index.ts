@@ -39,7 +39,7 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
   }
   const strict = { ...context, verifier: suite.verifier }
   return [
-    new AgreementCheck(membership, suite.verifier),
+    new AgreementCheck(membership, context.voteVerifier ?? suite.verifier),
     new VotesCheck(),
     new PromisesCheck(quorums, liars),
     new ExecutionCheck(strict),

@@ -2,15 +2,18 @@
 // counting all that it sent, lost messages and those before a power cut too.
 // I11: whatever leaves was on disk before: the vote itself, the body that a Prepare is about, the certificate behind an Accept.
 
-import { epoch, hex, type Vote } from '../../../crypto/index.ts'
+import { bytesKey, epoch, equalBytes, type Vote } from '../../../crypto/index.ts'
 import { type DurableRecord, type Message, noopEntry } from '../../consensus/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 
 interface Memory {
-  /** By kind, view and slot: the signature that was sent. */
+  /** By kind, view and slot: the statement that was sent. */
   readonly said: Map<string, string>
-  /** Signatures, entry digests and certificates on disk. */
-  readonly durable: Set<string>
+  /** What is on disk: votes, the proposals in NewViews once more, bodies, and what certificates prove prepared. */
+  readonly votes: Set<string>
+  readonly proposals: Set<string>
+  readonly bodies: Set<string>
+  readonly prepared: Set<string>
   last: Message | undefined
 }
 
@@ -23,8 +26,8 @@ export class VotesCheck implements Observer {
   }
 
   durable(replica: ReplicaView, records: readonly DurableRecord[]): void {
-    const { durable } = this.memory(replica)
-    for (const record of records) for (const key of keysOf(record)) durable.add(key)
+    const memory = this.memory(replica)
+    for (const record of records) note(memory, record)
   }
 
   sent(replica: ReplicaView, _to: number, message: Message): void {
@@ -35,60 +38,58 @@ export class VotesCheck implements Observer {
     memory.last = message
     if (message.kind === 'checkpoint') {
       const { slot, signature, replica: signer } = message.vote
-      if (signer === replica.index) this.say(replica, memory, `checkpoint/${slot}`, hex(signature))
+      if (signer === replica.index) this.say(replica, memory, `checkpoint/${slot}`, bytesKey(signature))
       return
     }
     for (const vote of ownVotes(message, replica.index)) this.vote(replica, memory, vote)
     if (message.kind === 'propose' && message.vote.replica === replica.index && message.entry.header.kind === 'batch') {
-      this.mustBeDurable(
-        replica,
-        memory,
-        `entry/${hex(message.entry.digest)}`,
-        `the body of slot ${message.entry.header.slot}`,
-      )
+      const { digest, header } = message.entry
+      if (!memory.bodies.has(bytesKey(digest))) this.early(replica, `the body of slot ${header.slot}`)
     }
   }
 
-  private vote(replica: ReplicaView, memory: Memory, { statement, signature }: Vote): void {
+  private vote(replica: ReplicaView, memory: Memory, vote: Vote): void {
+    const { statement } = vote
     const { kind, view, slot, digest } = statement
     const perView = kind === 'view-change' || kind === 'new-view'
-    this.say(replica, memory, perView ? `${kind}/${view}` : `${kind}/${view}/${slot}`, hex(signature))
+    this.say(replica, memory, perView ? `${kind}/${view}` : `${kind}/${view}/${slot}`, voteKey(vote))
     if (kind === 'accept') {
-      const key = `prepared/${view}/${slot}/${hex(digest)}`
-      this.mustBeDurable(replica, memory, key, `the certificate behind Accept of view ${view}, slot ${slot}`)
+      const known = memory.prepared.has(preparedKey(statement))
+      if (!known) this.early(replica, `the certificate behind Accept of view ${view}, slot ${slot}`)
     }
-    if (kind === 'prepare' && !memory.durable.has(`entry/${hex(digest)}`)) {
-      // Everybody knows the body of a no-op.
-      const noop = hex(noopEntry(slot, epoch(0)).digest)
-      if (noop !== hex(digest) && !this.isInOwnNewView(memory, signature)) {
+    if (kind === 'prepare' && !memory.bodies.has(bytesKey(digest))) {
+      // Everybody knows the body of a no-op; and a new leader offers what certificates say, whether or not it has the body.
+      const noop = equalBytes(noopEntry(slot, epoch(0)).digest, digest)
+      if (!noop && !memory.proposals.has(voteKey(vote))) {
         throw new Violation('I11 durable before sent', `r${replica.address}: Prepare of slot ${slot} without its body`)
       }
     }
   }
 
-  /** A new leader offers what certificates say, whether or not it has the body. */
-  private isInOwnNewView(memory: Memory, signature: Uint8Array): boolean {
-    return memory.durable.has(`proposal/${hex(signature)}`)
-  }
-
-  private say(replica: ReplicaView, memory: Memory, key: string, signature: string): void {
+  private say(replica: ReplicaView, memory: Memory, key: string, statement: string): void {
     const first = memory.said.get(key)
-    if (first === undefined) memory.said.set(key, signature)
-    else if (first !== signature) {
+    if (first === undefined) memory.said.set(key, statement)
+    else if (first !== statement) {
       throw new Violation('I3 one vote', `r${replica.address} signed two different statements: ${key}`)
     }
-    this.mustBeDurable(replica, memory, `signature/${signature}`, key)
+    if (!memory.votes.has(statement)) this.early(replica, key)
   }
 
-  private mustBeDurable(replica: ReplicaView, memory: Memory, key: string, what: string): void {
-    if (memory.durable.has(key)) return
+  private early(replica: ReplicaView, what: string): never {
     throw new Violation('I11 durable before sent', `r${replica.address} sent ${what} before it was on disk`)
   }
 
   private memory(replica: ReplicaView): Memory {
     let memory = this.memories.get(replica.address)
     if (memory === undefined) {
-      memory = { said: new Map(), durable: new Set(), last: undefined }
+      memory = {
+        said: new Map(),
+        votes: new Set(),
+        proposals: new Set(),
+        bodies: new Set(),
+        prepared: new Set(),
+        last: undefined,
+      }
       this.memories.set(replica.address, memory)
     }
     return memory
@@ -114,28 +115,44 @@ function votesIn(message: Message): readonly Vote[] {
   }
 }
 
-function keysOf(record: DurableRecord): string[] {
+/** Remembers what a record on disk binds to. */
+function note(memory: Memory, record: DurableRecord): void {
   switch (record.kind) {
     case 'entry':
-      return [`entry/${hex(record.entry.digest)}`]
+      memory.bodies.add(bytesKey(record.entry.digest))
+      return
+    case 'prepared':
+      memory.prepared.add(preparedKey(record.certificate.statement))
+      return
     case 'vote':
-      return [`signature/${hex(record.vote.signature)}`]
-    case 'prepared': {
-      const { view, slot, digest } = record.certificate.statement
-      return [`prepared/${view}/${slot}/${hex(digest)}`]
-    }
+      memory.votes.add(voteKey(record.vote))
+      return
+    case 'checkpoint':
+      memory.votes.add(bytesKey(record.vote.signature))
+      return
     case 'promise':
-      return [`signature/${hex(record.viewChange.vote.signature)}`]
+      memory.votes.add(voteKey(record.viewChange.vote))
+      return
     case 'new-view': {
       const { vote, proposals } = record.newView
-      const offered = proposals.map(({ signature }) => hex(signature))
-      return [vote.signature]
-        .map((signature) => `signature/${hex(signature)}`)
-        .concat(offered.flatMap((text) => [`signature/${text}`, `proposal/${text}`]))
+      memory.votes.add(voteKey(vote))
+      for (const proposal of proposals) {
+        memory.votes.add(voteKey(proposal))
+        memory.proposals.add(voteKey(proposal))
+      }
+      return
     }
-    case 'checkpoint':
-      return [`signature/${hex(record.vote.signature)}`]
     default:
-      return []
+      return
   }
+}
+
+/** All that a vote says and its signature: where votes are unsigned, that alone tells nothing apart. */
+function voteKey({ statement, signature }: Vote): string {
+  const { kind, view, slot, digest, justification } = statement
+  return `${kind}/${view}/${slot}/${bytesKey(digest)}${bytesKey(justification)}${bytesKey(signature)}`
+}
+
+function preparedKey({ view, slot, digest }: Vote['statement']): string {
+  return `${view}/${slot}/${bytesKey(digest)}`
 }

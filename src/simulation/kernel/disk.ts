@@ -86,6 +86,20 @@ export class Disk<Record, Snapshot> {
     return { records: [...this.durable], snapshot: this.snapshot }
   }
 
+  /** Bits flip in the newest record that `holds`; true where there was one. Its checksum tells, so it reads as gone. */
+  damageRecord(holds: (record: Record) => boolean): boolean {
+    const at = this.durable.findLastIndex(holds)
+    if (at >= 0) this.durable.splice(at, 1)
+    return at >= 0
+  }
+
+  /** Bits flip in the snapshot; true where there was one. */
+  damageSnapshot(): boolean {
+    const there = this.snapshot !== undefined
+    this.snapshot = undefined
+    return there
+  }
+
   /** A new, empty disk is put in. */
   wipe(): void {
     this.durable = []

@@ -20,8 +20,12 @@ export class TraceHash {
   }
 
   text(value: string): void {
-    this.word(value.length)
-    for (let i = 0; i < value.length; i++) this.word(value.charCodeAt(i))
+    let word = words.get(value)
+    if (word === undefined) {
+      word = wordOf(value)
+      if (words.size < WORDS_KEPT) words.set(value, word)
+    }
+    this.word(word)
   }
 
   bytes(value: Uint8Array): void {
@@ -43,7 +47,7 @@ export class TraceHash {
     else if (Array.isArray(value)) {
       this.word(value.length)
       for (const item of value) this.data(item)
-    } else if (typeof value === 'object' && value !== null) this.members(value)
+    } else if (isPlain(value)) this.members(value)
     else this.text(String(value))
   }
 
@@ -52,7 +56,7 @@ export class TraceHash {
     return [this.high, this.low].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
   }
 
-  private members(value: object): void {
+  private members(value: Readonly<Record<string, unknown>>): void {
     const name = nameOf(value)
     if (name !== undefined) {
       this.bytes(name)
@@ -60,7 +64,7 @@ export class TraceHash {
     }
     for (const key in value) {
       this.text(key)
-      this.data(Reflect.get(value, key))
+      this.data(value[key])
     }
   }
 
@@ -73,8 +77,23 @@ export class TraceHash {
   }
 }
 
+/** The words of texts, most of which are names of kinds and members and come again and again. */
+const words = new Map<string, number>()
+const WORDS_KEPT = 4096
+
+function wordOf(text: string): number {
+  let word = text.length
+  for (let i = 0; i < text.length; i++) word = (Math.imul(word, 0x01000193) ^ text.charCodeAt(i)) | 0
+  return word
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
 /** The bytes that stand for all of an object: signatures here are deterministic, so they name what was signed. */
-function nameOf(value: object): Uint8Array | undefined {
-  if ('signature' in value && value.signature instanceof Uint8Array) return value.signature
-  return 'header' in value && 'digest' in value && value.digest instanceof Uint8Array ? value.digest : undefined
+function nameOf({ signature, header, digest }: Readonly<Record<string, unknown>>): Uint8Array | undefined {
+  // An unsigned vote has zeros in that place, which name nothing.
+  if (signature instanceof Uint8Array && signature.some((byte) => byte !== 0)) return signature
+  return header !== undefined && digest instanceof Uint8Array ? digest : undefined
 }
