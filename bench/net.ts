@@ -1,5 +1,5 @@
-// npx node bench/net.ts: what two replicas in two processes on 127.0.0.1 get through one link. Not a suite of bench/main.ts, since
-// half of what it measures runs in the other process.
+// npx node bench/net.ts: what two replicas in two processes on 127.0.0.1 get through one link. Not a suite of
+// bench/main.ts, since half of what it measures runs in the other process.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,5 @@
-// What can go wrong with the network and is the user's to repair. The message is for people: what is wrong, and what to do.
+// What can go wrong with the network and is the user's to repair. The message is for people: what is wrong, and what
+// to do.
 
 export type NetErrorCode =
   /** Another process listens there. */

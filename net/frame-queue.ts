@@ -14,7 +14,10 @@ export class Budget {
 
 /** Bytes that leave in one write; more would only wait in the stream's own buffer. */
 const MAX_WRITE_BYTES = 1024 * 1024
-/** A frame up to this long goes into an empty queue whatever the budget says, so that readers are not starved by others. */
+/**
+ * A frame up to this long goes into an empty queue whatever the budget says, so that readers are not starved by
+ * others.
+ */
 const ALWAYS_FITS_BYTES = 64 * 1024
 
 export class FrameQueue {
@@ -35,7 +38,10 @@ export class FrameQueue {
     return this.#bytes
   }
 
-  /** Queues a frame, whose bytes must not change any more; false where it does not fit beside `taken` bytes elsewhere. */
+  /**
+   * Queues a frame, whose bytes must not change any more; false where it does not fit beside `taken` bytes
+   * elsewhere.
+   */
   push(frame: Uint8Array, taken = 0): boolean {
     const size = prefixBytes(frame.length) + frame.length
     const waiting = this.#bytes + taken

@@ -1,7 +1,8 @@
 // Frames on a stream: the length as an unsigned varint, then that many bytes; as it-length-prefixed writes them.
 //
-// The reader is stricter than that package: a length has one spelling, is not 0, and is judged before anything is allocated. What it
-// hands out is its own memory: a view into a socket's buffer would keep 64 KiB alive for each vote that somebody keeps.
+// The reader is stricter than that package: a length has one spelling, is not 0, and is judged before anything is
+// allocated. What it hands out is its own memory: a view into a socket's buffer would keep 64 KiB alive for each vote
+// that somebody keeps.
 // Ref: multiformats/unsigned-varint.
 
 /** Bytes of the longest prefix: lengths below 2^28. */

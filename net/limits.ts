@@ -18,17 +18,23 @@ export interface NetLimits {
   readonly maxPeerQueueBytes: number
   /** Bytes that wait for one client. */
   readonly maxClientQueueBytes: number
-  /** Bytes that wait for all clients together, so that many clients that do not read cost no more than a few members. */
+  /**
+   * Bytes that wait for all clients together, so that many clients that do not read cost no more than a few members.
+   */
   readonly maxClientsQueueBytes: number
-  /** Connections with one member: two, where both dialled at once, and one that a crash left behind. Beyond, the oldest goes. */
+  /**
+   * Connections with one member: two, where both dialled at once, and one that a crash left behind. Beyond, the
+   * oldest goes.
+   */
   readonly maxConnectionsPerMember: number
   /** Connections of one client key, which may run in several processes. */
   readonly maxConnectionsPerClient: number
   /** Connections of all clients. Members do not count here: clients cannot crowd them out. */
   readonly maxClientConnections: number
   /**
-   * Inbound connections that have not proved a key yet. Beyond, the oldest goes: an honest handshake takes some 10 ms, so the
-   * oldest of 64 is hardly ever an honest one, and whoever wants to keep honest ones out has to open 64 in those 10 ms.
+   * Inbound connections that have not proved a key yet. Beyond, the oldest goes: an honest handshake takes some 10
+   * ms, so the oldest of 64 is hardly ever an honest one, and whoever wants to keep honest ones out has to open 64 in
+   * those 10 ms.
    */
   readonly maxHandshakes: number
   /** Milliseconds to prove a key: many round trips of a slow link, and too few to be worth dripping bytes. */
@@ -43,7 +49,10 @@ export interface NetLimits {
   readonly windowBytes: number
   /** Encrypted messages that one piece of yamux may come in; an honest sender needs one for each 64 KiB. */
   readonly maxPiecesPerMuxFrame: number
-  /** Bytes that may wait to be encrypted on one connection: two windows, and the answers of yamux to a peer that does not read. */
+  /**
+   * Bytes that may wait to be encrypted on one connection: two windows, and the answers of yamux to a peer that does
+   * not read.
+   */
   readonly maxUnsentBytes: number
   /** Milliseconds from one look at all connections to the next, and between pings. */
   readonly tickMs: number

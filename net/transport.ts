@@ -1,5 +1,5 @@
-// What a replica and a client need of the network: frames of bytes between members, and between clients and members. A frame
-// is bytes; what they mean is told by src/wire. Every implementation passes test/net/compliance.ts.
+// What a replica and a client need of the network: frames of bytes between members, and between clients and members.
+// A frame is bytes; what they mean is told by src/wire. Every implementation passes test/net/compliance.ts.
 
 import type { PublicKey, ReplicaIndex } from '../crypto/index.ts'
 

@@ -1,6 +1,6 @@
-// yamux answers every piece of data with a window update at once, and each costs an encryption and a system call, as much as a vote. Here they
-// wait for company: they leave with the next thing that is written, or after a moment, or when they add up to a quarter of the
-// smallest window, long before the other side could run out.
+// yamux answers every piece of data with a window update at once, and each costs an encryption and a system call, as
+// much as a vote. Here they wait for company: they leave with the next thing that is written, or after a moment, or
+// when they add up to a quarter of the smallest window, long before the other side could run out.
 
 import type { MessageStream } from '@libp2p/interface'
 

@@ -87,7 +87,10 @@ export class Dialer {
     this.#schedule(retryMs)
   }
 
-  /** Between half and all of the doubled delay, so that members that lost one another at once do not all return at once. */
+  /**
+   * Between half and all of the doubled delay, so that members that lost one another at once do not all return at
+   * once.
+   */
   #backoff(): number {
     const { backoffMs, backoffCapMs } = this.#options.limits
     const full = Math.min(backoffCapMs, backoffMs * 2 ** Math.min(this.#failures - 1, 30))

@@ -7,8 +7,8 @@ export function endConnection(connection: Connection, why: string): void {
   try {
     connection.abort(new Error(why))
   } catch {
-    // libp2p says goodbye even where the socket has closed meanwhile, and throws: then it has ended already. Uncaught, in the
-    // handler of an event, that would end the process.
+    // libp2p says goodbye even where the socket has closed meanwhile, and throws: then it has ended already.
+    // Uncaught, in the handler of an event, that would end the process.
   }
 }
 

@@ -1,9 +1,11 @@
-// Stands between the encrypted connection and yamux, and ends a connection whose other side uses more than its share. yamux
-// itself bounds streams and windows, but not these three: how long a piece may be that it puts together (its header says up to 4 GiB), how
-// many streams are opened and reset again, and the answers that pile up for a peer that asks and does not read.
+// Stands between the encrypted connection and yamux, and ends a connection whose other side uses more than its share.
+// yamux itself bounds streams and windows, but not these three: how long a piece may be that it puts together (its
+// header says up to 4 GiB), how many streams are opened and reset again, and the answers that pile up for a peer that
+// asks and does not read.
 //
-// It also notices silence. Both ends ping, so a connection without a byte for some looks is dead, whatever TCP believes. Looks are
-// counted, not milliseconds: a process that was stopped finds its clock far ahead, and its peers' bytes not read yet.
+// It also notices silence. Both ends ping, so a connection without a byte for some looks is dead, whatever TCP
+// believes. Looks are counted, not milliseconds: a process that was stopped finds its clock far ahead, and its peers'
+// bytes not read yet.
 
 import type { MessageStream, StreamMuxerFactory } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'

@@ -1,5 +1,5 @@
-// One libp2p node, with everything switched off that would act on its own: no discovery, no redialling, no pruning, no pings
-// over streams. Who is dialled, kept and dropped is decided in this folder alone.
+// One libp2p node, with everything switched off that would act on its own: no discovery, no redialling, no pruning,
+// no pings over streams. Who is dialled, kept and dropped is decided in this folder alone.
 
 import { noise } from '@chainsafe/libp2p-noise'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'

@@ -1,5 +1,6 @@
-// Noise hands its output over in parts (length, ciphertext, tag), and the TCP transport writes each of them: three system calls
-// and, without Nagle's delay, three packets. Joined, they are one; copying them costs less than a second call.
+// Noise hands its output over in parts (length, ciphertext, tag), and the TCP transport writes each of them: three
+// system calls and, without Nagle's delay, three packets. Joined, they are one; copying them costs less than a second
+// call.
 
 import type { MessageStream } from '@libp2p/interface'
 

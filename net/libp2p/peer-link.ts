@@ -1,8 +1,9 @@
 // One other member: its connections, whoever dialled them, and our outbound streams to it.
 //
-// Both members dial, so there may be two connections at once, and after a crash one that the other side has forgotten. Neither is
-// worth agreeing on: what we send goes over the connection that came last, since a member that comes anew has lost what was before; what
-// comes in is read from all of them. So two members that meet in the middle may send over one connection each, and that is that.
+// Both members dial, so there may be two connections at once, and after a crash one that the other side has
+// forgotten. Neither is worth agreeing on: what we send goes over the connection that came last, since a member that
+// comes anew has lost what was before; what comes in is read from all of them. So two members that meet in the middle
+// may send over one connection each, and that is that.
 
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Counters } from '../counters.ts'

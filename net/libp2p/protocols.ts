@@ -1,4 +1,5 @@
-// The names under which streams are opened. They carry the cluster, so that a member of two clusters cannot mix them up.
+// The names under which streams are opened. They carry the cluster, so that a member of two clusters cannot mix them
+// up.
 
 import { hex } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'

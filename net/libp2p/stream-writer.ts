@@ -84,7 +84,8 @@ export class StreamWriter {
       try {
         stream.send(bytes)
       } catch (error) {
-        // Sending ends the connection where that has just gone away; its 'close' event, on its way, tells everyone else.
+        // Sending ends the connection where that has just gone away; its 'close' event, on its way, tells everyone
+        // else.
         stream.abort(asError(error))
         return
       }

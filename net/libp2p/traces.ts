@@ -1,6 +1,6 @@
-// Noise's decoder notices the end of what has arrived by an exception that it throws and catches itself, once for each piece. The
-// stack trace of that exception costs some 12 us, a quarter of the processor time of a small frame there and back (docs/network.md).
-// So nothing beneath our own handlers keeps traces.
+// Noise's decoder notices the end of what has arrived by an exception that it throws and catches itself, once for
+// each piece. The stack trace of that exception costs some 12 us, a quarter of the processor time of a small frame
+// there and back (docs/network.md). So nothing beneath our own handlers keeps traces.
 
 import type { MessageStream } from '@libp2p/interface'
 

@@ -1,4 +1,5 @@
-// A libp2p node of its own making, for what no honest end would do: raw bytes on streams, beneath them, and streams without end.
+// A libp2p node of its own making, for what no honest end would do: raw bytes on streams, beneath them, and streams
+// without end.
 
 import { noise } from '@chainsafe/libp2p-noise'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'

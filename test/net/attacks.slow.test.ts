@@ -1,5 +1,5 @@
-// What strangers, clients and lying members can do to a member's port, on real sockets. Two honest members exchange frames all the while;
-// each attack ends with a count, and with those two still talking.
+// What strangers, clients and lying members can do to a member's port, on real sockets. Two honest members exchange
+// frames all the while; each attack ends with a count, and with those two still talking.
 
 import { connect, type Socket } from 'node:net'
 import type { Connection } from '@libp2p/interface'

@@ -1,5 +1,5 @@
-// What the tests of the network share: a genesis of four members and two clients, handlers that write down what they hear, and
-// waiting for something to have happened.
+// What the tests of the network share: a genesis of four members and two clients, handlers that write down what they
+// hear, and waiting for something to have happened.
 
 import { replicaIndex } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'

@@ -1,5 +1,6 @@
-// A member in a process of its own, for tests that stop or kill it: npx node test/net/worker.ts INDEX PEER=ADDRESS... It prints its
-// address, echoes every frame, and leaves when its input ends, by letting go of everything: it never calls process.exit.
+// A member in a process of its own, for tests that stop or kill it: npx node test/net/worker.ts INDEX PEER=ADDRESS...
+// It prints its address, echoes every frame, and leaves when its input ends, by letting go of everything: it never
+// calls process.exit.
 
 import { replicaIndex } from '../../crypto/index.ts'
 import { libp2pReplicaTransport } from '../../net/index.ts'
