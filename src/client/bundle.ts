@@ -2,13 +2,15 @@
 
 import { type Digest, EMPTY_ROOT, type Signer, statementBytes, writeU64 } from '../../crypto/index.ts'
 import type { Request, SignedRequest } from '../consensus/index.ts'
-import { fastLeafHash, fastNodeHash } from './hashing.ts'
+import { fastNodeHash, fastSha256 } from './hashing.ts'
 
-/** The identity of a request, as `requestId` of src/consensus computes it. */
+/** The identity of a request, as `requestId` of src/consensus computes it: the leaf hash of client, number and command. */
 export function idOf({ client, sequence, command }: Request): Digest {
-  const number = new Uint8Array(8)
-  writeU64(number, 0, sequence)
-  return fastLeafHash(client, number, command)
+  const input = new Uint8Array(1 + client.length + 8 + command.length)
+  input.set(client, 1)
+  writeU64(input, 1 + client.length, sequence)
+  input.set(command, 1 + client.length + 8)
+  return fastSha256(input)
 }
 
 /** The requests with their places in a bundle signed by `signer`, in their order. Requires at least one, all of the signer's. */

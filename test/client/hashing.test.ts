@@ -25,7 +25,7 @@ describe('fast hashes', () => {
   it('are the portable ones, and plain arrays', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 90 }), (a, b) => {
-        expect(fastLeafHash(a, b)).toEqual(leafHash(Uint8Array.of(...a, ...b)))
+        expect(fastLeafHash(a)).toEqual(leafHash(a))
         expect(fastNodeHash(sha256(a), sha256(b))).toEqual(nodeHash(sha256(a), sha256(b)))
         expect(Object.getPrototypeOf(fastLeafHash(a))).toBe(Uint8Array.prototype)
       }),
