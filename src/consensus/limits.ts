@@ -37,8 +37,10 @@ export const AHEAD_BYTES_PER_PEER = 4 * 1024 * 1024
 export const BODIES_PER_SLOT = 8
 /** Entries in one answer to a fetch. */
 export const FETCH_ENTRIES = 64
-/** Bytes of commands in one answer to a fetch; at least one entry is sent whatever its size. */
+/** Bytes of requests in one answer to a fetch; at least one entry is sent whatever its size. */
 export const FETCH_BYTES = 4 * 1024 * 1024
+/** What a request counts for there beside its command: client, number and its part of a bundle's proof. */
+export const FETCH_REQUEST_BYTES = 64
 /** Digests in one request for bodies. */
 export const FETCH_BODIES = 32
 /** Proposals and votes sent again in one go. */

@@ -10,7 +10,7 @@
 import { type ReplicaIndex, slot } from '../../crypto/index.ts'
 import { chosenEntry } from './chosen.ts'
 import { commandBytes, digestKey, type Entry } from './entry.ts'
-import { FETCH_BODIES, FETCH_BYTES, FETCH_ENTRIES, logWindow, RESEND_SHARE } from './limits.ts'
+import { FETCH_BODIES, FETCH_BYTES, FETCH_ENTRIES, FETCH_REQUEST_BYTES, logWindow, RESEND_SHARE } from './limits.ts'
 import type { ChosenEntry, Heartbeat, Message } from './messages.ts'
 import { answer, tell } from './outbox.ts'
 import { missingBodies } from './proposal.ts'
@@ -90,12 +90,17 @@ export function onFetchEntries(state: CoreState, peer: ReplicaIndex, { from, to 
   for (let at = from; at <= to && entries.length < FETCH_ENTRIES; at++) {
     const found = chosenEntry(state, slot(at))
     if (found === undefined) break
-    bytes += commandBytes(found.entry)
+    bytes += fetchedBytes(found.entry)
     if (entries.length > 0 && bytes > FETCH_BYTES) break
     entries.push(found)
   }
   if (entries.length > 0) tell(state, peer, { kind: 'entries', entries })
   else if (from <= state.stable.slot) tell(state, peer, { kind: 'stable', checkpoint: state.stable })
+}
+
+/** What an entry counts for in an answer: many tiny requests are not small. */
+function fetchedBytes(entry: Entry): number {
+  return commandBytes(entry) + FETCH_REQUEST_BYTES * entry.requests.length
 }
 
 /** A checkpoint beyond what we have executed. In answer to our fetch, or where entries can't help any more: take the snapshot. */
@@ -124,7 +129,7 @@ export function onFetchBodies(
   for (const { slot: at, digest } of digests) {
     const entry = state.slots.get(at)?.bodies.get(digestKey(digest))
     if (entry === undefined) continue
-    bytes += commandBytes(entry)
+    bytes += fetchedBytes(entry)
     if (entries.length > 0 && bytes > FETCH_BYTES) break
     entries.push(entry)
   }

@@ -119,12 +119,16 @@ export function handoverSlot(state: CoreState): number {
 /** Passes on to the leader what it has not proposed for a while; past a cut link through everybody that can be reached. */
 export function forwardRequests(state: CoreState): void {
   if (state.phase !== 'active' || leads(state)) return
-  const { viewTimeoutMs, maxBatchRequests } = state.config.parameters
+  const { viewTimeoutMs, maxBatchRequests, maxBatchBytes } = state.config.parameters
   const due: Pending[] = []
+  let bytes = 0
   for (const pending of state.pending.values()) {
-    if (pending.proposedAt !== undefined || due.length >= maxBatchRequests) continue
-    const waited = state.nowMs - (pending.resentAt ?? pending.since)
-    if (waited >= viewTimeoutMs * RESEND_SHARE) due.push(pending)
+    if (pending.proposedAt !== undefined) continue
+    if (state.nowMs - (pending.resentAt ?? pending.since) < viewTimeoutMs * RESEND_SHARE) continue
+    bytes += pending.request.request.command.length
+    // As in a batch: what is too large for one message would be dropped on the way, and sent again for ever.
+    if (due.length > 0 && (due.length >= maxBatchRequests || bytes > maxBatchBytes)) break
+    due.push(pending)
   }
   if (due.length === 0) return
   for (const pending of due) {

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { equalBytes, type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
-import { type CoreConfig, type Effect, type Input, init } from '../consensus/index.ts'
+import { type CoreConfig, type Effect, type Input, init, replicaVerifiers } from '../consensus/index.ts'
 import { kv } from '../machine/index.ts'
 import type { Store } from '../storage/index.ts'
 import { encodeTransferFrame, type ReplicaStatus } from '../wire/index.ts'
@@ -113,7 +113,8 @@ function contextOf({ genesis }: ReplicaOptions, host: MachineHost, verifier: Cac
   const { membership, parameters, contents, clients } = genesis
   const genesisStateRoot = host.stateRoot()
   const admit = admission(clients.map(({ key }) => key))
-  return { membership, clusterName: contents.name, parameters, genesisStateRoot, verifier, admit }
+  const verifiers = replicaVerifiers(parameters, verifier)
+  return { membership, clusterName: contents.name, parameters, genesisStateRoot, ...verifiers, admit }
 }
 
 /** What is kept: on disk, and as states of checkpoints. */
@@ -164,7 +165,7 @@ function entranceOf(common: Common, status: () => ReplicaStatus) {
     ask: (link, id, question) => questions.ask(link, id, question),
   })
   const inbound = new Inbound({
-    ...{ core, verifier, counters },
+    ...{ core, verifier, counters, bounds: options.genesis.parameters },
     admissible: (message) => door.admissible(message),
     deliver: (from, message) => step({ kind: 'message', from, message }),
   })

@@ -54,7 +54,7 @@ function entrance() {
     ask: () => {},
   })
   const inbound = new Inbound({
-    ...{ core, verifier, counters },
+    ...{ core, verifier, counters, bounds: context.parameters },
     admissible: (message) => door.admissible(message),
     deliver: (from, message) => heard.push({ from, message }),
   })

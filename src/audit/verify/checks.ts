@@ -34,6 +34,7 @@ import {
   type NewView,
   newViewFault,
   type StableCheckpoint,
+  unsignedVotesReason,
   verifyMessage,
   verifyRequest,
 } from '../../consensus/index.ts'
@@ -57,9 +58,9 @@ export function chosenFault(entry: Entry, certificate: Certificate, context: Che
   const { code } = checked.fault
   if (!code.startsWith('certificate: ')) return fault('entry', code, ENTRY_FAULTS[code] ?? `the entry is bad: ${code}`)
   const expected = { kind: 'accept', slot, digest: entry.digest } as const
-  const { membership, verifier } = context.verify
+  const { membership, verifier, parameters } = context.verify
   const again = verifyCertificate(certificate, expected, membership, verifier)
-  const reason = again.ok ? code : describeCertificateFault(again.fault)
+  const reason = unsignedVotesReason(parameters) ?? (again.ok ? code : describeCertificateFault(again.fault))
   return fault('certificate', code.slice('certificate: '.length), `nothing shows that it was chosen: ${reason}`)
 }
 
