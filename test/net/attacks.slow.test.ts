@@ -136,7 +136,9 @@ describe('a member of the network', () => {
     while (opened < 10_000) await stillTalks(`round ${exchanged++}`)
     await lanes
     expect(exchanged).toBeGreaterThan(1)
-    expect(victim.counters()['too-many-connections']).toBeGreaterThan(5_000)
+    // Each gave way to a newer one, or ran out of time, as the speed of the machine has it.
+    const ended = (['too-many-connections', 'handshake-failed'] as const).map((name) => victim.counters()[name] ?? 0)
+    expect(ended.reduce((sum, count) => sum + count)).toBeGreaterThan(5_000)
     expect(process.memoryUsage().rss - before).toBeLessThan(300 * MIB)
     await stillTalks('after 10,000 connections')
   })
