@@ -61,8 +61,10 @@ describe('kill -9 in the middle of appends', () => {
     for (let life = 0; life < 6; life++) {
       const { child, lines } = writer(path, durability, String(next))
       const goal = next + 150 * (life + 1)
+      let opened = false
       for await (const line of lines) {
         const [what, number] = line.split(' ')
+        if (what === 'open') opened = true
         if (what === 'append') next = Number(number) + 1
         if (what === 'promise') promised = Number(number)
         if (what === 'cut') cut = Number(number)
@@ -70,6 +72,11 @@ describe('kill -9 in the middle of appends', () => {
         if (next > goal) child.kill('SIGKILL')
       }
       await killed(child)
+      expect({ opened, code: child.exitCode, signal: child.signalCode }).toEqual({
+        opened: true,
+        code: null,
+        signal: 'SIGKILL',
+      })
       const store = await openAt(path)
       const { recovered } = store
       const texts = new Set(recovered.records.map(textOf))
