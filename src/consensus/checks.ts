@@ -102,11 +102,22 @@ function provesNothing(kind: VoteKind, { parameters, voteVerifier }: VerifyConte
 
 /** A ViewChange with anything wrong in it is dropped whole, before any selection looks at it [P09]. */
 export function viewChangeFault(viewChange: ViewChange, context: VerifyContext): Check {
-  const { view, stable, prepared, vote } = viewChange
+  const { stable, prepared, vote } = viewChange
+  return (
+    viewChangeFormFault(viewChange, context) ??
+    voteFault(vote, ['view-change'], context) ??
+    stableFault(stable, context) ??
+    firstFault(prepared, (certificate) => certificateFault(certificate, { kind: 'prepare' }, context))
+  )
+}
+
+/** What needs no signature; a selection over ViewChanges that pass is no longer than the log window. */
+function viewChangeFormFault({ view, stable, prepared, vote }: ViewChange, context: VerifyContext): Check {
   const { statement } = vote
   if (view < 1 || statement.view !== view || statement.slot !== stable.slot) return blame('mismatched-view-change')
   if (prepared.length > logWindow(context.parameters)) return blame('view-change-too-large')
-  if (!equalBytes(statement.digest, viewChangeDigest(viewChange))) return blame('wrong-view-change-digest')
+  if (!equalBytes(statement.digest, viewChangeDigest({ view, stable, prepared })))
+    return blame('wrong-view-change-digest')
   let previous: number = stable.slot
   for (const { statement: inner } of prepared) {
     if (inner.slot <= previous || inner.slot > stable.slot + logWindow(context.parameters))
@@ -114,11 +125,7 @@ export function viewChangeFault(viewChange: ViewChange, context: VerifyContext):
     if (inner.view >= view) return blame('prepared-in-a-later-view')
     previous = inner.slot
   }
-  return (
-    voteFault(vote, ['view-change'], context) ??
-    stableFault(stable, context) ??
-    firstFault(prepared, (certificate) => certificateFault(certificate, { kind: 'prepare' }, context))
-  )
+  return undefined
 }
 
 /** q ViewChanges for exactly this view [P04], and the leader's votes for exactly what they justify [P10]. */
@@ -133,6 +140,9 @@ export function newViewFault(newView: NewView, context: VerifyContext): Check {
   if (viewChanges.some((each) => each.view !== view)) return blame('view-change-for-another-view')
   const digest = newViewDigest(view, viewChanges)
   if (!equalBytes(vote.statement.digest, digest)) return blame('wrong-new-view-digest')
+  // Before the selection, which makes a value for every slot up to the last that is named: a liar would name the slot 2^52.
+  const malformed = firstFault(viewChanges, (each) => viewChangeFormFault(each, context))
+  if (malformed !== undefined) return malformed
   const { start, values } = select(viewChanges, membership.epoch)
   if (vote.statement.slot !== start.slot) return blame('mismatched-new-view')
   if (proposals.length !== values.length) return blame('wrong-selection')

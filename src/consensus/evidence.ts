@@ -75,9 +75,13 @@ function contradictionFault(evidence: Evidence, context: VerifyContext): string 
     case 'hidden-prepared':
       if (!hides(evidence.accept, evidence.viewChange)) return 'the ViewChange hides nothing'
       return voteFault(evidence.accept, context) ?? viewChangeFault(evidence.viewChange, context)?.code
-    case 'against-new-view':
+    case 'against-new-view': {
+      // The NewView first: a selection over one that was not checked may be of any length.
+      const fault = newViewFault(evidence.newView, context)
+      if (fault !== undefined) return fault.code
       if (!contradicts(evidence.vote, evidence.newView, context.membership.epoch)) return 'the vote follows its NewView'
-      return voteFault(evidence.vote, context) ?? newViewFault(evidence.newView, context)?.code
+      return voteFault(evidence.vote, context)
+    }
     case 'wrong-receipt':
       return receiptFault(evidence.receipt, evidence.certificate, context)
   }
