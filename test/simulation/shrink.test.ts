@@ -49,7 +49,7 @@ describe('the shrinker', () => {
   })
 
   it('makes a real failure small, and what it gives still fails when run from its JSON', () => {
-    const big = drawScenario(2, { profile: 'swarm', replicas: 4, defects: ['forget-prepared'] })
+    const big = drawScenario(4, { profile: 'swarm', replicas: 4, defects: ['forget-prepared'] })
     const first = runScenario(big).failure
     if (first === undefined) throw new Error('expected the mutant to be caught')
     const { scenario } = shrink(big, first, (each) => runScenario(each).failure, 60)
