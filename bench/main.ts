@@ -6,12 +6,14 @@ import { cryptoSuite } from './crypto.ts'
 import { machineSuite } from './machine.ts'
 import { measure, type Suite } from './measure.ts'
 import { heading, progressBar, type Report, table } from './report.ts'
+import { storageSuite } from './storage.ts'
 import { wireSuite } from './wire.ts'
 
 /** Every suite by its name. */
 const SUITES: Readonly<Record<string, Suite>> = {
   crypto: cryptoSuite,
   machine: machineSuite,
+  storage: storageSuite,
   wire: wireSuite,
 }
 
