@@ -55,6 +55,7 @@ const EXIT_OF_ERROR: Readonly<Record<string, number>> = Object.freeze({
   ReplicaError: EXIT.refused,
   ClientError: EXIT.refused,
   Refused: EXIT.refused,
+  ResultForgotten: EXIT.refused,
   AuditError: EXIT.refused,
   ExportError: EXIT.refused,
   LaunchError: EXIT.refused,
