@@ -16,7 +16,7 @@ const REQUESTS = 10
 const ENTRIES = 90
 
 describe('a bundle of 100 MB', () => {
-  it(`verifies in a process whose heap is ${HEAP_MIB} MiB`, () => {
+  it(`verifies in a process whose heap is ${HEAP_MIB} MiB`, { timeout: 1_200_000 }, () => {
     const test = testGenesis({ interval: 128 })
     const file = join(folder, 'large.jsonl')
     const writer = new BundleWriter()
