@@ -10,8 +10,8 @@ import type { Command, Context, Outcome } from '../command.ts'
 import { clusterFolder } from '../folder.ts'
 import { table } from '../table.ts'
 
-/** Proofs shown in full; the others are only named. */
-const SHOWN_PROOFS = 10
+/** Further proofs against one who is convicted already that are named; all of them are in the JSON. */
+const NAMED_PROOFS = 5
 
 export const auditBlame: Command = {
   name: 'audit blame',
@@ -64,13 +64,16 @@ export const auditBlame: Command = {
 
 function outcomeOf(cluster: string, report: BlameReport, { stage }: Context): Outcome {
   const { guilty, descriptions, forks, missing, refused, entries } = report
-  const shown = [...descriptions].slice(0, SHOWN_PROOFS)
-  const more = descriptions.length - shown.length
+  const shown = guilty.flatMap((index) => descriptions.find(({ accused }) => accused === index) ?? [])
+  const others = descriptions.filter((each) => !shown.includes(each))
+  const more = others.length - NAMED_PROOFS
   const text = [
     stage.paint(guilty.length === 0 ? 'green' : 'red', headline(cluster, report)),
     ...forks.map((slot) => `the log is forked: slot ${slot} has good certificates for two entries`),
     ...shown.flatMap(proofLines),
-    ...(more > 0 ? [`and ${more} more proofs; --json shows all`] : []),
+    ...(others.length > 0 ? [''] : []),
+    ...others.slice(0, NAMED_PROOFS).map(({ sentence, kind }) => `also proved: ${sentence} (${kind})`),
+    ...(more > 0 ? [`and ${more} more; --json shows every proof`] : []),
     ...missing.map((name) => `a NewView is missing that could name more of them: ${name}`),
     ...refused.slice(0, MAX_LISTED_FAULTS).map(({ where, message }) => `not used: ${where}: ${message}`),
   ].join('\n')

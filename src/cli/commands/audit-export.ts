@@ -85,11 +85,15 @@ function outcomeOf(out: string, cluster: string, report: ExportReport): Outcome 
     withoutResults > 0 && `${withoutResults} of them without results: fewer than t replicas gave the same signed ones`,
     ...refusals.map(refusalLine),
   ].filter((line) => line !== false)
-  const parts = `${entries} entries, ${checkpoints} checkpoints, ${newViews} NewViews, ${evidence} pieces of evidence`
+  const counts = { entries, checkpoints, NewViews: newViews, 'pieces of evidence': evidence }
+  const parts = Object.entries(counts)
+    .filter(([, number]) => number > 0)
+    .map(([noun, number]) => `${noun}: ${number}`)
+    .join(', ')
   return {
     status: 'done',
     value: { file: out, cluster, entries, checkpoints, uncheckpointed, withoutResults, newViews, evidence, refusals },
-    text: [`${out}: ${parts} of cluster ${cluster}`, ...notes].join('\n'),
+    text: [`${out} of cluster ${cluster} holds ${parts}`, ...notes].join('\n'),
   }
 }
 
