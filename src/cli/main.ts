@@ -117,7 +117,7 @@ function programOf(terminal: Terminal, run: Run): Program {
     const group = words[0] ?? ''
     if (words.length > 1 && !groups.has(group)) {
       const names = commands.filter(({ name }) => name.startsWith(`${group} `)).map(({ name }) => name.split(' ')[1])
-      const parent = program.command(group).description(`commands on a ${group}: ${names.join(', ')}`)
+      const parent = program.command(group).description(`commands of ${group}: ${names.join(', ')}`)
       configure(parent, terminal)
       groups.set(group, parent)
     }

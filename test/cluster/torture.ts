@@ -104,14 +104,35 @@ async function strike(harness: Harness, plan: Plan, random: Random): Promise<str
   return `${kind} ${victims.join(',')}`
 }
 
+const USAGE = `Usage: npm run torture -- [--minutes M] [--seed S] [--replicas N]
+Example: npm run torture -- --minutes 30 --seed 7      # round after round of random faults on real processes`
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: 'string', default: '1' },
+        seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+        replicas: { type: 'string', default: '4' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    return values
+  } catch (error) {
+    return error instanceof TypeError ? error.message : String(error)
+  }
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '1' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      replicas: { type: 'string', default: '4' },
-    },
-  })
+  const values = readOptions()
+  if (typeof values === 'string') {
+    console.error(`torture: ${values}\n${USAGE}`)
+    return 2
+  }
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
   const [minutes, first, replicas] = [Number(values.minutes), Number(values.seed), Number(values.replicas)]
   if (![minutes, first, replicas].every((number) => Number.isFinite(number) && number >= 0)) {
     console.error('torture: --minutes, --seed and --replicas take numbers')
