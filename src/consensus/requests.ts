@@ -93,8 +93,10 @@ export function markProposed(state: CoreState, entry: Entry): void {
  * window, and the boundary at which a rotating leader hands over).
  */
 export function propose(state: CoreState): void {
-  while (leads(state) && state.unassigned.size > 0 && state.nextSlot <= lastProposable(state)) {
-    const at = state.nextSlot
+  while (leads(state) && state.unassigned.size > 0) {
+    // Decided slots that we never proposed for, in a view that we lead: another copy of us did, or one before our disk was lost.
+    const at = slot(Math.max(state.nextSlot, state.chosen + 1))
+    if (at > lastProposable(state)) return
     const entry = batchEntry(at, state.config.membership.epoch, nextTimestamp(state), takeBatch(state))
     state.nextSlot = slot(at + 1)
     acceptProposal(state, entry)

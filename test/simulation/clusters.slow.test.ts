@@ -40,6 +40,9 @@ describe('seeded clusters', () => {
   })
 
   it('reach every witness but the rarest', () => {
+    // Comes once in some fifty seeds of twins; this is one of them.
+    const { report } = runSeed(69, { profile: 'twins', replicas: 4 })
+    for (const name of Object.keys(report.witnesses)) reached.add(name)
     const rare: readonly Witness[] = ['gap filled with a no-op', 'number used twice by a client']
     expect(WITNESSES.filter((name) => !reached.has(name) && !rare.includes(name))).toEqual([])
   })
