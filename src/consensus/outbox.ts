@@ -2,12 +2,20 @@
 // moment is durable (pitfall P27): without it a power cut would make an honest replica vote twice, differently. Our own votes
 // count for ourselves at that same moment, so no certificate rests on a vote that could still be lost.
 
-import { hex, markVerified, type ReplicaIndex, sha256, statementBytes, type Verified } from '../../crypto/index.ts'
+import {
+  hex,
+  markVerified,
+  type ReplicaIndex,
+  sha256,
+  statementBytes,
+  type Verified,
+  type View,
+} from '../../crypto/index.ts'
 import { checkpointBytes } from './config.ts'
 import type { DurableRecord, Effect } from './io.ts'
 import { EVIDENCE_PER_REPLICA } from './limits.ts'
 import type { Evidence, Message } from './messages.ts'
-import type { CoreState } from './state.ts'
+import type { CoreState, Outgoing } from './state.ts'
 
 export function emit(state: CoreState, effect: Effect): void {
   state.effects.push(effect)
@@ -30,6 +38,32 @@ export function answer(state: CoreState, to: ReplicaIndex, message: Message): vo
 /** To one peer at once: hints and requests for data, which rely on no record. */
 export function tell(state: CoreState, to: ReplicaIndex, message: Message): void {
   if (to !== state.config.self) emit(state, { kind: 'send', to, message })
+}
+
+/**
+ * Forgets what was to be said in views before this one and has not left: the others have gone on without it, and with a disk that
+ * stands still it would pile up view by view. Its records stay, and to whom it never came it is a lost message.
+ */
+export function forgetUnsent(state: CoreState): void {
+  const isCurrent = ({ message }: Outgoing) => (viewOf(message) ?? state.view) >= state.view
+  const kept = state.outbox.filter(({ outgoing }) => isCurrent(outgoing))
+  state.outbox.splice(0, state.outbox.length, ...kept)
+  state.fresh = state.fresh.filter(isCurrent)
+}
+
+/** The view that a message counts in; undefined for those that count whatever the view. */
+function viewOf(message: Message): View | undefined {
+  switch (message.kind) {
+    case 'propose':
+    case 'vote':
+      return message.vote.statement.view
+    case 'view-change':
+      return message.viewChange.view
+    case 'new-view':
+      return message.newView.view
+    default:
+      return undefined
+  }
 }
 
 /** Reports a lie once: to the operator, to the disk, and to the other replicas. */

@@ -22,7 +22,7 @@ import { newViewDigest, viewChangeDigest } from './digests.ts'
 import { amnesiaOf, conflictOf } from './evidence.ts'
 import type { ViewReason } from './io.ts'
 import type { Message, NewView, ViewChange } from './messages.ts'
-import { accuse, persist, publish } from './outbox.ts'
+import { accuse, forgetUnsent, persist, publish } from './outbox.ts'
 import { ownStatement, ownVote } from './own-statement.ts'
 import { carryOver, voteForProposals } from './proposal.ts'
 import { propose, reassignRequests } from './requests.ts'
@@ -41,6 +41,7 @@ export function startViewChange(state: CoreState, target: View, reason: ViewReas
   state.phase = 'changing'
   state.quorumSince = undefined
   state.probe = undefined
+  forgetUnsent(state)
   const viewChange = makeViewChange(state)
   state.ownViewChange = viewChange
   persist(state, { kind: 'promise', viewChange })
@@ -128,6 +129,7 @@ function beginView(state: CoreState, newView: Verified<NewView>): void {
   state.ownViewChange = undefined
   state.quorumSince = undefined
   state.probe = undefined
+  forgetUnsent(state)
   persist(state, { kind: 'new-view', newView })
   // The others' copies come from the leader; who misses it is helped by whoever has it (peers.ts).
   if (leader(state) === state.config.self) publish(state, { kind: 'new-view', newView })
