@@ -245,4 +245,10 @@ describe('a scenario file', () => {
     expectSound(report)
     expect(report.liars).toBeGreaterThan(0)
   })
+
+  it('whose disk stands still while views go by keeps no votes of views that are over (swarm 3000875)', () => {
+    const found = new URL('./found/swarm-3000875.json', import.meta.url)
+    const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
+    expect(failure).toBeUndefined()
+  })
 })
