@@ -44,6 +44,12 @@ export const RETRY_JITTER = 0.25
 /** Milliseconds until an outcome counts as unknown, unless the caller says otherwise. */
 export const CALL_TIMEOUT_MS = 30_000
 
+/**
+ * One bundle in so many goes to every replica and not to the leader alone. From these the others see how long the leader takes; one
+ * that is always just not late enough would otherwise be the only one to know (pitfall P48).
+ */
+export const WITNESSED_EVERY = 8
+
 /** Questions to replicas under way at once. */
 export const QUESTIONS = 256
 /** Bytes that the answers to one question may come to. */

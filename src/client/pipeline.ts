@@ -22,6 +22,7 @@ import {
   SEQUENCE_SPAN,
   SILENCE_LATENCIES,
   SILENCE_SHARE,
+  WITNESSED_EVERY,
 } from './limits.ts'
 import type { Links } from './links.ts'
 import { doorRefusal, highestOf, verdictOf } from './outcome.ts'
@@ -48,6 +49,8 @@ export class Pipeline {
   private readonly parts: PipelineParts
   private readonly receipts: Receipts
   private readonly leader: LeaderGuess
+  /** Signed so far. */
+  private bundles = 0
   private readonly waiting = new Waiting()
   /** By sequence number, ascending. */
   private readonly underWay = new Map<number, Signed>()
@@ -190,8 +193,8 @@ export class Pipeline {
         return call
       })
       const leader = this.leader.get()
-      const reachable = leader !== undefined && this.parts.links.connected(leader)
-      this.send(calls, reachable ? [leader] : this.parts.links.up())
+      const alone = leader !== undefined && this.parts.links.connected(leader) && ++this.bundles % WITNESSED_EVERY !== 0
+      this.send(calls, alone ? [leader] : this.parts.links.up())
     }
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { digest, view } from '../../crypto/index.ts'
 import { type Client, OutcomeUnknown, Refused, ResultForgotten } from '../../src/client/index.ts'
-import { BUNDLE_REQUESTS, SEQUENCE_SPAN, WAITING_REQUESTS } from '../../src/client/limits.ts'
+import { BUNDLE_REQUESTS, SEQUENCE_SPAN, WAITING_REQUESTS, WITNESSED_EVERY } from '../../src/client/limits.ts'
 import type { SignedRequest } from '../../src/consensus/index.ts'
 import { encodeResultRecord, encodeWindow, type StateMachine } from '../../src/machine/index.ts'
 import type { RefusalCode } from '../../src/wire/index.ts'
@@ -161,6 +161,18 @@ describe('whom it asks', () => {
     cluster.silent.clear()
     await pass(6000)
     expect(call.outcome).toHaveProperty('value')
+    await client.close()
+  })
+
+  it('shows everybody one bundle in eight, so that others than the leader see how long it takes (P48)', async () => {
+    const cluster = new FakeCluster({ machine: echo })
+    const client = await settled(cluster)
+    for (let i = 0; i < 2 * WITNESSED_EVERY; i++) {
+      await client.submit(bytes(1))
+      await rounds()
+    }
+    const counts = cluster.members.map((replica) => cluster.requestsTo(replica).length)
+    expect(counts.sort((a, b) => a - b)).toEqual([2, 2, 2, 2 * WITNESSED_EVERY])
     await client.close()
   })
 
