@@ -59,7 +59,7 @@ describe('the published package', () => {
       if (typeof door === 'string') continue
       expect(files).toContain(door.types.slice(2))
       const program = `const door = await import('quorate${name.slice(1)}'); console.log(Object.keys(door).length)`
-      expect(Number(run('--input-type=module', '--eval', program)), name).toBeGreaterThan(3)
+      expect(Number(run('--input-type=module', '--eval', program)), name).toBeGreaterThan(0)
     }
   })
 })
