@@ -13,6 +13,7 @@ import { asError, endConnection } from './end.ts'
 import { outboundGate } from './gate.ts'
 import { Guards } from './guard.ts'
 import { makeNode } from './node.ts'
+import { OneRun } from './one-run.ts'
 import type { ClientTransportOptions } from './options.ts'
 import { protocolsOf } from './protocols.ts'
 import { systemRandom } from './random.ts'
@@ -26,44 +27,26 @@ export function libp2pClientTransport(options: ClientTransportOptions): ClientTr
 
 class ClientEnd implements ClientTransport {
   readonly #options: ClientTransportOptions
-  #starting: Promise<ClientRun> | undefined
-  #run: ClientRun | undefined
+  readonly #only = new OneRun<ClientRun>()
 
   constructor(options: ClientTransportOptions) {
     this.#options = options
   }
 
-  async start(handlers: ClientTransportHandlers, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    signal?.throwIfAborted()
-    this.#starting ??= ClientRun.start(this.#options, handlers)
-    const starting = this.#starting
-    try {
-      const run = await starting
-      if (this.#starting === starting) this.#run = run
-    } catch (error) {
-      if (this.#starting === starting) this.#starting = undefined
-      throw error
-    }
-    if (signal?.aborted === true) {
-      await this.stop()
-      signal.throwIfAborted()
-    }
+  start(handlers: ClientTransportHandlers, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    return this.#only.start(() => ClientRun.start(this.#options, handlers), signal)
   }
 
-  async stop(): Promise<void> {
-    const starting = this.#starting
-    this.#starting = this.#run = undefined
-    // Where it could not start there is nothing to stop, and whoever started it was told why.
-    const run = await starting?.catch(() => undefined)
-    await run?.stop()
+  stop(): Promise<void> {
+    return this.#only.stop()
   }
 
   send(to: ReplicaIndex, frame: Uint8Array): boolean {
-    return this.#run?.send(to, frame) ?? false
+    return this.#only.current?.send(to, frame) ?? false
   }
 
   connected(replica: ReplicaIndex): boolean {
-    return this.#run?.connected(replica) ?? false
+    return this.#only.current?.connected(replica) ?? false
   }
 }
 

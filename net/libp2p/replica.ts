@@ -13,6 +13,7 @@ import { endStream } from './end.ts'
 import { inboundGate } from './gate.ts'
 import { Guards } from './guard.ts'
 import { type ListenFailure, makeNode, startNode } from './node.ts'
+import { OneRun } from './one-run.ts'
 import type { ReplicaTransportOptions } from './options.ts'
 import { PeerLink } from './peer-link.ts'
 import { type Protocols, protocolsOf } from './protocols.ts'
@@ -31,48 +32,30 @@ export function libp2pReplicaTransport(options: ReplicaTransportOptions): Replic
 class ReplicaEnd implements ReplicaTransport {
   readonly #options: ReplicaTransportOptions
   readonly #counters = new Counters()
-  #starting: Promise<ReplicaRun> | undefined
-  #run: ReplicaRun | undefined
+  readonly #only = new OneRun<ReplicaRun>()
 
   constructor(options: ReplicaTransportOptions) {
     this.#options = options
   }
 
   get addresses(): readonly string[] {
-    return this.#run?.addresses ?? []
+    return this.#only.current?.addresses ?? []
   }
 
-  async start(handlers: ReplicaTransportHandlers, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    signal?.throwIfAborted()
-    this.#starting ??= ReplicaRun.start(this.#options, handlers, this.#counters)
-    const starting = this.#starting
-    try {
-      const run = await starting
-      if (this.#starting === starting) this.#run = run
-    } catch (error) {
-      if (this.#starting === starting) this.#starting = undefined
-      throw error
-    }
-    if (signal?.aborted === true) {
-      await this.stop()
-      signal.throwIfAborted()
-    }
+  start(handlers: ReplicaTransportHandlers, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    return this.#only.start(() => ReplicaRun.start(this.#options, handlers, this.#counters), signal)
   }
 
-  async stop(): Promise<void> {
-    const starting = this.#starting
-    this.#starting = this.#run = undefined
-    // Where it could not start there is nothing to stop, and whoever started it was told why.
-    const run = await starting?.catch(() => undefined)
-    await run?.stop()
+  stop(): Promise<void> {
+    return this.#only.stop()
   }
 
   send(to: ReplicaIndex, channel: PeerChannel, frame: Uint8Array): boolean {
-    return this.#run?.send(to, channel, frame) ?? false
+    return this.#only.current?.send(to, channel, frame) ?? false
   }
 
   connected(peer: ReplicaIndex): boolean {
-    return this.#run?.connected(peer) ?? false
+    return this.#only.current?.connected(peer) ?? false
   }
 
   counters(): Readonly<Partial<Record<TransportCounter, number>>> {
@@ -80,7 +63,7 @@ class ReplicaEnd implements ReplicaTransport {
   }
 
   queuedBytes(): number {
-    return this.#run?.queuedBytes() ?? 0
+    return this.#only.current?.queuedBytes() ?? 0
   }
 }
 
