@@ -17,13 +17,10 @@ export {
   ARCHIVE_KINDS,
   decodeOutcome,
   decodeRecord,
-  decodeSnapshotMeta,
   encodeOutcome,
   encodeRecord,
-  encodeSnapshotMeta,
   type Outcome,
   RECORD_KINDS,
-  type SnapshotMeta,
 } from './records.ts'
 export { decodeReplicaFrame, encodeReplicaFrame } from './replica-frames.ts'
 export { decodeSignedRequest, encodeSignedRequest } from './requests.ts'

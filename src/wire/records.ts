@@ -1,14 +1,6 @@
 // What a replica keeps on disk: the core's records, and what the shell adds.
 
-import {
-  encodeCertificate,
-  encodeFrontier,
-  type Frontier,
-  type Result,
-  type Slot,
-  slot,
-  type Vote,
-} from '../../crypto/index.ts'
+import { encodeCertificate, encodeFrontier, type Result, type Vote } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import type { DurableRecord } from '../consensus/index.ts'
 import { fromWireCheckpoint, toWireCheckpoint } from './archive-codec.ts'
@@ -55,13 +47,6 @@ export interface Outcome {
   readonly receipt: Vote
   /** One result record a request; see src/machine/result-record.ts. */
   readonly records: readonly Uint8Array[]
-}
-
-/** What is kept beside the chunks of a snapshot. */
-export interface SnapshotMeta {
-  readonly slot: Slot
-  readonly frontier: Frontier
-  readonly timestampMs: number
 }
 
 /** @throws {RangeError} for a record beyond the bounds of net/wire/limits.ts. */
@@ -129,15 +114,5 @@ export function encodeOutcome({ receipt, records }: Outcome): Uint8Array {
 export function decodeOutcome(bytes: Uint8Array): Result<Outcome, wire.WireFault> {
   return read(wire.decodeOutcome(bytes), ({ receipt, records }) => {
     return { receipt: fromWireVote(receipt), records: records.map((record) => record.slice()) }
-  })
-}
-
-export function encodeSnapshotMeta({ slot: at, frontier, timestampMs }: SnapshotMeta): Uint8Array {
-  return wire.encodeSnapshotMeta({ slot: at, frontier: encodeFrontier(frontier), timestampMs })
-}
-
-export function decodeSnapshotMeta(bytes: Uint8Array): Result<SnapshotMeta, wire.WireFault> {
-  return read(wire.decodeSnapshotMeta(bytes), ({ slot: at, frontier, timestampMs }) => {
-    return { slot: slot(at), frontier: fromWireFrontier(frontier), timestampMs }
   })
 }

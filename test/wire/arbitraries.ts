@@ -51,7 +51,6 @@ import type {
   ReplicaFrame,
   ReplicaStatus,
   SlotReply,
-  SnapshotMeta,
   TransferFrame,
 } from '../../src/wire/index.ts'
 
@@ -349,12 +348,6 @@ export const transferFrames: Arbitraries<TransferFrame> = {
 export const anyOutcome: Arbitrary<Outcome> = fc.record({
   receipt: vote('receipt'),
   records: fc.array(anyBytes, { maxLength: 4 }),
-})
-
-export const anySnapshotMeta: Arbitrary<SnapshotMeta> = fc.record({
-  slot: anySlot,
-  frontier: anyFrontier,
-  timestampMs: anyNumber,
 })
 
 export const anySignedRequest: Arbitrary<SignedRequest> = anyBundle.chain((bundle) => fc.constantFrom(...bundle))

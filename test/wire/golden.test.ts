@@ -30,7 +30,6 @@ import {
   encodeOutcome,
   encodeRecord,
   encodeReplicaFrame,
-  encodeSnapshotMeta,
   encodeTransferFrame,
   type Question,
   RECORD_KINDS,
@@ -203,7 +202,6 @@ it('the formats of wire and disk stay as they are', () => {
     ],
     archivedSlot: hex(encodeArchivedSlot(archived)),
     outcome: hex(encodeOutcome(archived)),
-    snapshotMeta: hex(encodeSnapshotMeta({ slot: slot(256), frontier, timestampMs: 1_800_000_000_000 })),
   }
   expect(golden('wire', made)).toEqual(made)
 })
