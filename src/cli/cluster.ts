@@ -52,6 +52,12 @@ export async function openCluster(input: Input, context: Context): Promise<Clust
   const name = input.text('client') ?? genesis.clients.find(here)?.name
   if (name === undefined)
     throw new UsageError(`${cluster} holds no client's key; it should be in ${cluster}/client-NAME`)
+  const { clients } = genesis
+  if (!clients.some((client) => client.name === name)) {
+    throw new UsageError(
+      `${genesis.label} has no client ${name}; it has ${clients.map((client) => client.name).join(', ')}`,
+    )
+  }
   const folder = clientFolder(cluster, name)
   const passphrase = await readPassphrase({
     file: input.text('passphrase-file'),

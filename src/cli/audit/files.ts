@@ -9,6 +9,7 @@ import { createVerifierPool } from '../../../keys/native/index.ts'
 import type { BatchVerifier, ByteSource } from '../../audit/verify/index.ts'
 import type { Archive } from '../../wire/index.ts'
 import { type Context, UsageError } from '../command.ts'
+import { fileFault } from '../file-error.ts'
 
 /** Bytes from which on other threads help; starting them takes as long as some hundred signatures. */
 const LARGE_FILE_BYTES = 1024 * 1024
@@ -19,7 +20,7 @@ export async function statOf(path: string): Promise<{ readonly folder: boolean; 
     const found = await stat(path)
     return { folder: found.isDirectory(), bytes: found.size }
   } catch (error) {
-    throw unreadable(path, error)
+    throw fileFault(path, 'read', error)
   }
 }
 
@@ -33,7 +34,7 @@ export async function* bytesOf(path: string, onRead: (bytes: number) => void = (
       yield chunk
     }
   } catch (error) {
-    throw unreadable(path, error)
+    throw fileFault(path, 'read', error)
   }
 }
 
@@ -95,7 +96,7 @@ export interface WholeFile {
 export async function wholeFile(path: string): Promise<WholeFile> {
   const temporary = `${path}.part-${process.pid}`
   const file = await open(temporary, 'w').catch((error: unknown) => {
-    throw new UsageError(`${path} can't be written: ${reasonOf(error)}`)
+    throw fileFault(path, 'written', error)
   })
   let state: 'open' | 'placed' | 'closed' = 'open'
   return {
@@ -114,13 +115,4 @@ export async function wholeFile(path: string): Promise<WholeFile> {
       state = 'closed'
     },
   }
-}
-
-function unreadable(path: string, error: unknown): unknown {
-  const system = error instanceof Error && 'syscall' in error
-  return system ? new UsageError(`${path} can't be read: ${reasonOf(error)}`) : error
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

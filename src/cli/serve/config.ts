@@ -7,6 +7,7 @@ import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
 import { addressFault } from '../../../keys/index.ts'
 import { UsageError } from '../command.ts'
+import { fileFault } from '../file-error.ts'
 
 export const DURABILITIES = Object.freeze(['fsync', 'os', 'memory'] as const)
 export const LOG_LEVELS = Object.freeze(['debug', 'info', 'warn', 'error', 'silent'] as const)
@@ -66,8 +67,8 @@ const schema: z.ZodType<ReplicaConfig> = z.strictObject({
  * @throws {UsageError} where it cannot be read or has faults: all of them in one error.
  */
 export async function readConfig(file: string): Promise<ReplicaConfig> {
-  const bytes = await readFile(file).catch((error: Error) => {
-    throw new UsageError(`${file} can't be read: ${error.message}`)
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw fileFault(file, 'read', error)
   })
   if (bytes.length > MAX_CONFIG_BYTES) {
     throw new UsageError(`${file} has ${bytes.length} bytes; a config file has at most ${MAX_CONFIG_BYTES}`)

@@ -26,6 +26,7 @@ import {
 } from '../../simulation/index.ts'
 import { type Context, type Input, type Outcome, UsageError } from '../command.ts'
 import { DEFAULT_SEEDS } from '../commands/sim.ts'
+import { fileFault } from '../file-error.ts'
 import { liarOf } from '../liars.ts'
 import { runSeeds } from './pool.ts'
 import { realSuite } from './real-suite.ts'
@@ -141,8 +142,8 @@ function profileOf(text: string): ProfileName {
 }
 
 async function readScenario(file: string): Promise<Scenario> {
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new UsageError(`${file} can't be read: ${error.message}`)
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw fileFault(file, 'read', error)
   })
   try {
     return scenarioOf(JSON.parse(text))
