@@ -7,6 +7,7 @@ import {
   type AuditOptions,
   type AuditSummary,
   type BatchVerifier,
+  chosenFault,
   encodeReceiptFile,
   verifyBundle,
 } from '../../src/audit/verify/index.ts'
@@ -216,6 +217,18 @@ describe('a certificate that is none', () => {
     ],
   ])('is refused by name: %s', async (_, expected, change) => {
     expect(await refusal(forged(change))).toEqual([`slot 2: ${expected}`])
+  })
+
+  it('is refused, with the reason, where the genesis leaves votes unsigned', () => {
+    const at = log.slots[0]
+    if (at === undefined) throw new Error('no slot')
+    const parameters = { ...test.context.verify.parameters, signedVotes: false }
+    const unsigned = { verify: { ...test.context.verify, parameters } }
+    expect(chosenFault(at.entry, at.certificate, test.context)).toBeUndefined()
+    expect(chosenFault(at.entry, at.certificate, unsigned)).toMatchObject({
+      code: 'unsigned-votes',
+      message: expect.stringContaining('signedVotes: false'),
+    })
   })
 
   it('is refused where one signer stands in it twice: no line says so', async () => {

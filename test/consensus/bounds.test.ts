@@ -2,7 +2,7 @@
 // scenarios S22, S25).
 
 import { describe, expect, it } from 'vitest'
-import { slot, view } from '../../crypto/index.ts'
+import { epoch, markVerified, replicaIndex, slot, view } from '../../crypto/index.ts'
 import { nonsense } from '../../src/byzantine/index.ts'
 import {
   AHEAD_PER_PEER,
@@ -10,12 +10,57 @@ import {
   EVIDENCE_PER_REPLICA,
   logWindow,
   type Message,
+  noopEntry,
   PENDING_PER_CLIENT,
+  step,
 } from '../../src/consensus/index.ts'
 import { honestOf, liarOf, load, memoryOf, missing, runUntilDone, safetyFault } from '../support/attack.ts'
-import { commands, miniCluster, PARAMETERS } from '../support/mini-cluster.ts'
+import { testCluster } from '../support/cluster.ts'
+import { commands, miniCluster, PARAMETERS, request } from '../support/mini-cluster.ts'
 
 const L = logWindow(PARAMETERS)
+
+describe('one message', () => {
+  const sizeOf = (entries: readonly { requests: readonly { request: { command: Uint8Array } }[] }[]) =>
+    entries.flatMap(({ requests }) => requests).reduce((sum, { request }) => sum + request.command.length, 0)
+
+  it('passes on no more requests than a batch holds bytes of, and the others in later ones', () => {
+    const cluster = miniCluster({ parameters: { maxBatchRequests: 64 } })
+    const passed: number[] = []
+    cluster.filter = (from, _to, message) => {
+      if (from === 1 && message.kind === 'requests') passed.push(sizeOf([message]))
+      return true
+    }
+    cluster.run(50)
+    const texts = Array.from({ length: 20 }, (_, i) => `${i} ${'x'.repeat(990)}`)
+    cluster.submit([1], ...texts)
+    runUntilDone(cluster, texts)
+    expect(missing(cluster, texts)).toEqual([])
+    expect(passed.length).toBeGreaterThanOrEqual(5)
+    expect(Math.max(...passed)).toBeLessThanOrEqual(PARAMETERS.maxBatchBytes)
+  })
+
+  it('answers a fetch with no more requests, small as they are, than fit beside what each needs of its own', () => {
+    // A batch of so many takes nearly all that one answer may hold, though its commands are two bytes each.
+    const count = 40_000
+    const cluster = miniCluster({ parameters: { maxBatchRequests: 65_536, maxBatchBytes: 1024 * 1024 } })
+    const state = cluster.replicas[1]?.state ?? none()
+    const one = request(cluster.context.membership.clusterId, 'xy', 1)
+    const requests = Array.from({ length: count }, () => one)
+    const entry = { ...noopEntry(slot(1), epoch(0)), requests }
+    const certificate = markVerified({ statement: testCluster().statement({ kind: 'accept' }), signatures: [] })
+    for (const at of [1, 2, 3]) state.tail.set(at, { entry, certificate })
+    const effects = step(state, {
+      kind: 'message',
+      from: replicaIndex(2),
+      message: markVerified({ kind: 'fetch-entries', from: slot(1), to: slot(3) }),
+    })
+    const answers = effects.flatMap((each) =>
+      each.kind === 'send' && each.message.kind === 'entries' ? [each.message.entries.length] : [],
+    )
+    expect(answers).toEqual([1])
+  })
+})
 
 describe('memory', () => {
   it.each(['flood:40', 'future:100'])('stays within its bounds under %s, and the others go on (P51, S22)', (name) => {

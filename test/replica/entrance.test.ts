@@ -25,6 +25,7 @@ import { CachingVerifier } from '../../src/replica/verify-cache.ts'
 import { decodeReplicaFrame, encodeClientFrame, encodeMessage, type ReplicaFrame } from '../../src/wire/index.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { bytesFor } from '../support/cluster.ts'
+import { request } from '../support/mini-cluster.ts'
 import { MemoryCluster, TestClient } from './memory-cluster.ts'
 
 const cluster = new MemoryCluster()
@@ -122,6 +123,18 @@ describe('peers', () => {
     expect(inbound.drain(0, forever)).toBe('empty')
     expect(heard).toEqual([])
     expect(counters.blamed.get('0 malformed-frame')).toBe(5)
+  })
+
+  it('that send more requests than the cluster puts into a batch are stopped before anything of it is hashed', () => {
+    const { inbound, heard, counters, verifier } = entrance()
+    const { clusterId } = membership
+    const count = genesis.parameters.maxBatchRequests + 1
+    const requests = Array.from({ length: count }, (_, i) => request(clusterId, 'x', i + 1))
+    inbound.push(replicaIndex(3), encodeMessage({ kind: 'requests', requests }))
+    inbound.drain(0, forever)
+    expect(heard).toEqual([])
+    expect(verifier.checks).toBe(0)
+    expect([...counters.blamed]).toEqual([['3 malformed-frame', 1]])
   })
 
   it('have the same vote checked once, however often it comes', () => {
