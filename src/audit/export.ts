@@ -20,7 +20,6 @@ import type { Archive, ArchivedCheckpoint, ArchivedSlot } from '../wire/index.ts
 import { collectAccounts } from './accounts.ts'
 import { Cursor, type Refusal } from './cursor.ts'
 import { askExtents } from './extents.ts'
-import { subtreesOf } from './subtrees.ts'
 import {
   type AuditContext,
   auditContext,
@@ -28,6 +27,7 @@ import {
   type BundleEntry,
   BundleWriter,
   entryTouches,
+  subtreesOf,
   verifyArchivedCheckpoint,
   verifyArchivedReceipt,
   verifyArchivedSlot,

@@ -22,6 +22,9 @@ export interface FaultTargets {
 /** What becomes of one message: lost, or so many microseconds late. */
 export type Fate = 'lost' | number
 
+/** What a condition may wait for, besides a time. */
+type EventKind = 'message' | 'record' | 'view' | 'executed'
+
 interface Armed {
   readonly fault: Fault
   state: 'waiting' | 'active' | 'over'
@@ -33,12 +36,26 @@ export class FaultEngine implements Observer {
   /** How often each kind of fault was really done. */
   readonly ledger = new Map<string, number>()
   private readonly targets: FaultTargets
-  private readonly armed: Armed[]
+  private readonly armed: readonly Armed[]
+  /** Those that lose or delay messages, and those that wait for something of a kind: what an event need not look at is most. */
+  private readonly filters: readonly Armed[]
+  private readonly waiting: Readonly<Record<EventKind, readonly Armed[]>>
   private healedAlready = false
 
   constructor(faults: readonly Fault[], targets: FaultTargets) {
     this.targets = targets
     this.armed = faults.map((fault) => ({ fault, state: 'waiting', seen: 0 }))
+    this.filters = this.armed.filter(({ fault }) => fault.do === 'drop' || fault.do === 'delay')
+    const waitingFor = (kind: EventKind) =>
+      this.armed.filter(({ fault: { when, until } }) =>
+        [when, until].some((each) => each !== undefined && kind in each),
+      )
+    this.waiting = {
+      message: waitingFor('message'),
+      record: waitingFor('record'),
+      view: waitingFor('view'),
+      executed: waitingFor('executed'),
+    }
   }
 
   start(): void {
@@ -60,10 +77,10 @@ export class FaultEngine implements Observer {
 
   /** Looks at a message before the network gets it. */
   fate(from: ReplicaIndex, to: ReplicaIndex, message: Message): Fate {
-    if (this.healedAlready || this.armed.length === 0) return 0
-    this.meet((condition) => 'message' in condition && matches(condition.message, from, to, message))
+    if (this.healedAlready) return 0
+    this.meet('message', (condition) => 'message' in condition && matches(condition.message, from, to, message))
     let late = 0
-    for (const { fault, state } of this.armed) {
+    for (const { fault, state } of this.filters) {
       if (state !== 'active' || (fault.do !== 'drop' && fault.do !== 'delay')) continue
       if (!matches(fault.messages, from, to, message)) continue
       this.count(fault.do === 'drop' ? 'message dropped' : 'message delayed')
@@ -77,7 +94,8 @@ export class FaultEngine implements Observer {
     if (this.healedAlready) return
     if (effect.kind === 'persist') this.meetRecords(replica, effect.records, false)
     if (effect.kind === 'view' && effect.active) {
-      this.meet((condition) => 'view' in condition && condition.of === replica.index && effect.view >= condition.view)
+      const { view } = effect
+      this.meet('view', (condition) => 'view' in condition && condition.of === replica.index && view >= condition.view)
     }
   }
 
@@ -87,12 +105,16 @@ export class FaultEngine implements Observer {
 
   executed(replica: ReplicaView, slot: number): void {
     if (this.healedAlready) return
-    this.meet((condition) => 'executed' in condition && condition.of === replica.index && slot >= condition.executed)
+    this.meet(
+      'executed',
+      (condition) => 'executed' in condition && condition.of === replica.index && slot >= condition.executed,
+    )
   }
 
   private meetRecords(replica: ReplicaView, records: readonly { readonly kind: string }[], durable: boolean): void {
     for (const { kind } of records) {
       this.meet(
+        'record',
         (condition) =>
           'record' in condition &&
           condition.of === replica.index &&
@@ -103,8 +125,8 @@ export class FaultEngine implements Observer {
   }
 
   /** Counts an event for every condition that it meets. What follows happens after the event, not in the middle of it. */
-  private meet(holds: (condition: Condition) => boolean): void {
-    for (const armed of this.armed) {
+  private meet(kind: EventKind, holds: (condition: Condition) => boolean): void {
+    for (const armed of this.waiting[kind]) {
       const { fault, state } = armed
       const condition = state === 'waiting' ? fault.when : state === 'active' ? fault.until : undefined
       if (condition === undefined || 'atMs' in condition || !holds(condition)) continue

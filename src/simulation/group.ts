@@ -23,8 +23,9 @@ import {
   view,
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
+import type { GenesisClient } from '../../keys/genesis/index.ts'
 import { batchEntry, type ChosenEntry, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
-import { type Client, createExecutor, type Executor, kv } from '../machine/index.ts'
+import { createExecutor, type Executor, kv } from '../machine/index.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
 
@@ -37,6 +38,8 @@ export interface Group {
   readonly signers: readonly Signer[]
   /** By client. */
   readonly clientSigners: readonly Signer[]
+  /** Those of the genesis. */
+  readonly clients: readonly GenesisClient[]
   readonly genesisStateRoot: Digest
   readonly context: VerifyContext
   /** What the same replicas decided for a slot in another cluster, where they have the same keys. */
@@ -57,7 +60,13 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const clusterId = sha256(utf8(`simulated cluster ${scenario.seed}`))
   const members0 = membership(clusterId, epoch(0), members, quorums)
   const clientSigners = scenario.clients.map((_, i) => suite.signer(`client ${i}`))
-  const clients = clientSigners.map(({ publicKey: key }): Client => ({ key, role: 'writer' }))
+  const clients = clientSigners.map(
+    ({ publicKey: key }, i): GenesisClient => ({
+      name: `client-${i}`,
+      key,
+      role: 'writer',
+    }),
+  )
   const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [bytesKey(key), i]))
   const machine = () => createExecutor({ machine: kv, clients })
   const genesisStateRoot = machine().stateRoot()
@@ -66,6 +75,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     suite,
     signers,
     clientSigners,
+    clients,
     genesisStateRoot,
     elsewhere: decidedElsewhere(members, signers, quorums),
     clientOf: (key) => numbers.get(bytesKey(key)),

@@ -17,8 +17,11 @@ export interface CheckContext {
   readonly verify: VerifyContext
 }
 
+/** What of a genesis execution and the first line of a bundle are held against. */
+export type AuditGenesis = Pick<Genesis, 'clusterId' | 'clients'>
+
 export interface AuditContext extends CheckContext {
-  readonly genesis: Genesis
+  readonly genesis: AuditGenesis
   readonly machine: StateMachine
 }
 
@@ -44,8 +47,8 @@ export function withVerifier(context: AuditContext, verifier: SignatureVerifier)
 }
 
 /** The machine before the first entry, with the clients of the genesis. */
-export function genesisExecutor(genesis: Genesis, machine: StateMachine): Executor {
-  return createExecutor({ machine, clients: genesis.clients })
+export function genesisExecutor({ clients }: Pick<Genesis, 'clients'>, machine: StateMachine): Executor {
+  return createExecutor({ machine, clients })
 }
 
 const roots = new WeakMap<Genesis, { readonly machine: StateMachine; readonly root: Digest }>()

@@ -3,7 +3,9 @@
 export * from './blame.ts'
 export * from './bundle.ts'
 export {
+  checkpointItemFault,
   chosenFault,
+  entryItemFault,
   evidenceItemFault,
   inclusionFault,
   type LogPosition,
@@ -20,11 +22,20 @@ export * from './culprits.ts'
 export * from './describe.ts'
 export * from './fault.ts'
 export type { BatchVerifier, SignatureJob } from './gather.ts'
-export type { CheckpointItem, EntryItem, EvidenceItem, NewViewItem, ReceiptItem, ResultAnswer } from './items.ts'
+export {
+  answerOf,
+  type CheckpointItem,
+  type EntryItem,
+  type EvidenceItem,
+  type NewViewItem,
+  type ReceiptItem,
+  type ResultAnswer,
+} from './items.ts'
 export * from './limits.ts'
 export type { ByteSource } from './lines.ts'
-export { AUDIT_LEVELS, type AuditLevel } from './log-walk.ts'
+export { AUDIT_LEVELS, type AuditLevel, LogWalk, type WalkedCheckpoint } from './log-walk.ts'
 export { BUNDLE_FORMAT, type BundleContents } from './records.ts'
+export { subtreesOf } from './subtrees.ts'
 export { entryTouches } from './touches.ts'
 export {
   type BundleEntry,

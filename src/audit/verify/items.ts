@@ -262,7 +262,8 @@ function isOfKind<Kind extends RecordKind>(
   return record.kind === kind
 }
 
-function answerOf(bytes: Uint8Array): ResultAnswer {
+/** A result's bytes as the auditor keeps them. */
+export function answerOf(bytes: Uint8Array): ResultAnswer {
   const decoded = decodeResultRecord(bytes)
   const leaf = leafHash(bytes)
   if (decoded === undefined) return { leaf, record: undefined }

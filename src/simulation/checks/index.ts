@@ -1,10 +1,12 @@
-// The invariants of a run, I1 to I13; I12, liveness, is what the second phase of a simulation asks for.
+// The invariants of a run, I1 to I14; I12, liveness, is what the second phase of a simulation asks for.
 
+import { kv } from '../../machine/index.ts'
 import { CLUSTER_NAME } from '../group.ts'
 import type { Observer } from '../observer.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Simulation } from '../simulation.ts'
 import { AgreementCheck } from './agreement.ts'
+import { AuditCheck } from './audit.ts'
 import { BoundsCheck } from './bounds.ts'
 import { CheckpointsCheck } from './checkpoints.ts'
 import { EvidenceCheck } from './evidence.ts'
@@ -18,6 +20,7 @@ export { checkLinearizability, type LinearizabilityVerdict, SEARCH_LIMIT } from 
 export { logOrderFault } from './log-order.ts'
 export {
   AgreementCheck,
+  AuditCheck,
   BoundsCheck,
   CheckpointsCheck,
   EvidenceCheck,
@@ -37,7 +40,9 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
     clients: scenario.clients.length,
     requests: scenario.clients.reduce((sum, { outstanding }) => sum + outstanding, 0),
   }
+  const isHonest = (index: number) => replicas.some((replica) => replica.index === index && replica.honest)
   const strict = { ...context, verifier: suite.verifier }
+  const genesis = { clusterId: membership.clusterId, clients: group.clients }
   return [
     new AgreementCheck(membership, context.voteVerifier ?? suite.verifier),
     new VotesCheck(),
@@ -46,7 +51,9 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
     new CheckpointsCheck(membership, CLUSTER_NAME, suite.verifier),
     new HistoryCheck(fairnessBoundUs(scenario)),
     new BoundsCheck(() => replicas, scenario.parameters, quorums.replicas, clients),
-    new EvidenceCheck((index) => replicas.some((replica) => replica.index === index && replica.honest)),
+    new EvidenceCheck(isHonest),
+    // Unsigned votes prove nothing to anybody.
+    ...(scenario.parameters.signedVotes ? [new AuditCheck({ genesis, machine: kv, verify: strict }, isHonest)] : []),
   ]
 }
 

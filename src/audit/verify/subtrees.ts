@@ -1,7 +1,7 @@
 // Inclusion proofs for the stretch of the log between two checkpoints, from the frontier at the first and the leaves in between:
 // what is left of it everywhere is what the frontier holds, so nobody needs the log from its beginning.
 
-import { type Digest, type Frontier, nodeHash, type SubtreeReader } from '../../crypto/index.ts'
+import { type Digest, type Frontier, nodeHash, type SubtreeReader } from '../../../crypto/index.ts'
 
 /** Reads subtrees of a log of which `leaves` follow on `before`. @throws {RangeError} for subtrees that end behind them. */
 export function subtreesOf(before: Frontier, leaves: readonly Digest[]): SubtreeReader {
