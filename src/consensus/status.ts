@@ -1,6 +1,6 @@
 // Where a core stands, for operators, metrics and checkers.
 
-import type { ReplicaIndex, Slot, View } from '../../crypto/index.ts'
+import { type ReplicaIndex, type Slot, slot, type View } from '../../crypto/index.ts'
 import type { StableCheckpoint } from './messages.ts'
 import { type CoreState, leader, type Phase } from './state.ts'
 
@@ -32,4 +32,18 @@ export function status(state: CoreState): CoreStatus {
     slots: state.slots.size + state.tail.size,
     transferring: state.transferring,
   }
+}
+
+/**
+ * The highest slot that this replica's own Accept may have helped to decide; at least every slot known chosen. A read that is answered
+ * once this slot is executed sees everything that was decided with this replica's help before it was asked: of any q replicas, one
+ * that is honest helped with each decision.
+ */
+export function readIndex(state: CoreState): Slot {
+  let highest = slot(Math.max(state.chosen, state.stable.slot))
+  for (const { slot: at, prepared, chosen } of state.slots.values()) {
+    // Who accepted holds a prepare certificate, in this view or an earlier one.
+    if (at > highest && (prepared !== undefined || chosen !== undefined)) highest = at
+  }
+  return highest
 }

@@ -48,6 +48,23 @@ export interface EntryResults {
   readonly tree: BatchTree
   /** RFC 6962 root over the records: what the receipts of the slot sign. */
   readonly root: Digest
+  /** What the machine wrote, in order; empty unless {@link ExecutorOptions.track} asks for it. */
+  readonly changes: readonly StateChange[]
+}
+
+/** One key of the machine's that an entry changed. */
+export interface StateChange {
+  /** Position of the request that did it; undefined where it happened by itself, at the agreed time of the entry. */
+  readonly index: number | undefined
+  /** The machine's own key, as it gave it to the store. */
+  readonly key: Uint8Array
+  /** Undefined where the key was deleted. */
+  readonly value: Uint8Array | undefined
+}
+
+export interface ReadResult {
+  readonly outcome: Outcome
+  readonly result: Uint8Array
 }
 
 /** The state after one slot; see {@link MapSnapshot}. */
@@ -65,6 +82,10 @@ export interface Executor {
    * @throws {RangeError} for any other slot, and for a request that no replica may have voted for.
    */
   execute(entry: ExecutableEntry): EntryResults
+  /** What `command` answers to `client` in the state after {@link slot}. Changes nothing: a command that writes is `forbidden`. */
+  read(command: Uint8Array, client: Uint8Array): ReadResult
+  /** The agreed time from which on an entry would change something by itself; undefined where nothing waits. */
+  due(): number | undefined
   /** The root of the state after {@link slot}: equal on all replicas. Costs in proportion to what changed since. */
   stateRoot(): Digest
   /** The state after {@link slot}, kept readable while execution goes on; close it. */
@@ -79,6 +100,8 @@ export interface ExecutorOptions {
   readonly machine: StateMachine
   /** SHA-256 by other means; it must give the same bytes. */
   readonly hash?: Hash
+  /** Whether {@link EntryResults.changes} is filled. */
+  readonly track?: boolean
 }
 
 const FORMAT_KEY = prefixed(META_SPACE, utf8('format'))
@@ -86,22 +109,26 @@ const POSITION_KEY = prefixed(META_SPACE, utf8('position'))
 const NOTHING = new Uint8Array(0)
 
 /** An executor at slot 0, with the clients of the genesis. */
-export function createExecutor({ machine, hash, clients }: ExecutorOptions & { clients: readonly Client[] }): Executor {
+export function createExecutor({
+  hash,
+  clients,
+  ...options
+}: ExecutorOptions & { clients: readonly Client[] }): Executor {
   const map = new AuthenticatedMap(hash)
-  map.set(FORMAT_KEY, formatOf(machine))
+  map.set(FORMAT_KEY, formatOf(options.machine))
   for (const { key, role } of clients) assignRole(map, key, role)
-  return new MapExecutor(map, machine)
+  return new MapExecutor(map, options)
 }
 
 /**
  * An executor that goes on from a restored state (`MapRestoration.finish`).
  * @throws {Error} where the state is that of another machine or format.
  */
-export function resumeExecutor({ machine }: ExecutorOptions, map: AuthenticatedMap): Executor {
+export function resumeExecutor(options: ExecutorOptions, map: AuthenticatedMap): Executor {
   const format = map.get(FORMAT_KEY)
-  if (format !== formatOf(machine))
-    throw new Error(`state: expected ${formatOf(machine)}, got ${format ?? 'no format'}`)
-  return new MapExecutor(map, machine)
+  const expected = formatOf(options.machine)
+  if (format !== expected) throw new Error(`state: expected ${expected}, got ${format ?? 'no format'}`)
+  return new MapExecutor(map, options)
 }
 
 class MapExecutor implements Executor {
@@ -110,10 +137,14 @@ class MapExecutor implements Executor {
   private readonly map: AuthenticatedMap
   private readonly machine: StateMachine
   private readonly sessions: Sessions
+  private readonly track: boolean
+  /** Of the entry that is being executed. */
+  private changes: StateChange[] = []
 
-  constructor(map: AuthenticatedMap, machine: StateMachine) {
+  constructor(map: AuthenticatedMap, { machine, track = false }: ExecutorOptions) {
     this.map = map
     this.machine = machine
+    this.track = track
     this.sessions = new Sessions(map)
     const position = map.get(POSITION_KEY)
     if (position === undefined) return
@@ -127,9 +158,27 @@ class MapExecutor implements Executor {
     requests.forEach(assertWellFormed)
     this.slot = slot
     this.timestampMs = Math.max(this.timestampMs, timestampMs)
+    this.advance()
     const records = requests.map((request, index) => this.answer(request, index))
     const tree = batchTree(records.map(leafHash))
-    return { slot, records, tree, root: tree.root }
+    const { changes } = this
+    this.changes = []
+    return { slot, records, tree, root: tree.root, changes }
+  }
+
+  read(command: Uint8Array, client: Uint8Array): ReadResult {
+    const role = this.roleOf(client)
+    if (role === undefined) return { outcome: 'unknown-client', result: NOTHING }
+    const { slot, timestampMs } = this
+    return this.run(command, { slot, index: 0, timestampMs, client, role }, false)
+  }
+
+  due(): number | undefined {
+    if (this.machine.due === undefined) return undefined
+    const transaction = new Transaction(this.map, false)
+    const due = this.machine.due(transaction)
+    transaction.end()
+    return due
   }
 
   stateRoot(): Digest {
@@ -167,16 +216,29 @@ class MapExecutor implements Executor {
     const role = roleOf(this.map, client)
     if (role === undefined) return record('unknown-client', NOTHING)
     const context = { slot: this.slot, index, timestampMs: this.timestampMs, client, role }
-    const { outcome, result } = this.run(command, context)
+    const { outcome, result } = this.run(command, context, role !== 'reader')
     const answer: Answer = { request: id, slot: this.slot, outcome, result }
     this.sessions.note(clientText, sequence, answer)
     return record(outcome, result, this.slot)
   }
 
+  /** What ends by itself at the time of the entry. A machine that fails at it leaves the state as it was, alike everywhere. */
+  private advance(): void {
+    if (this.machine.advance === undefined) return
+    const transaction = new Transaction(this.map, true)
+    let failed = false
+    try {
+      this.machine.advance({ slot: this.slot, timestampMs: this.timestampMs }, transaction)
+    } catch {
+      failed = true
+    }
+    this.conclude(transaction, !failed && transaction.fault === undefined, undefined)
+  }
+
   /** Applies the command; whatever happens in the machine, either all of its writes stand or none. */
-  private run(command: Uint8Array, context: CommandContext): { outcome: Outcome; result: Uint8Array } {
+  private run(command: Uint8Array, context: CommandContext, mayWrite: boolean): ReadResult {
     if (command.length > MAX_COMMAND_BYTES) return { outcome: 'limit', result: NOTHING }
-    const transaction = new Transaction(this.map, context.role !== 'reader')
+    const transaction = new Transaction(this.map, mayWrite)
     let outcome: Outcome = 'done'
     let result: Uint8Array = NOTHING
     try {
@@ -189,9 +251,14 @@ class MapExecutor implements Executor {
       result = error instanceof CommandRefused ? utf8(error.code) : NOTHING
     }
     if (transaction.fault !== undefined) outcome = transaction.fault
-    if (outcome !== 'done') transaction.rollback()
-    transaction.end()
+    this.conclude(transaction, outcome === 'done', context.index)
     return { outcome, result: outcome === 'done' || outcome === 'refused' ? result : NOTHING }
+  }
+
+  private conclude(transaction: Transaction, stands: boolean, index: number | undefined): void {
+    if (!stands) transaction.rollback()
+    else if (this.track) for (const change of transaction.changes()) this.changes.push({ index, ...change })
+    transaction.end()
   }
 
   private flush(): void {

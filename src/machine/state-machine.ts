@@ -16,6 +16,20 @@ export interface StateMachine {
    * why; of any other the client learns only that it happened, since texts of engines differ.
    */
   apply(command: Uint8Array, context: CommandContext, store: Store): Uint8Array
+  /**
+   * Called once for each entry, before its commands: what ends at an agreed time ends here. The rules of `apply` hold; what breaks
+   * them is undone as a whole. Work that does not fit one command's limits is left to the next entry.
+   */
+  advance?(context: AdvanceContext, store: Store): void
+  /** The agreed time, in milliseconds, from which on `advance` has something to do; undefined where nothing waits. */
+  due?(store: Store): number | undefined
+}
+
+/** Agreed facts about the entry whose commands come next. */
+export interface AdvanceContext {
+  readonly slot: number
+  /** As in {@link CommandContext}. */
+  readonly timestampMs: number
 }
 
 /** Agreed facts about the command that is being executed. */

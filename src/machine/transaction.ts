@@ -87,6 +87,14 @@ export class Transaction implements Store {
     }
   }
 
+  /** The keys written, each once, with what they hold now. */
+  changes(): readonly { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[] {
+    return [...new Set(this.keys)].map((key) => {
+      const value = this.map.get(key)
+      return { key: toBytes(key, 1), value: value === undefined ? undefined : toBytes(value) }
+    })
+  }
+
   /** The command is over: a machine that kept the store finds it closed. */
   end(): void {
     this.fault ??= 'failed'

@@ -232,7 +232,7 @@ describe('I6', () => {
     verifier,
     admit: () => undefined,
   } as unknown as ConstructorParameters<typeof ExecutionCheck>[0]
-  const results = (at: number, root = one) => ({ slot: at, records: [], tree: batchTree([]), root })
+  const results = (at: number, root = one) => ({ slot: at, records: [], tree: batchTree([]), root, changes: [] })
 
   it('holds for slots in order, and is broken by one twice or one left out', () => {
     const check = new ExecutionCheck(context)
