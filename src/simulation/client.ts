@@ -19,6 +19,7 @@ import { type Request, requestId, type SignedRequest } from '../consensus/index.
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { Operation } from './history.ts'
 import type { Random } from './kernel/index.ts'
+import { Violation } from './observer.ts'
 import type { Packet, ReplyItem, SlotReply } from './packets.ts'
 import type { ClientSettings } from './scenario.ts'
 import { answerOf, commandBytes, Workload } from './workload.ts'
@@ -32,6 +33,8 @@ interface Waiting {
   readonly requests: readonly SignedRequest[]
   /** By receipt statement: who signed it, and the record that it proves. */
   readonly receipts: Map<string, { readonly record: ResultRecord; readonly replicas: Set<ReplicaIndex> }>
+  /** What it was told before it lost the answer and asked again. */
+  lost: ResultRecord | undefined
 }
 
 /**
@@ -114,7 +117,7 @@ export class SimulatedClient {
       return { client: this.index, sequence, command, invokedUs: nowUs, outcome: 'unknown', ...nothing }
     })
     const requests = commands.map((each) => ({ client: this.signer.publicKey, sequence, command: commandBytes(each) }))
-    const made: Waiting = { sequence, operations, requests: this.sign(requests), receipts: new Map() }
+    const made: Waiting = { sequence, operations, requests: this.sign(requests), receipts: new Map(), lost: undefined }
     this.waiting.set(sequence, made)
     return made
   }
@@ -211,7 +214,13 @@ export class SimulatedClient {
   }
 
   /** What t replicas say of one of the commands under this number. */
-  private finish({ sequence, operations, requests }: Waiting, record: ResultRecord, index: number | undefined): void {
+  private finish(waiting: Waiting, record: ResultRecord, index: number | undefined): void {
+    const { sequence, operations, requests, lost } = waiting
+    if (lost !== undefined) {
+      this.mustBeSame(sequence, lost, record)
+      this.waiting.delete(sequence)
+      return this.goOn()
+    }
     const which = requests.findIndex(({ id }) => equalBytes(id, record.request))
     const operation = operations[which]
     if (operation === undefined || operation.returnedUs !== undefined) return
@@ -223,8 +232,21 @@ export class SimulatedClient {
     this.workload.saw(operation)
     this.world.announce('returned', operation)
     if (operations.some(({ returnedUs }) => returnedUs === undefined)) return
+    if (this.settings.fault === 'resumes') {
+      waiting.lost = record
+      waiting.receipts.clear()
+      return this.send(requests, this.world.members)
+    }
     this.waiting.delete(sequence)
     this.goOn()
+  }
+
+  private mustBeSame(sequence: number, lost: ResultRecord, record: ResultRecord): void {
+    const same = record.outcome === lost.outcome && record.slot === lost.slot && equalBytes(record.result, lost.result)
+    if (same) return
+    const text = ({ outcome, slot }: ResultRecord) => `${outcome} in slot ${slot}`
+    const what = `request ${sequence} of client ${this.index} was answered ${text(lost)}, and again ${text(record)}`
+    throw new Violation('I6 one execution', what)
   }
 
   private goOn(): void {

@@ -60,8 +60,11 @@ export interface ClientSettings {
   readonly retryMs: number
   /** After so long its caller gives up, and the outcome is unknown; never where undefined. */
   readonly deadlineMs?: number
-  /** `equivocates`: signs two commands under one number, and sends them to different replicas. */
-  readonly fault?: 'equivocates'
+  /**
+   * `equivocates`: signs two commands under one number, and sends them to different replicas. `resumes`: loses every answer, as if it
+   * had crashed, and asks for it again with the same signed request.
+   */
+  readonly fault?: 'equivocates' | 'resumes'
 }
 
 export interface WorkloadSettings {
