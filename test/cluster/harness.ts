@@ -17,6 +17,7 @@ import { type Client, connect } from '../../src/client/index.ts'
 import { checkLinearizability, logOrderFault, type Operation } from '../../src/simulation/index.ts'
 import { historyText } from './history.ts'
 import { Link } from './link.ts'
+import type { Network } from './network.ts'
 
 export interface HarnessOptions {
   readonly replicas: number
@@ -28,6 +29,8 @@ export interface HarnessOptions {
   readonly links?: readonly (readonly [number, number])[]
   /** Who lies, by their config files. */
   readonly liars?: Readonly<Record<number, string>>
+  /** A network of their own, which stays the caller's. */
+  readonly network?: Network
   /** Slots kept for audits; all of a short run unless told. */
   readonly retainSlots?: number
 }
@@ -63,12 +66,13 @@ export class Harness {
 
   /** Makes the keyset and starts all replicas. Whoever calls it disposes it, whatever happens. */
   static async start(options: HarnessOptions): Promise<Harness> {
-    const { links: pairs = [], liars = {}, retainSlots = ALL_SLOTS, parameters, ...numbers } = options
+    const { links: pairs = [], liars = {}, retainSlots = ALL_SLOTS, parameters, network, ...numbers } = options
     const root = await mkdtemp(join(tmpdir(), 'quorate-cluster-'))
     const links = new Map(pairs.map(([a, b]) => [nameOf(a, b), new Link()]))
     const errors: string[] = []
     const cluster = await LocalCluster.make({
       ...numbers,
+      ...(network !== undefined && { hosts: network.hosts }),
       folder: join(root, 'keyset'),
       parameters: { ...TEST_PARAMETERS, ...parameters },
       onError: (index, line) => errors.push(`[${index}] ${line}`),

@@ -16,6 +16,8 @@ export interface LaunchOptions {
   /** More of `quorate replica`'s options. */
   readonly options?: readonly string[]
   readonly environment?: NodeJS.ProcessEnv
+  /** A command to run it under, such as one that enters a network namespace; it must hand over its open files. */
+  readonly within?: readonly string[]
   /** Each line that it writes to standard error. */
   readonly onError?: (line: string) => void
 }
@@ -52,9 +54,11 @@ export class LaunchError extends Error {
 }
 
 /** Starts `quorate replica` and returns at once. */
-export function launchReplica({ cluster, index, options = [], environment, onError }: LaunchOptions): ReplicaProcess {
-  const args = [programFile(), 'replica', cluster, '--index', String(index), ...options]
-  const child = spawn(process.execPath, args, {
+export function launchReplica(launch: LaunchOptions): ReplicaProcess {
+  const { cluster, index, options = [], environment, within = [], onError } = launch
+  const replica = [process.execPath, programFile(), 'replica', cluster, '--index', String(index), ...options]
+  const [program = process.execPath, ...args] = [...within, ...replica]
+  const child = spawn(program, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: environment ?? process.env,
     // Ctrl-C goes to a terminal's whole process group; the launcher alone should hear it, and stop the replicas in turn.

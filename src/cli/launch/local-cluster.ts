@@ -17,7 +17,7 @@ import {
 } from '../../../keys/index.ts'
 import type { ReplicaConfig } from '../serve/config.ts'
 import { CONFIG_FILE } from '../serve/settings.ts'
-import { type Ending, launchReplica, type ReplicaProcess } from './child.ts'
+import { type Ending, type LaunchOptions, launchReplica, type ReplicaProcess } from './child.ts'
 import type { ReplicaReport } from './messages.ts'
 import { freePorts } from './ports.ts'
 
@@ -33,7 +33,18 @@ export interface LocalClusterOptions {
   /** Becomes a replica's config.yaml; told the addresses of all. */
   readonly config?: (index: number, addresses: readonly string[]) => ReplicaConfig | Promise<ReplicaConfig>
   readonly onError?: (index: number, line: string) => void
+  /** Where each replica runs; on this machine's loopback address unless told. */
+  readonly hosts?: readonly Host[]
 }
+
+export interface Host {
+  /** Its IPv4 address. */
+  readonly ip: string
+  readonly within: NonNullable<LaunchOptions['within']>
+}
+
+/** Of a replica that has a host to itself. */
+const HOST_PORT = 7400
 
 export class LocalCluster {
   readonly folder: string
@@ -41,18 +52,20 @@ export class LocalCluster {
   private readonly processes = new Map<number, ReplicaProcess>()
   private readonly paused = new Set<number>()
   private readonly watchers = new Set<() => void>()
-  private readonly onError: LocalClusterOptions['onError']
+  private readonly options: LocalClusterOptions
 
-  private constructor(folder: string, genesis: Genesis, onError: LocalClusterOptions['onError']) {
-    this.folder = folder
+  private constructor(genesis: Genesis, options: LocalClusterOptions) {
+    this.folder = options.folder
     this.genesis = genesis
-    this.onError = onError
+    this.options = options
   }
 
   /** Makes the keyset; starts nobody. @throws {KeysError} */
   static async make(options: LocalClusterOptions): Promise<LocalCluster> {
-    const { folder, name = 'local', replicas, byzantine, crash, clients = 1, parameters, config, onError } = options
-    const addresses = (await freePorts(replicas)).map((port) => addressOf('127.0.0.1', port))
+    const { folder, name = 'local', replicas, byzantine, crash, clients = 1, parameters, config, hosts } = options
+    const addresses =
+      hosts?.map(({ ip }) => addressOf(ip, HOST_PORT)) ??
+      (await freePorts(replicas)).map((port) => addressOf('127.0.0.1', port))
     const genesis = await generateKeyset(folder, {
       name,
       quorum: toleranceOf(replicas, {
@@ -70,7 +83,7 @@ export class LocalCluster {
         await writeFile(join(place, CONFIG_FILE), stringify(await config(index, addresses)))
       }
     }
-    return new LocalCluster(folder, genesis, onError)
+    return new LocalCluster(genesis, options)
   }
 
   get indexes(): number[] {
@@ -84,9 +97,9 @@ export class LocalCluster {
   /** Starts a replica that does not run, with more of `quorate replica`'s options, and waits until it listens. @throws {LaunchError} */
   async start(index: number, options: readonly string[] = []): Promise<void> {
     if (this.runs(index)) throw new Error(`replica ${index} runs already`)
-    const { onError } = this
+    const { onError, hosts } = this.options
     const replica = launchReplica({
-      ...{ cluster: this.folder, index, options },
+      ...{ cluster: this.folder, index, options, within: hosts?.[index]?.within ?? [] },
       ...(onError !== undefined && { onError: (line: string) => onError(index, line) }),
     })
     this.processes.set(index, replica)
