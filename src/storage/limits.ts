@@ -46,3 +46,10 @@ export const SNAPSHOT_WRITE_BYTES = 256 * KIB
 export const SNAPSHOT_SYNC_BYTES = 4 * MIB
 /** Whole snapshots that are kept: one to fall back on where the newest is damaged. */
 export const KEPT_SNAPSHOTS = 2
+
+/**
+ * Milliseconds that a taker of the lock tries again. SQLite takes it in steps: shared, reserved, exclusive. Of two who come at once, one
+ * may hold the second step while the other still holds the first; were both refused for that, nobody would have the folder. The holder
+ * of the first step gives it back as soon as it runs again, so this need only be longer than a busy machine lets a process wait.
+ */
+export const LOCK_PATIENCE_MS = 1_000

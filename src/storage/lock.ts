@@ -8,6 +8,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Lock } from './files.ts'
+import { LOCK_PATIENCE_MS } from './limits.ts'
 import { StoreError } from './store.ts'
 
 export const LOCK_FILE = 'lock'
@@ -16,13 +17,16 @@ export const PID_FILE = 'pid'
 
 const SQLITE_BUSY = 5
 
-/** Takes the folder, or throws at once. @throws {StoreError} `locked` where somebody has it, `io` where it cannot be locked. */
+/**
+ * Takes the folder, or throws within {@link LOCK_PATIENCE_MS}. @throws {StoreError} `locked` where somebody has it, `io` where it cannot
+ * be locked.
+ */
 export function lockFolder(folder: string): Lock {
   const path = join(folder, LOCK_FILE)
   let database: DatabaseSync | undefined
   try {
     // Nobody else in this process may open the file: closing any handle of it would give a Unix lock back.
-    database = new DatabaseSync(path, { timeout: 0 })
+    database = new DatabaseSync(path, { timeout: LOCK_PATIENCE_MS })
     database.exec('BEGIN EXCLUSIVE')
     chmodSync(path, 0o600)
   } catch (error) {
