@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { replicaIndex } from '../../crypto/index.ts'
 import { libp2pClientTransport } from '../../net/index.ts'
+import { freePorts } from '../../src/cli/launch/ports.ts'
 import { createReplica, openArchive, type Replica } from '../../src/replica/index.ts'
 import { genesisOf, memberDraft, sample, seedNamed, signerNamed } from '../keys/sample.ts'
 import { keysOf, TEST_PARAMETERS, TestClient, until } from './memory-cluster.ts'
-import { freePorts } from './ports.ts'
 
 let folder = ''
 const running = new Map<number, Replica>()
@@ -50,8 +50,9 @@ async function start(of: TestGenesis, index: number, create = false): Promise<Re
     metricsPort: 0,
     retention: { slots: 1000 },
   })
-  running.set(index, replica)
   await replica.start()
+  // One that did not start has given everything back, and must not take the place of one that runs.
+  running.set(index, replica)
   return replica
 }
 
@@ -104,7 +105,6 @@ describe('real replicas', () => {
   it('refuse a store that is missing, foreign or in use, each with one sentence', async () => {
     const of = await genesis()
     await expect(start(of, 0)).rejects.toMatchObject({ name: 'StoreError', code: 'missing' })
-    running.clear()
     await start(of, 0, true)
     await expect(start(of, 0)).rejects.toMatchObject({ name: 'StoreError', code: 'locked' })
     const other = await genesis()
