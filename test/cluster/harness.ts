@@ -12,6 +12,7 @@ import { exportBundle } from '../../src/audit/index.ts'
 import { verifyBundle } from '../../src/audit/verify/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import type { ReplicaReport } from '../../src/cli/launch/messages.ts'
+import type { ReplicaConfig } from '../../src/cli/serve/config.ts'
 import { Load, type LoadOptions } from '../../src/cli/tour/load.ts'
 import { type Client, connect } from '../../src/client/index.ts'
 import { checkLinearizability, logOrderFault, type Operation } from '../../src/simulation/index.ts'
@@ -31,12 +32,12 @@ export interface HarnessOptions {
   readonly liars?: Readonly<Record<number, string>>
   /** A network of their own, which stays the caller's. */
   readonly network?: Network
-  /** Slots kept for audits; all of a short run unless told. */
-  readonly retainSlots?: number
+  /** Kept for audits; all of a short run unless told. */
+  readonly retention?: NonNullable<ReplicaConfig['retention']>
 }
 
 /** Nobody fills so many slots in a test. */
-const ALL_SLOTS = 1_000_000
+const ALL = { slots: 1_000_000 }
 /** Shorter than for people: a killed leader is noticed while the test watches. */
 const TEST_PARAMETERS: Partial<Parameters> = { viewTimeoutMs: 500, viewTimeoutCapMs: 4_000, checkpointInterval: 32 }
 
@@ -66,7 +67,7 @@ export class Harness {
 
   /** Makes the keyset and starts all replicas. Whoever calls it disposes it, whatever happens. */
   static async start(options: HarnessOptions): Promise<Harness> {
-    const { links: pairs = [], liars = {}, retainSlots = ALL_SLOTS, parameters, network, ...numbers } = options
+    const { links: pairs = [], liars = {}, retention = ALL, parameters, network, ...numbers } = options
     const root = await mkdtemp(join(tmpdir(), 'quorate-cluster-'))
     const links = new Map(pairs.map(([a, b]) => [nameOf(a, b), new Link()]))
     const errors: string[] = []
@@ -83,7 +84,7 @@ export class Harness {
           if (link !== undefined && other !== index) peers[other] = await link.proxyTo(address)
         }
         const liar = liars[index]
-        return { retention: { slots: retainSlots }, peers, ...(liar !== undefined && { liar }) }
+        return { retention, peers, ...(liar !== undefined && { liar }) }
       },
     })
     const harness = new Harness(cluster, root, links, Object.keys(liars).map(Number), errors)
@@ -208,8 +209,9 @@ export class Harness {
       archives: this.cluster.reports().map(({ replica }) => client.archive(replicaIndex(replica))),
       ...{ genesis, selection: { kind: 'all' }, out: (text) => void parts.push(Buffer.from(text)) },
     })
-    const chosen = Math.max(...this.honest().map((each) => each.executed))
-    assert.equal(report.entries, chosen, 'exported entries, of all slots that were executed')
+    const executed = Math.max(...this.honest().map((each) => each.executed))
+    const first = Math.min(...this.honest().map(({ firstSlot }) => firstSlot))
+    assert.equal(report.entries, executed - first + 1, 'exported entries, of all slots that were executed and are kept')
     for await (const each of verifyBundle(parts, genesis, { level: 'certificates', verifier: nativeVerifier })) {
       if (each.kind !== 'summary') continue
       assert.ok(each.valid, `the export does not hold: ${JSON.stringify(each.faults)}`)

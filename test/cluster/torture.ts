@@ -1,7 +1,7 @@
 // Round after round of random faults on real processes: `npm run torture -- --minutes 30 --seed 7 --replicas 4`. Each round is a new
 // cluster whose faults are drawn from one number, so a round that fails is run again by its seed alone (the timing of a real machine
 // differs, so it may take several). Two rounds of three stay within the fault budget, and everything must finish; the third goes beyond
-// it, with replicas down at will, and only safety is asserted.
+// it, with replicas down at will, and only safety is asserted. With `--steady` nothing goes wrong, and one cluster's disks must stay bounded.
 
 import { parseArgs } from 'node:util'
 import { quorumSystem } from '../../crypto/index.ts'
@@ -9,6 +9,7 @@ import { toleranceOf } from '../../keys/index.ts'
 import { BEHAVIOURS } from '../../src/byzantine/index.ts'
 import { chance } from '../../src/cli/tour/load.ts'
 import { Harness } from './harness.ts'
+import { runSteady } from './steady.ts'
 
 interface Plan {
   readonly seed: number
@@ -105,7 +106,9 @@ async function strike(harness: Harness, plan: Plan, random: Random): Promise<str
 }
 
 const USAGE = `Usage: npm run torture -- [--minutes M] [--seed S] [--replicas N]
-Example: npm run torture -- --minutes 30 --seed 7      # round after round of random faults on real processes`
+       npm run torture -- --steady [--minutes M] [--seed S]
+Example: npm run torture -- --minutes 30 --seed 7      # round after round of random faults on real processes
+         npm run torture -- --steady --minutes 8       # one cluster of four, whose disks must stay under a bound`
 
 function readOptions() {
   try {
@@ -114,6 +117,7 @@ function readOptions() {
         minutes: { type: 'string', default: '1' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         replicas: { type: 'string', default: '4' },
+        steady: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
@@ -138,6 +142,7 @@ async function main(): Promise<number> {
     console.error('torture: --minutes, --seed and --replicas take numbers')
     return 2
   }
+  if (values.steady) return steady(minutes, first)
   console.log(`torture: ${replicas} replicas, ${minutes} minutes, seed ${first}`)
   const totals = {
     rounds: 0,
@@ -176,6 +181,39 @@ async function main(): Promise<number> {
     `faults: ${counts(totals.faults)}; liars: ${counts(totals.liars)}; every history linearizable, nobody honest blamed`,
   )
   return 0
+}
+
+/** A line every so many looks. */
+const TOLD_SAMPLES = 15
+
+async function steady(minutes: number, seed: number): Promise<number> {
+  console.log(`torture: steady, 4 replicas, ${minutes} minutes, seed ${seed}`)
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`
+  let looks = 0
+  try {
+    const report = await runSteady({
+      ...{ minutes, seed },
+      onSample(samples, acknowledgedBytes) {
+        if (looks++ % TOLD_SAMPLES !== 0) return
+        const each = samples.map(({ diskBytes, rssBytes }) => `${mib(diskBytes)}, RSS ${mib(rssBytes)}`)
+        console.log(`  ${mib(acknowledgedBytes)} acknowledged; ${each.join('; ')}`)
+      },
+    })
+    const { slots, requests, acknowledgedBytes, boundBytes, replicas } = report
+    console.log(
+      `${requests} requests in ${slots} slots, ${mib(acknowledgedBytes)} of values; at most ${mib(boundBytes)} on disk allowed`,
+    )
+    if (acknowledgedBytes < boundBytes) console.log('  less than that was written: a longer run says more')
+    for (const [index, { maxDiskBytes, truncations, rssFirstBytes, rssMaxBytes, rssLastBytes }] of replicas.entries()) {
+      const rss = `RSS ${mib(rssFirstBytes)}, at most ${mib(rssMaxBytes)}, ${mib(rssLastBytes)} at the end`
+      console.log(`  ${index}: at most ${mib(maxDiskBytes)} on disk, ${truncations} truncations; ${rss}`)
+    }
+    return 0
+  } catch (error) {
+    console.error(error)
+    console.error(`repeat it: npm run torture -- --steady --minutes ${minutes} --seed ${seed}`)
+    return 1
+  }
 }
 
 function count(counts: Map<string, number>, name: string): void {

@@ -20,7 +20,13 @@ import { decodeResultRecord, encodeKvCommand, type ResultRecord, type StateMachi
 import { SHELL_LIMITS, type ShellLimits } from '../../src/replica/limits.ts'
 import { ReplicaProcess } from '../../src/replica/replica.ts'
 import type { Log, ReplicaOptions } from '../../src/replica/types.ts'
-import { emptyContents, type MemoryContents, memoryStore, type Store } from '../../src/storage/index.ts'
+import {
+  emptyContents,
+  type MemoryContents,
+  memoryStore,
+  type Store,
+  type StoreOptions,
+} from '../../src/storage/index.ts'
 import {
   type Answer,
   decodeReplicaFrame,
@@ -47,6 +53,8 @@ export interface MemoryClusterOptions {
   /** By replica: `equivocate`. */
   readonly liars?: Readonly<Record<number, string>>
   readonly machine?: (replica: number) => StateMachine
+  /** Another store than one in memory. */
+  readonly openStore?: (replica: number, options: StoreOptions) => Promise<Store>
   /** Changes what a store of this replica hands back. */
   readonly wrapStore?: (replica: number, store: Store) => Store
 }
@@ -101,8 +109,9 @@ export class MemoryCluster {
       ...change,
     }
     return new ReplicaProcess(options, {
-      openStore: async () => {
-        const store = memoryStore({ contents, ...(retention !== undefined && { retention }) })
+      openStore: async (asked) => {
+        const memory = () => memoryStore({ contents, ...(retention !== undefined && { retention }) })
+        const store = (await this.options.openStore?.(index, asked)) ?? memory()
         return wrapStore?.(index, store) ?? store
       },
       limits: { ...SHELL_LIMITS, ...limits },
