@@ -55,6 +55,19 @@ export const MAX_FRAME_ITEMS = 5 * MAX_REQUESTS
 export const MAX_CLIENT_REQUESTS = 1024
 /** Slots, checkpoints, NewViews or proofs of lies in one answer; more come in several. */
 export const MAX_ANSWER_ITEMS = 1024
+/** Read-only commands in one question: as many as a client signs at once, so that both ways to read share their frames alike. */
+export const MAX_READS = 256
+/** Outcomes of a command, the numbers of src/machine/result-record.ts. */
+export const MAX_OUTCOMES = 9
+/** Bytes of one result: the machine's bound. */
+export const MAX_RESULT_BYTES = MIB
+/** Keys of the state that one question asks to be proven: with the longest values and proofs 8.2 MiB. */
+export const MAX_STATE_KEYS = 16
+/** Bytes of one key of the state, and of its value: the machine's bounds. */
+export const MAX_STATE_KEY_BYTES = 2048
+export const MAX_STATE_VALUE_BYTES = 512 * KIB
+/** Bytes of a state proof: the machine's bound, 128 branches with three hashes each, and a leaf. */
+export const MAX_STATE_PROOF_BYTES = 1 + 128 * (1 + 3 * DIGEST_BYTES) + 1 + 2 * DIGEST_BYTES
 /** Members times kinds of lies in a status, with room for kinds to come. */
 export const MAX_LIES = 16 * MAX_MEMBERS
 /** Alarms in a status; the sender keeps the newest. */

@@ -12,10 +12,10 @@ import {
   toBytes,
   toText,
 } from './authenticated-map/index.ts'
-import { ByteReader, ByteWriter } from './bytes-codec.ts'
 import { assignRole, type Client, type Role, roleOf } from './clients.ts'
 import { META_SPACE } from './keyspace.ts'
 import { MAX_COMMAND_BYTES, MAX_RESULT_BYTES } from './limits.ts'
+import { decodePosition, encodePosition, POSITION_STATE_KEY } from './position.ts'
 import { encodeResultRecord, encodeWindow, type Outcome } from './result-record.ts'
 import { type Answer, Sessions } from './sessions.ts'
 import { type CommandContext, CommandRefused, type StateMachine } from './state-machine.ts'
@@ -105,7 +105,7 @@ export interface ExecutorOptions {
 }
 
 const FORMAT_KEY = prefixed(META_SPACE, utf8('format'))
-const POSITION_KEY = prefixed(META_SPACE, utf8('position'))
+const POSITION_KEY = toText(POSITION_STATE_KEY)
 const NOTHING = new Uint8Array(0)
 
 /** An executor at slot 0, with the clients of the genesis. */
@@ -146,11 +146,11 @@ class MapExecutor implements Executor {
     this.machine = machine
     this.track = track
     this.sessions = new Sessions(map)
-    const position = map.get(POSITION_KEY)
+    const stored = map.get(POSITION_KEY)
+    const position = stored === undefined ? undefined : decodePosition(toBytes(stored))
     if (position === undefined) return
-    const reader = new ByteReader(toBytes(position))
-    this.slot = reader.u64()
-    this.timestampMs = reader.u64()
+    this.slot = position.slot
+    this.timestampMs = position.timestampMs
   }
 
   execute({ slot, timestampMs, requests }: ExecutableEntry): EntryResults {
@@ -263,7 +263,7 @@ class MapExecutor implements Executor {
 
   private flush(): void {
     this.sessions.flush()
-    this.map.set(POSITION_KEY, toText(new ByteWriter().u64(this.slot).u64(this.timestampMs).finish()))
+    this.map.set(POSITION_KEY, toText(encodePosition(this)))
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type PublicKey,
   type ReplicaIndex,
   type Result,
+  type Slot,
   type Verified,
 } from '../../crypto/index.ts'
 import {
@@ -18,6 +19,7 @@ import {
   ignoreReason,
   type Message,
   type MessageFault,
+  readIndex,
   type SignedRequest,
   type StableCheckpoint,
   status,
@@ -43,6 +45,11 @@ export class Core {
 
   status(): CoreStatus {
     return status(this.state)
+  }
+
+  /** See {@link readIndex}. */
+  readIndex(): Slot {
+    return readIndex(this.state)
   }
 
   /** True where the state of this checkpoint would be installed. */

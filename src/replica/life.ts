@@ -18,6 +18,7 @@ import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
 import type { MetricsSources } from './metrics.ts'
 import { Questions } from './questions.ts'
+import { Reads } from './reads.ts'
 import { type RecoveredReplica, recover } from './recovery.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 import { Snapshots } from './snapshots.ts'
@@ -93,9 +94,9 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const status = () =>
     statusOf({ ...{ self, peers, core, host, store, transport, alarms, liar, startedMs }, kept: recovered.kept })
   const { journal, writer, snapshots } = keepingOf(common)
-  const { questions, door, inbound } = entranceOf(common, status)
+  const { questions, reads, door, inbound } = entranceOf(common, status)
   const notices = noticesOf(log, alarms, fatal)
-  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, notices })
+  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, notices })
   return {
     ...{ turn, effects, writer, questions, counters, status },
     handlers: handlersOf(common, { turn, inbound, door, snapshots, questions }),
@@ -157,19 +158,24 @@ function keepingOf(common: Common) {
 /** Where peers and clients are let in. */
 function entranceOf(common: Common, status: () => ReplicaStatus) {
   const { options, store, core, host, verifier, counters, recovered, step } = common
-  const { epoch } = options.genesis.membership
+  const { membership, parameters } = options.genesis
+  const { epoch } = membership
+  const reads = new Reads({ core, host, counters, viewTimeoutMs: parameters.viewTimeoutMs })
   const questions = new Questions({ store, epoch, kept: recovered.kept, status })
   const door = new Door({
     ...{ core, host, verifier, counters },
     deliver: (requests) => step({ kind: 'requests', requests }),
-    ask: (link, id, question) => questions.ask(link, id, question),
+    ask(link, id, question) {
+      if (question.kind === 'read' || question.kind === 'prove') reads.ask(link, id, question, performance.now())
+      else questions.ask(link, id, question)
+    },
   })
   const inbound = new Inbound({
-    ...{ core, verifier, counters, bounds: options.genesis.parameters },
+    ...{ core, verifier, counters, bounds: parameters },
     admissible: (message) => door.admissible(message),
     deliver: (from, message) => step({ kind: 'message', from, message }),
   })
-  return { questions, door, inbound }
+  return { questions, reads, door, inbound }
 }
 
 interface Receivers {

@@ -107,6 +107,26 @@ export const QUESTIONS = 32
 export const ANSWER_RETRY_MS = 20
 export const ANSWER_PATIENCE_MS = 30_000
 
+/** Milliseconds that a turn spends on reads of the state. */
+export const READ_SLICE_MS = 8
+/** Milliseconds that one client's reads take before those of another have a go; one command, up to 50 ms, is always whole. */
+export const READ_STEP_MS = 1
+/**
+ * Milliseconds of reading that one client may cost a second, and at once after a pause: 15,000 small reads a second and more, and
+ * never all of a core.
+ */
+export const READ_MS_PER_SECOND = 400
+export const READ_MS_BURST = 400
+/** Questions of all clients for reads that wait until the replica has executed what it helped to decide. */
+export const WAITING_READS = 4_096
+/** Of one client; it has 16 under way, or 32 where it has just connected again. */
+export const WAITING_READS_PER_CLIENT = 64
+/** Bytes of commands of one client's reads that wait, and of all clients'; as for other frames. */
+export const READ_QUEUE_BYTES = CLIENT_QUEUE_BYTES
+export const READ_QUEUES_BYTES = CLIENT_QUEUES_BYTES
+/** View time-outs after which nobody waits for a read any more: a client has long gone through the log by then. */
+export const READ_TIMEOUTS = 1
+
 /** Milliseconds that a replica that must stop waits for its disk and network, which may be what is broken. */
 export const CLOSE_PATIENCE_MS = 2_000
 

@@ -25,6 +25,7 @@ import {
   type Client,
   createExecutor,
   type Executor,
+  type ReadResult,
   resumeExecutor,
   type StateMachine,
   type StateSnapshot,
@@ -122,6 +123,11 @@ export class MachineHost {
   /** Whether the machine has this client listed, in the state executed so far. */
   knows(client: Uint8Array): boolean {
     return this.executor.roleOf(client) !== undefined
+  }
+
+  /** What a command that only reads answers in the state executed so far. */
+  read(command: Uint8Array, client: Uint8Array): ReadResult {
+    return this.executor.read(command, client)
   }
 
   resultsOf(at: number): SlotResults | undefined {

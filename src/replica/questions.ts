@@ -24,6 +24,10 @@ export interface QuestionsOptions {
   readonly status: () => ReplicaStatus
 }
 
+/** Those about the replica itself; reads of the machine's state are answered by reads.ts. */
+export type OwnQuestion = Exclude<Question, { readonly kind: 'read' | 'prove' }>
+type PagedQuestion = Exclude<OwnQuestion, { readonly kind: 'status' }>
+
 /** Pages of one answer, each with its size. */
 type Pages = AsyncIterable<Answer> | Iterable<Answer>
 
@@ -38,7 +42,7 @@ export class Questions {
     this.options = options
   }
 
-  ask(link: ClientLink, id: number, question: Question): void {
+  ask(link: ClientLink, id: number, question: OwnQuestion): void {
     if (question.kind === 'status') {
       send(link, id, true, { kind: 'status', status: this.options.status() })
       return
@@ -69,7 +73,7 @@ export class Questions {
     else this.open.delete(link)
   }
 
-  private async answer(link: ClientLink, id: number, question: Exclude<Question, { kind: 'status' }>): Promise<void> {
+  private async answer(link: ClientLink, id: number, question: PagedQuestion): Promise<void> {
     try {
       for await (const page of this.pages(question)) {
         if (!(await this.deliver(link, id, false, page))) return
@@ -82,7 +86,7 @@ export class Questions {
     }
   }
 
-  private pages(question: Exclude<Question, { kind: 'status' }>): Pages {
+  private pages(question: PagedQuestion): Pages {
     const { store, epoch, kept, status } = this.options
     switch (question.kind) {
       case 'slots': {
@@ -129,7 +133,7 @@ function send(link: ClientLink, id: number, last: boolean, answer: Answer): bool
   return link.send(encodeReplicaFrame({ kind: 'answer', id, last, answer }))
 }
 
-function emptyAnswer({ kind }: Exclude<Question, { kind: 'status' }>): Answer {
+function emptyAnswer({ kind }: PagedQuestion): Answer {
   switch (kind) {
     case 'slots':
       return { kind, slots: [] }

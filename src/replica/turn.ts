@@ -13,8 +13,9 @@ import type { Door } from './door.ts'
 import type { Inbound } from './inbound.ts'
 import type { Journal } from './journal.ts'
 import type { Lies } from './liar.ts'
-import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS } from './limits.ts'
+import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS, READ_SLICE_MS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
+import type { Reads } from './reads.ts'
 import type { Snapshots } from './snapshots.ts'
 
 export interface TurnParts {
@@ -23,6 +24,7 @@ export interface TurnParts {
   readonly core: Core
   readonly inbound: Inbound
   readonly door: Door
+  readonly reads: Reads
   readonly journal: Journal
   readonly host: MachineHost
   readonly snapshots: Snapshots
@@ -109,7 +111,7 @@ export class Turn {
   }
 
   private run(): void {
-    const { inbound, door, snapshots, counters } = this.parts
+    const { inbound, door, reads, snapshots, counters } = this.parts
     counters.turns++
     const nowMs = performance.now()
     const { inputs } = this
@@ -124,7 +126,8 @@ export class Turn {
     this.settle()
     const executed = this.execute()
     door.flush()
-    if (executed || [peers, clients, transfers].includes('more')) this.wake()
+    const answered = reads.flush(nowMs, within(READ_SLICE_MS))
+    if (executed || [peers, clients, transfers, answered].includes('more')) this.wake()
   }
 
   /** The records of the turn go to the store; then what relies on their order: were the log cut before a checkpoint is

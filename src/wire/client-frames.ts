@@ -46,6 +46,10 @@ function toWire(question: Question): wire.Question {
       return { kind: 'newViews', value: {} }
     case 'evidence':
       return { kind: 'evidence', value: {} }
+    case 'read':
+      return { kind: 'read', value: question }
+    case 'prove':
+      return { kind: 'prove', value: question }
   }
 }
 
@@ -60,5 +64,9 @@ function fromWire({ kind, value }: wire.Question): Question {
       return { kind: 'new-views' }
     case 'evidence':
       return { kind: 'evidence' }
+    case 'read':
+      return { kind, commands: value.commands.map((command) => command.slice()) }
+    case 'prove':
+      return { kind, keys: value.keys.map((key) => key.slice()) }
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
 import type { ChosenEntry, Evidence, NewView, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
+import type { ProvenValue, ReadResult } from '../machine/index.ts'
 
 /** Client to replica. */
 export type ClientFrame =
@@ -17,6 +18,10 @@ export type Question =
   | { readonly kind: 'checkpoints'; readonly from: Slot; readonly to: Slot }
   | { readonly kind: 'new-views' }
   | { readonly kind: 'evidence' }
+  /** Commands that only read, for the replica's own state once it holds everything that the replica helped to decide. */
+  | { readonly kind: 'read'; readonly commands: readonly Uint8Array[] }
+  /** Values of keys of the whole state, with proofs under a stable checkpoint. */
+  | { readonly kind: 'prove'; readonly keys: readonly Uint8Array[] }
 
 /** Replica to client. */
 export type ReplicaFrame =
@@ -59,6 +64,18 @@ export type Answer =
   | { readonly kind: 'evidence'; readonly evidence: readonly Evidence[] }
   /** Nothing is said to this client, or the question makes no sense here. */
   | { readonly kind: 'refused'; readonly reason: string }
+  /** Some of the results, from the command at `first` on, of the state after `slot`; the others come in other answers. */
+  | { readonly kind: 'read'; readonly slot: Slot; readonly first: number; readonly results: readonly ReadResult[] }
+  /** Undefined before the first stable checkpoint. */
+  | { readonly kind: 'prove'; readonly state: ProvenState | undefined }
+
+/** Parts of the state under a stable checkpoint. Nothing in it is verified. */
+export interface ProvenState extends ArchivedCheckpoint {
+  /** Of the state's own position: the slot, and its agreed time. */
+  readonly position: ProvenValue
+  /** One for each key asked for, in their order. */
+  readonly values: readonly ProvenValue[]
+}
 
 /** What one replica keeps of a slot: the entry, why it counts, and what came of it there. */
 export interface ArchivedSlot extends ChosenEntry {

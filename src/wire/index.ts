@@ -1,7 +1,13 @@
 // The only door of src/wire: consensus messages, client frames, records and archives as bytes. Pure, so auditors use it
 // too.
 
-export { MAX_CLIENT_REQUESTS, MAX_FRAME_BYTES, type WireFault, type WireFaultCode } from '../../net/wire/index.ts'
+export {
+  MAX_CLIENT_REQUESTS,
+  MAX_FRAME_BYTES,
+  MAX_READS,
+  type WireFault,
+  type WireFaultCode,
+} from '../../net/wire/index.ts'
 export type * from './archive.ts'
 export {
   decodeArchivedCheckpoint,

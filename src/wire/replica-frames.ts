@@ -16,6 +16,7 @@ import { fromWireCheckpoint, fromWireSlot, toWireCheckpoint, toWireSlot } from '
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
 import type { Answer, RefusalCode, ReplicaFrame, ReplicaStatus, ReplyItem, SlotReply } from './frames.ts'
 import { Malformed, read, whole } from './malformed.ts'
+import { fromWireProofs, fromWireReadResults, toWireProofs, toWireReadResults } from './read-codec.ts'
 import { fromWireNewView, fromWireVote, toWireNewView, toWireVote } from './votes.ts'
 
 /** The numbers of `RefusalCode` in client.proto. A retired number stays listed there and is never used again. */
@@ -109,6 +110,10 @@ function toWireAnswer(answer: Answer): wire.Answer {
       return { kind: 'evidence', value: { evidence: answer.evidence.map(toWireEvidence) } }
     case 'refused':
       return { kind: 'refused', value: { reason: cut(answer.reason) } }
+    case 'read':
+      return { kind: 'read', value: toWireReadResults(answer) }
+    case 'prove':
+      return { kind: 'prove', value: toWireProofs(answer) }
   }
 }
 
@@ -126,6 +131,10 @@ function fromWireAnswer({ kind, value }: wire.Answer): Answer {
       return { kind, evidence: value.evidence.map(fromWireEvidence) }
     case 'refused':
       return { kind, reason: value.reason }
+    case 'read':
+      return fromWireReadResults(value)
+    case 'prove':
+      return fromWireProofs(value)
   }
 }
 

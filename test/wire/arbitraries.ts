@@ -40,6 +40,7 @@ import {
   type StableCheckpoint,
   type ViewChange,
 } from '../../src/consensus/index.ts'
+import { type Outcome as MachineOutcome, OUTCOME_BYTES } from '../../src/machine/index.ts'
 import type {
   Answer,
   ArchivedCheckpoint,
@@ -253,6 +254,8 @@ export const questions: Arbitraries<Question> = {
   checkpoints: fc.record({ kind: kind('checkpoints'), from: anySlot, to: anySlot }),
   'new-views': fc.record({ kind: kind('new-views') }),
   evidence: fc.record({ kind: kind('evidence') }),
+  read: fc.record({ kind: kind('read'), commands: fc.array(anyBytes, { maxLength: 3 }) }),
+  prove: fc.record({ kind: kind('prove'), keys: fc.array(anyBytes, { maxLength: 3 }) }),
 }
 
 export const clientFrames: Arbitraries<ClientFrame> = {
@@ -302,6 +305,9 @@ export const anyStatus: Arbitrary<ReplicaStatus> = fc.record({
   version: text,
 })
 
+const outcomes = Object.keys(OUTCOME_BYTES) as readonly MachineOutcome[]
+const anyProven = fc.record({ value: fc.option(anyBytes, { nil: undefined }), proof: anyBytes })
+
 export const answers: Arbitraries<Answer> = {
   status: fc.record({ kind: kind('status'), status: anyStatus }),
   slots: fc.record({ kind: kind('slots'), slots: fc.array(anyArchivedSlot, { maxLength: 3 }) }),
@@ -309,6 +315,24 @@ export const answers: Arbitraries<Answer> = {
   'new-views': fc.record({ kind: kind('new-views'), newViews: fc.array(anyNewView, { maxLength: 2 }) }),
   evidence: fc.record({ kind: kind('evidence'), evidence: fc.array(anyEvidence, { maxLength: 3 }) }),
   refused: fc.record({ kind: kind('refused'), reason: text }),
+  read: fc.record({
+    kind: kind('read'),
+    slot: anySlot,
+    first: fc.nat(255),
+    results: fc.array(fc.record({ outcome: fc.constantFrom(...outcomes), result: anyBytes }), { maxLength: 3 }),
+  }),
+  prove: fc.record({
+    kind: kind('prove'),
+    state: fc.option(
+      fc.record({
+        checkpoint: anyStable,
+        frontier: anyFrontier,
+        position: anyProven,
+        values: fc.array(anyProven, { maxLength: 3 }),
+      }),
+      { nil: undefined },
+    ),
+  }),
 }
 
 const refusalCodes: Readonly<Record<RefusalCode, true>> = {

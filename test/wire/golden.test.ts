@@ -136,6 +136,8 @@ const questions: readonly Question[] = [
   { kind: 'checkpoints', from: slot(1), to: slot(300) },
   { kind: 'new-views' },
   { kind: 'evidence' },
+  { kind: 'read', commands: [utf8('get a'), utf8('')] },
+  { kind: 'prove', keys: [utf8('a'), utf8('b')] },
 ]
 
 const archived = { ...chosen, receipt: vote('receipt'), records: [utf8('record 1'), utf8('record 2')] }
@@ -168,6 +170,28 @@ const answers: readonly Answer[] = [
   { kind: 'new-views', newViews: [newView] },
   { kind: 'evidence', evidence },
   { kind: 'refused', reason: 'unknown client' },
+  {
+    kind: 'read',
+    slot: slot(300),
+    first: 1,
+    results: [
+      { outcome: 'done', result: utf8('of a') },
+      { outcome: 'unknown-client', result: utf8('') },
+    ],
+  },
+  { kind: 'prove', state: undefined },
+  {
+    kind: 'prove',
+    state: {
+      checkpoint: stable,
+      frontier,
+      position: { value: utf8('position'), proof: utf8('its proof') },
+      values: [
+        { value: utf8('of a'), proof: utf8('proof of a') },
+        { value: undefined, proof: utf8('proof that there is no b') },
+      ],
+    },
+  },
 ]
 
 it('the formats of wire and disk stay as they are', () => {

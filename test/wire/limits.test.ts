@@ -2,12 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { certificateThreshold, encodeCertificate, quorumSystem, slot, view } from '../../crypto/index.ts'
 import { DEFAULT_PARAMETERS, NUMBER_PARAMETERS } from '../../keys/genesis/index.ts'
 import * as wire from '../../net/wire/index.ts'
+import { BUNDLE_REQUESTS } from '../../src/client/limits.ts'
 import { FETCH_BODIES, FETCH_ENTRIES, logWindow, type NewView, PENDING_PER_CLIENT } from '../../src/consensus/index.ts'
 import {
   CHUNK_BYTES,
   encodeResultRecord,
   MAX_CHUNK_BYTES,
+  MAX_KEY_BYTES,
+  MAX_PROOF_BYTES,
   MAX_RESULT_BYTES,
+  MAX_VALUE_BYTES,
+  OUTCOME_BYTES,
   SESSION_WINDOW,
 } from '../../src/machine/index.ts'
 import { encodeMessage, encodeNewView, largestNewViewBytes } from '../../src/wire/index.ts'
@@ -26,6 +31,13 @@ describe('the bounds of the wire', () => {
     expect(wire.MAX_CLIENT_REQUESTS).toBe(SESSION_WINDOW)
     expect(wire.MAX_CLIENT_REQUESTS).toBe(PENDING_PER_CLIENT)
     expect(wire.MAX_CHUNK_BYTES).toBeGreaterThanOrEqual(Math.max(MAX_CHUNK_BYTES, CHUNK_BYTES))
+    expect(wire.MAX_READS).toBe(BUNDLE_REQUESTS)
+    expect(wire.MAX_OUTCOMES).toBe(Object.keys(OUTCOME_BYTES).length)
+    expect(wire.MAX_RESULT_BYTES).toBe(MAX_RESULT_BYTES)
+    expect([wire.MAX_STATE_KEY_BYTES, wire.MAX_STATE_VALUE_BYTES]).toEqual([MAX_KEY_BYTES, MAX_VALUE_BYTES])
+    expect(wire.MAX_STATE_PROOF_BYTES).toBe(MAX_PROOF_BYTES)
+    const proven = wire.MAX_STATE_VALUE_BYTES + wire.MAX_STATE_PROOF_BYTES + 64
+    expect((wire.MAX_STATE_KEYS + 1) * proven).toBeLessThan(wire.MAX_FRAME_BYTES.replica)
     const largest = { outcome: 'done', client: new Uint8Array(32), sequence: 1, slot: 1 } as const
     const record = { ...largest, request: testCluster().membership.digest, result: new Uint8Array(MAX_RESULT_BYTES) }
     expect(wire.MAX_RECORD_BYTES).toBe(encodeResultRecord(record).length)
