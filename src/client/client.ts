@@ -24,7 +24,18 @@ import { ClientError } from './errors.ts'
 import type { Links } from './links.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Questions } from './questions.ts'
-import { type CallOptions, type Client, type Done, type RangeQuery, Refused } from './types.ts'
+import { assertKey, modeOf, notTheStore, type Reading, rangeNotProvable } from './reading.ts'
+import {
+  type CallOptions,
+  type Client,
+  type Done,
+  type OrderedOptions,
+  type OrderedRead,
+  type RangeQuery,
+  type Read,
+  type ReadOptions,
+  Refused,
+} from './types.ts'
 
 export interface ClientParts {
   readonly genesis: Genesis
@@ -32,6 +43,7 @@ export interface ClientParts {
   readonly links: Links
   readonly pipeline: Pipeline
   readonly questions: Questions
+  readonly reading: Reading
   readonly counters: Counters
   readonly stop: () => Promise<void>
 }
@@ -62,7 +74,7 @@ export class ClusterClient implements Client {
     const done = await this.submit(bytes, options)
     const value = decodeKvResult(done.value)
     const fits = value !== undefined && RESPONSE_OF[command.kind] === value.response.kind
-    if (!fits) throw new TypeError("the cluster's state machine is not the key-value store: use submit")
+    if (!fits) throw notTheStore()
     return { ...done, value }
   }
 
@@ -72,10 +84,15 @@ export class ClusterClient implements Client {
     return { ...done, value: { revision: done.value.revision } }
   }
 
-  async get(key: string | Uint8Array, options?: CallOptions): Promise<Done<KeyValue | undefined>> {
-    const done = await this.kv({ kind: 'get', key: bytesOf(key) }, options)
-    const { response } = done.value
-    return { ...done, value: response.kind === 'get' ? response.entry : undefined }
+  get(key: string | Uint8Array, options?: OrderedOptions): Promise<OrderedRead<KeyValue | undefined>>
+  get(key: string | Uint8Array, options: ReadOptions): Promise<Read<KeyValue | undefined>>
+  async get(key: string | Uint8Array, options: ReadOptions = {}): Promise<Read<KeyValue | undefined>> {
+    const command = { kind: 'get', key: bytesOf(key) } as const
+    if (modeOf(options) !== 'ordered') assertKey(command.key)
+    if (modeOf(options) === 'stale') return this.parts.reading.entry(command.key, options)
+    const read = await this.response(command, options)
+    if (read.value.kind !== 'get') throw notTheStore()
+    return { ...read, value: read.value.entry }
   }
 
   async delete(key: string | Uint8Array, options?: CallOptions): Promise<Done<{ deleted: boolean }>> {
@@ -84,11 +101,17 @@ export class ClusterClient implements Client {
     return { ...done, value: { deleted: response.kind === 'delete' && response.count > 0 } }
   }
 
-  async range(query: RangeQuery, options?: CallOptions): Promise<Done<RangeResponse>> {
-    const done = await this.kv(rangeOf(query), options)
-    const { response } = done.value
-    if (response.kind !== 'range') throw new Error('unreachable: a range is answered by a range')
-    return { ...done, value: response }
+  range(query: RangeQuery, options?: OrderedOptions): Promise<OrderedRead<RangeResponse>>
+  range(query: RangeQuery, options: ReadOptions): Promise<Read<RangeResponse>>
+  async range(query: RangeQuery, options: ReadOptions = {}): Promise<Read<RangeResponse>> {
+    if (modeOf(options) === 'stale') throw rangeNotProvable()
+    const read = await this.response(rangeOf(query), options)
+    if (read.value.kind !== 'range') throw notTheStore()
+    return { ...read, value: read.value }
+  }
+
+  read(command: Uint8Array, options: CallOptions = {}): Promise<Read<Uint8Array>> {
+    return this.parts.reading.raw(command, options)
   }
 
   async txn(transaction: Omit<Transaction, 'kind'>, options?: CallOptions): Promise<Done<TransactionResponse>> {
@@ -122,8 +145,16 @@ export class ClusterClient implements Client {
     return this.stopped
   }
 
+  /** Of a command that only reads: through the log, or from a quorum. */
+  private async response(command: KvCommand, options: ReadOptions): Promise<Read<KvResult['response']>> {
+    if (modeOf(options) === 'quorum') return this.parts.reading.kv(command, options)
+    const done = await this.kv(command, options)
+    return { ...done, value: done.value.response, evidence: { mode: 'ordered', receipt: done.receipt } }
+  }
+
   private stop(): Promise<void> {
     this.parts.pipeline.close()
+    this.parts.reading.close()
     this.parts.questions.close()
     return this.parts.stop()
   }

@@ -9,7 +9,10 @@ import { Counters } from './counters.ts'
 import { Links } from './links.ts'
 import { Pipeline } from './pipeline.ts'
 import { Questions } from './questions.ts'
+import { QuorumReads } from './quorum-reads.ts'
+import { Reading } from './reading.ts'
 import { clockSequences, exclusiveSequences, type Sequences, sharedSequences } from './sequence.ts'
+import { StaleReads } from './stale-reads.ts'
 import { Ticker } from './ticker.ts'
 import type { Client, ConnectOptions } from './types.ts'
 
@@ -26,18 +29,26 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const [counters, ticker, links] = [new Counters(), new Ticker(), new Links(transport, genesis)]
   const pipeline = new Pipeline({ genesis, key, verifier: nativeVerifier, sequences, links, ticker, counters })
   const questions = new Questions({ links, ticker, counters })
+  const ordered = pipeline.submit.bind(pipeline)
+  const quorumReads = new QuorumReads({ genesis, links, ticker, counters, ordered })
+  const stale = new StaleReads({ genesis, verifier: nativeVerifier, links, questions, counters })
+  const reading = new Reading(quorumReads, stale)
   const stop = async () => {
     ticker.stop()
     await transport.stop()
     await sequences.close()
   }
   try {
-    await transport.start(handlersOf(links, pipeline, questions, counters), signal === undefined ? {} : { signal })
+    await transport.start(
+      handlersOf(links, pipeline, questions, quorumReads, counters),
+      signal === undefined ? {} : { signal },
+    )
   } catch (error) {
     await stop()
     throw error
   }
-  return new ClusterClient({ genesis, publicKey: key.publicKey, links, pipeline, questions, counters, stop })
+  const { publicKey } = key
+  return new ClusterClient({ genesis, publicKey, links, pipeline, questions, reading, counters, stop })
 }
 
 async function sequencesOf({ stateFile, shareStateFile, signal }: ConnectOptions): Promise<Sequences> {
@@ -49,6 +60,7 @@ function handlersOf(
   links: Links,
   pipeline: Pipeline,
   questions: Questions,
+  quorumReads: QuorumReads,
   counters: Counters,
 ): ClientTransportHandlers {
   const take = (from: ReplicaIndex, bytes: Uint8Array): void => {
@@ -61,6 +73,7 @@ function handlersOf(
       case 'refusal':
         return pipeline.refusal(from, frame.request, frame.code)
       case 'answer':
+        if (quorumReads.owns(frame.id)) return quorumReads.answer(from, frame.id, frame.last, frame.answer)
         return questions.answer(from, frame.id, frame.last, frame.answer, bytes.length)
     }
   }
@@ -72,9 +85,11 @@ function handlersOf(
     replicaUp(replica) {
       pipeline.replicaUp(replica)
       questions.replicaUp(replica)
+      quorumReads.replicaUp(replica)
     },
     replicaDown(replica) {
       pipeline.replicaDown(replica)
+      quorumReads.replicaDown(replica)
     },
   }
 }

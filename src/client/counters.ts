@@ -18,6 +18,10 @@ export type ClientCounter =
   | 'bundles'
   /** Requests sent again, to everybody. */
   | 'retries'
+  /** Reads that no quorum answered alike, or not in time, and that went through the log. */
+  | 'read-fallbacks'
+  /** A proof of a value that proves nothing, which no honest replica sends. */
+  | 'proof-wrong'
 
 export class Counters {
   private readonly counts = new Map<ClientCounter, number>()

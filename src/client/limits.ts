@@ -50,8 +50,22 @@ export const CALL_TIMEOUT_MS = 30_000
  */
 export const WITNESSED_EVERY = 8
 
+/** Questions for reads from a quorum under way at once, each of up to 256 reads and {@link BUNDLE_BYTES}; other reads wait and join the next. */
+export const QUORUM_QUESTIONS = 32
+/**
+ * Share of the view time-out after which a read that q replicas have not answered alike goes through the log: as long as a silent
+ * leader is waited for. A liar can make a read so much slower than an ordered one, and no more.
+ */
+export const READ_PATIENCE_SHARE = 1 / 2
+/** Share of the caller's own deadline that is left to the quorum at most; the log has the rest. */
+export const READ_DEADLINE_SHARE = 1 / 2
+/** Share of the view time-out that one replica is waited for, before another one is asked to prove a value. */
+export const STALE_PATIENCE_SHARE = 1
+
 /** Questions to replicas under way at once. */
 export const QUESTIONS = 256
+/** Of these, those that ask for the proof of a key; more such reads wait for their turn. */
+export const STALE_READS = QUESTIONS / 2
 /** Bytes that the answers to one question may come to. */
 export const ANSWER_BYTES = 256 * 1024 * 1024
 /** Slots asked for at once from an archive: a replica drops what does not fit its queue, and a page must fit. */

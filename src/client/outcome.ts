@@ -49,6 +49,14 @@ export function verdictOf(record: ResultRecord, receipt: Receipt): Verdict {
   }
 }
 
+/** What q replicas answered to a read, where it is no result. */
+export function refusedRead(outcome: Exclude<Outcome, 'done'>, result: Uint8Array): Refused {
+  if (outcome === 'forbidden') return new Refused(outcome, '', 'the command writes, and a read must not: use submit')
+  if (outcome === 'expired' || outcome === 'forgotten') return new Refused(outcome, '', 'a read has no such outcome')
+  const detail = outcome === 'refused' ? (fromUtf8(result) ?? '') : ''
+  return new Refused(outcome, detail, detail === '' ? REFUSALS[outcome] : `${REFUSALS[outcome]}: ${detail}`)
+}
+
 /** Of an `expired` record: the highest number that the cluster has seen of this client. */
 export function highestOf({ result }: ResultRecord): number | undefined {
   return result.length === 16 ? readU64(result, 8) : undefined

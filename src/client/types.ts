@@ -2,15 +2,16 @@
 // then certainly not executed; unknown, only when the caller's own deadline ran out, and then the same request can be asked
 // about again.
 
-import type { Certificate, Digest, PublicKey, ReplicaIndex, Signer } from '../../crypto/index.ts'
+import type { Certificate, Digest, Frontier, PublicKey, ReplicaIndex, Signer } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import type { ClientTransport } from '../../net/index.ts'
-import type { SignedRequest } from '../consensus/index.ts'
+import type { SignedRequest, StableCheckpoint } from '../consensus/index.ts'
 import type {
   KeyValue,
   KvCommand,
   KvResult,
   RangeResponse,
+  StateProof,
   Transaction,
   TransactionResponse,
 } from '../machine/index.ts'
@@ -64,6 +65,56 @@ export interface Done<Value> {
   readonly receipt: Receipt
 }
 
+/** How to read; docs/reads.md says which is for what. `stale` takes the greatest age that will do, in milliseconds. */
+export type ReadMode = 'ordered' | 'quorum' | 'stale' | { readonly mode: 'stale'; readonly maxAgeMs: number }
+
+export interface ReadOptions extends CallOptions {
+  /** `ordered` unless told. */
+  readonly read?: ReadMode
+}
+
+export interface OrderedOptions extends CallOptions {
+  readonly read?: 'ordered'
+}
+
+export interface OrderedEvidence {
+  readonly mode: 'ordered'
+  readonly receipt: Receipt
+}
+
+/** What q replicas said alike; it convinces whoever asked, and nobody else. */
+export interface QuorumEvidence {
+  readonly mode: 'quorum'
+  readonly replicas: readonly ReplicaIndex[]
+  /** The slot that each of them had executed by its own account, in the same order. */
+  readonly slots: readonly number[]
+}
+
+/** What one replica proved; anyone who has the genesis can check it. */
+export interface StaleEvidence {
+  readonly mode: 'stale'
+  readonly replica: ReplicaIndex
+  /** q signatures on the log and the state after its slot. */
+  readonly checkpoint: StableCheckpoint
+  readonly frontier: Frontier
+  /** The agreed time of the checkpoint. */
+  readonly timestampMs: number
+  /** How old it was by this machine's clock when the answer came. */
+  readonly ageMs: number
+  readonly proof: StateProof
+}
+
+/** An answer, the slot after which it was true, and why to believe it. */
+export interface ReadOf<Value, Evidence> {
+  readonly value: Value
+  readonly slot: number
+  readonly evidence: Evidence
+}
+
+export type OrderedRead<Value> = Done<Value> & ReadOf<Value, OrderedEvidence>
+/** `quorum` may be answered by the log: `evidence.mode` tells. */
+export type Read<Value> = OrderedRead<Value> | ReadOf<Value, QuorumEvidence> | ReadOf<Value, StaleEvidence>
+
 /** Entries from `start` on and before `end` (to the last key without it), or those whose keys begin with `prefix`. */
 export type RangeQuery = (
   | { readonly prefix: string | Uint8Array }
@@ -91,9 +142,14 @@ export interface Client {
   resume(request: SignedRequest, options?: CallOptions): Promise<Done<Uint8Array>>
   kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>>
   put(key: string | Uint8Array, value: string | Uint8Array, options?: CallOptions): Promise<Done<{ revision: number }>>
-  get(key: string | Uint8Array, options?: CallOptions): Promise<Done<KeyValue | undefined>>
+  get(key: string | Uint8Array, options?: OrderedOptions): Promise<OrderedRead<KeyValue | undefined>>
+  get(key: string | Uint8Array, options: ReadOptions): Promise<Read<KeyValue | undefined>>
   delete(key: string | Uint8Array, options?: CallOptions): Promise<Done<{ deleted: boolean }>>
-  range(query: RangeQuery, options?: CallOptions): Promise<Done<RangeResponse>>
+  range(query: RangeQuery, options?: OrderedOptions): Promise<OrderedRead<RangeResponse>>
+  /** Not `stale`: single keys are proven, not that none is missing. */
+  range(query: RangeQuery, options: ReadOptions): Promise<Read<RangeResponse>>
+  /** Any machine's command that only reads, answered by a quorum, or by the log where that does not agree in time. */
+  read(command: Uint8Array, options?: CallOptions): Promise<Read<Uint8Array>>
   txn(transaction: Omit<Transaction, 'kind'>, options?: CallOptions): Promise<Done<TransactionResponse>>
   /** One replica's own account. @throws {ClientError} where it does not answer. */
   status(replica: ReplicaIndex, options?: CallOptions): Promise<ReplicaStatus>
@@ -113,7 +169,8 @@ export class Refused extends Error {
   override readonly name = 'Refused'
   /**
    * The outcome of the result record (`refused`, `failed`, `limit`, `forbidden`, `conflict`, `unknown-client`), a refusal code of
-   * the door, or our own: `too-large`, `unreachable`, `queue-full`, `not-sent`.
+   * the door, or our own: `too-large`, `unreachable`, `queue-full`, `not-sent`; of a stale read `too-old`, `no-checkpoint`,
+   * `not-provable`.
    */
   readonly code: string
   /** Where the machine said why. */

@@ -119,7 +119,7 @@ export const READ_MS_PER_SECOND = 400
 export const READ_MS_BURST = 400
 /** Questions of all clients for reads that wait until the replica has executed what it helped to decide. */
 export const WAITING_READS = 4_096
-/** Of one client; it has 16 under way, or 32 where it has just connected again. */
+/** Of one client; it has 32 under way, or 64 where it has just connected again. */
 export const WAITING_READS_PER_CLIENT = 64
 /** Bytes of commands of one client's reads that wait, and of all clients'; as for other frames. */
 export const READ_QUEUE_BYTES = CLIENT_QUEUE_BYTES

@@ -29,6 +29,7 @@ import {
   type ClientFrame,
   decodeClientFrame,
   encodeReplicaFrame,
+  type Question,
   type ReplicaFrame,
   type SlotReply,
 } from '../../src/wire/index.ts'
@@ -47,6 +48,9 @@ export type Lie = (truth: SlotReply, cluster: FakeCluster) => readonly (ReplicaF
 /** What a replica does with requests in place of ordering them. */
 export type Door = (requests: readonly SignedRequest[], cluster: FakeCluster) => void
 
+/** What a replica does with a question; truly answers reads unless told. */
+export type Counter = (id: number, question: Question, cluster: FakeCluster) => void
+
 export interface FakeClusterOptions {
   readonly replicas?: number
   readonly byzantine?: number
@@ -63,6 +67,7 @@ export class FakeCluster {
   readonly silent = new Set<number>()
   readonly lies = new Map<number, Lie>()
   readonly doors = new Map<number, Door>()
+  readonly counters = new Map<number, Counter>()
   readonly down = new Set<number>()
   view = 0
   /** Called when a frame was sent. */
@@ -190,8 +195,26 @@ export class FakeCluster {
     return slot
   }
 
+  /** What the state answers to reads, as an answer from `from`. */
+  read(from: number, id: number, commands: readonly Uint8Array[]): void {
+    const client = signerNamed(ADMIN).publicKey
+    const results = commands.map((command) => this.executor.read(command, client))
+    this.say(from, {
+      kind: 'answer',
+      id,
+      last: true,
+      answer: { kind: 'read', slot: slotOf(this.executor.slot), first: 0, results },
+    })
+  }
+
   private receive(to: number, frame: ClientFrame): void {
-    if (frame.kind !== 'requests' || this.silent.has(to) || this.down.has(to)) return
+    if (this.silent.has(to) || this.down.has(to)) return
+    if (frame.kind === 'ask') {
+      const counter = this.counters.get(to)
+      if (counter !== undefined) counter(frame.id, frame.question, this)
+      else if (frame.question.kind === 'read') this.read(to, frame.id, frame.question.commands)
+      return
+    }
     const door = this.doors.get(to)
     if (door !== undefined) return door(frame.requests, this)
     const { membership, parameters } = this.genesis

@@ -1,0 +1,186 @@
+// Reads from any single replica, with proofs: of a key's value, or that there is none, under a checkpoint that q replicas signed. A lying
+// replica can give an old checkpoint, never a wrong value; how old is in the proof, and the caller may say how old is too old.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { equalBytes, frontierRoot, type ReplicaIndex, type SignatureVerifier, ZERO_DIGEST } from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/index.ts'
+import { type StableCheckpoint, type VerifyContext, verifyMessage } from '../consensus/index.ts'
+import { checkStateProof } from '../machine/index.ts'
+import type { ArchivedCheckpoint, ProvenState } from '../wire/index.ts'
+import type { Counters } from './counters.ts'
+import { ClientError, closedError } from './errors.ts'
+import { CALL_TIMEOUT_MS, STALE_PATIENCE_SHARE, STALE_READS, TICK_MS, WAITING_REQUESTS } from './limits.ts'
+import type { Links } from './links.ts'
+import type { Questions } from './questions.ts'
+import { type CallOptions, type ReadOf, Refused, type StaleEvidence } from './types.ts'
+
+export interface StaleReadsParts {
+  readonly genesis: Genesis
+  readonly verifier: SignatureVerifier
+  readonly links: Links
+  readonly questions: Questions
+  readonly counters: Counters
+}
+
+export type StaleResult = ReadOf<Uint8Array | undefined, StaleEvidence>
+
+/** What one replica's answer came to. */
+type Got = StaleResult | 'no-checkpoint' | 'lie'
+
+export class StaleReads {
+  private readonly parts: StaleReadsParts
+  private readonly context: VerifyContext
+  /** Asked first: who answered well last, so that a client's reads seldom go back in time. */
+  private preferred: ReplicaIndex | undefined
+  /** Of a checkpoint that was verified; the next answers are likely about the same. */
+  private verified: ArchivedCheckpoint | undefined
+  private readonly waiting: (() => void)[] = []
+  private running = 0
+  private closed = false
+
+  constructor(parts: StaleReadsParts) {
+    this.parts = parts
+    const { membership, contents, parameters } = parts.genesis
+    // A checkpoint of slot 0, which alone is held against the genesis state, is never taken.
+    const unused = { genesisStateRoot: ZERO_DIGEST, admit: () => undefined }
+    this.context = { membership, clusterName: contents.name, parameters, verifier: parts.verifier, ...unused }
+  }
+
+  /**
+   * The value of a key of the whole state, from the first replica that proves one no older than `maxAgeMs`.
+   * @throws {Refused} `too-old`, `no-checkpoint` or `unreachable`. @throws {ClientError} where nobody answers with a proof.
+   */
+  async read(key: Uint8Array, maxAgeMs: number, options: CallOptions): Promise<StaleResult> {
+    await this.enter()
+    try {
+      return await this.search(key, maxAgeMs, options)
+    } finally {
+      this.leave()
+    }
+  }
+
+  close(): void {
+    this.closed = true
+  }
+
+  /** Waits for its turn: no more questions at once than there is room for. */
+  private async enter(): Promise<void> {
+    if (this.running < STALE_READS) this.running++
+    else if (this.waiting.length < WAITING_REQUESTS) await new Promise<void>((resolve) => this.waiting.push(resolve))
+    else throw new Refused('queue-full', '', `${this.waiting.length} reads wait to be sent already`)
+  }
+
+  /** The place goes to the next. */
+  private leave(): void {
+    const next = this.waiting.shift()
+    if (next === undefined) this.running--
+    else next()
+  }
+
+  private async search(key: Uint8Array, maxAgeMs: number, options: CallOptions): Promise<StaleResult> {
+    const { links, genesis } = this.parts
+    const { timeoutMs = CALL_TIMEOUT_MS, signal } = options
+    const begunAt = performance.now()
+    const patienceMs = genesis.parameters.viewTimeoutMs * STALE_PATIENCE_SHARE
+    const untried = new Set(links.members)
+    let best: StaleResult | undefined
+    let empty = false
+    while (untried.size > 0) {
+      signal?.throwIfAborted()
+      if (this.closed) throw closedError()
+      const spentMs = performance.now() - begunAt
+      if (spentMs >= timeoutMs) break
+      const replica = this.next(untried)
+      if (replica === undefined) {
+        // Those that are not connected are waited for, but not long where others have answered.
+        if (untried.size < links.members.length && spentMs >= patienceMs) break
+        await sleep(TICK_MS)
+        continue
+      }
+      untried.delete(replica)
+      const limits = { timeoutMs: Math.min(patienceMs, timeoutMs - spentMs), ...(signal && { signal }) }
+      const got = await this.ask(replica, key, limits)
+      if (got === 'no-checkpoint') empty = true
+      else if (got === 'lie') this.parts.counters.add('proof-wrong')
+      else if (got !== undefined) {
+        if (got.evidence.ageMs <= maxAgeMs) {
+          this.preferred = replica
+          return got
+        }
+        if (best === undefined || got.evidence.ageMs < best.evidence.ageMs) best = got
+      }
+    }
+    if (best !== undefined) throw tooOld(best, maxAgeMs)
+    if (empty) throw noCheckpoint()
+    if (links.up().length === 0) {
+      throw new Refused('unreachable', '', `no replica could be reached in time: ${links.missing()}`)
+    }
+    throw new ClientError('no-answer', 'no replica answered in time with a proof that holds')
+  }
+
+  private next(untried: ReadonlySet<ReplicaIndex>): ReplicaIndex | undefined {
+    const up = this.parts.links.up().filter((replica) => untried.has(replica))
+    if (this.preferred !== undefined && up.includes(this.preferred)) return this.preferred
+    return up[Math.floor(Math.random() * up.length)]
+  }
+
+  /** Undefined where it does not answer. */
+  private async ask(replica: ReplicaIndex, key: Uint8Array, options: CallOptions): Promise<Got | undefined> {
+    try {
+      const [answer] = await this.parts.questions.ask(replica, { kind: 'prove', keys: [key] }, options)
+      if (answer === undefined) return 'lie'
+      return answer.state === undefined ? 'no-checkpoint' : this.check(replica, key, answer.state)
+    } catch (error) {
+      if (error instanceof ClientError && error.code !== 'closed') return undefined
+      throw error
+    }
+  }
+
+  private check(replica: ReplicaIndex, key: Uint8Array, { position, values, ...archived }: ProvenState): Got {
+    const [given, ...more] = values
+    const under = this.genuine(archived)
+    if (given === undefined || more.length > 0 || under === undefined) return 'lie'
+    const { checkpoint, frontier } = under
+    const proof = { key, ...given, position }
+    const checked = checkStateProof(proof, checkpoint)
+    if (!checked.ok) return 'lie'
+    const { timestampMs } = checked
+    const ageMs = Math.max(0, Date.now() - timestampMs)
+    const evidence = { mode: 'stale', replica, checkpoint, frontier, timestampMs, ageMs, proof } as const
+    return { value: given.value, slot: checkpoint.slot, evidence }
+  }
+
+  /** The checkpoint with signatures that are known to be good, or undefined. */
+  private genuine({ checkpoint, frontier }: ArchivedCheckpoint): ArchivedCheckpoint | undefined {
+    if (this.verified !== undefined && isSame(this.verified.checkpoint, checkpoint)) return this.verified
+    const { slot, logRoot } = checkpoint
+    if (slot < 1 || frontier.size !== slot || !equalBytes(frontierRoot(frontier), logRoot)) return undefined
+    if (!verifyMessage({ kind: 'stable', checkpoint }, this.context).ok) return undefined
+    if (slot >= (this.verified?.checkpoint.slot ?? 0)) this.verified = { checkpoint, frontier }
+    return { checkpoint, frontier }
+  }
+}
+
+/** Whoever signed: what they signed is the same. */
+function isSame(a: StableCheckpoint, b: StableCheckpoint): boolean {
+  return a.slot === b.slot && equalBytes(a.logRoot, b.logRoot) && equalBytes(a.stateRoot, b.stateRoot)
+}
+
+function tooOld({ slot, evidence: { ageMs } }: StaleResult, maxAgeMs: number): Refused {
+  const text =
+    `no replica proved a state of the last ${seconds(maxAgeMs)}: the newest checkpoint is that of slot ${slot}, ` +
+    `${seconds(ageMs)} old; read with quorum, or allow more`
+  return new Refused('too-old', String(Math.round(ageMs)), text)
+}
+
+function noCheckpoint(): Refused {
+  return new Refused(
+    'no-checkpoint',
+    '',
+    'the cluster has made no checkpoint yet, so no single replica can prove anything: read with quorum',
+  )
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`
+}
