@@ -5,16 +5,18 @@ import { describe, expect, it } from 'vitest'
 import { fromUtf8, slot, utf8, view } from '../../crypto/index.ts'
 import { readGenesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import { type AuditLevel, encodeReceiptFile, verifyBundle } from '../../src/audit/verify/index.ts'
+import { type AuditLevel, encodeReceiptFile, encodeStateFile, verifyBundle } from '../../src/audit/verify/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { golden } from '../support/golden.ts'
 import { receiptFor, TestLog, testGenesis, writeBundle } from './support.ts'
 
 const test = testGenesis({ interval: 2 })
 
-function made(): Record<'genesis' | 'bundle' | 'receipt', string> {
+function made(): Record<'genesis' | 'bundle' | 'receipt' | 'state', string> {
   const log = new TestLog(test).fill(1)
   log.append([])
+  const state = encodeStateFile(log.state('key-1'), test.genesis, nativeVerifier)
+  if (state === undefined) throw new Error('no checkpoint')
   log.append(log.bundle({ kind: 'get', key: utf8('key-1') }, { kind: 'delete', key: utf8('key-1'), previous: false }))
   const prepared = log.certificate('prepare', { slot: slot(3), digest: bytesFor('kept') }, [0, 1, 2])
   const newView = log.newView(1, [log.viewChange(0, 1, [prepared]), log.viewChange(2, 1), log.viewChange(3, 1)])
@@ -29,6 +31,7 @@ function made(): Record<'genesis' | 'bundle' | 'receipt', string> {
     genesis: text(test.genesisBytes),
     bundle: text(writeBundle(log)),
     receipt: text(encodeReceiptFile(receiptFor(log, 3, 1), test.genesis)),
+    state: text(state),
   }
 }
 
@@ -49,6 +52,8 @@ describe('the format quorate-audit-1', () => {
     ['bundle', 'certificates', true],
     ['bundle', 'log', false],
     ['receipt', 'log', true],
+    ['state', 'log', true],
+    ['state', 'replay', false],
   ] as const)('is read as ever: the %s at level %s is valid: %s', async (name, level, valid) => {
     const [genesisText, file] = [frozen('genesis'), frozen(name)]
     const genesis = readGenesis(utf8(genesisText), nativeVerifier)

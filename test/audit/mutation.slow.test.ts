@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { equalBytes, hex, type SignatureVerifier, slot, utf8, view } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import { encodeReceiptFile, verifyBundle } from '../../src/audit/verify/index.ts'
+import { encodeReceiptFile, encodeStateFile, verifyBundle } from '../../src/audit/verify/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { receiptFor, sealed, TestLog, testGenesis, writeBundle } from './support.ts'
 
@@ -84,6 +84,12 @@ describe('one byte changed anywhere is noticed', { timeout: 1_200_000 }, () => {
 
   it('in a bundle of a NewView and evidence whose seal was made anew', async () => {
     expect(await unnoticedThoughSealed(accounts())).toEqual([])
+  })
+
+  it.each(['key-1', 'none'])('in the proof of a key of the state, here %s, whose seal was made anew', async (key) => {
+    const log = new TestLog(test).fill(2)
+    const file = encodeStateFile(log.state(key), test.genesis, nativeVerifier)
+    expect(await unnoticedThoughSealed(file ?? new Uint8Array(0))).toEqual([])
   })
 
   it('in a receipt whose seal was made anew', async () => {

@@ -37,6 +37,7 @@ import {
   auditContext,
   type BundleContents,
   type BundleReceipt,
+  type BundleState,
   BundleWriter,
   genesisExecutor,
 } from '../../src/audit/verify/index.ts'
@@ -55,7 +56,14 @@ import {
   type ViewChange,
   viewChangeDigest,
 } from '../../src/consensus/index.ts'
-import { type Executor, encodeKvCommand, type KvCommand, kv } from '../../src/machine/index.ts'
+import {
+  type Executor,
+  encodeKvCommand,
+  type KvCommand,
+  kv,
+  kvStateKey,
+  POSITION_STATE_KEY,
+} from '../../src/machine/index.ts'
 import type { Archive, ArchivedCheckpoint, ArchivedSlot } from '../../src/wire/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 
@@ -233,6 +241,19 @@ export class TestLog {
 
   archives(): Archive[] {
     return this.test.signers.map((_, i) => this.archive(i))
+  }
+
+  /** What a replica proves about a key of the store right after a checkpoint. */
+  state(key: string): BundleState {
+    const made = this.checkpoints.at(-1)
+    if (made?.checkpoint.slot !== this.slots.length) throw new Error('no checkpoint of this slot')
+    const { checkpoint, frontier } = made
+    const state = this.executor.snapshot()
+    const partOf = (stateKey: Uint8Array) => ({ value: state.get(stateKey), proof: state.prove(stateKey) })
+    const stateKey = kvStateKey(utf8(key))
+    const proof = { key: stateKey, ...partOf(stateKey), position: partOf(POSITION_STATE_KEY) }
+    state.close()
+    return { checkpoint, frontier, proof }
   }
 
   private checkpoint(): void {

@@ -9,8 +9,10 @@ import {
   entryItemFault,
   evidenceItemFault,
   newViewItemFault,
+  noteSigners,
   receiptItemFault,
   signersOf,
+  stateItemFault,
 } from './checks.ts'
 import { type AuditContext, auditContext, withVerifier } from './context.ts'
 import { type AuditFault, fault, type PlacedFault } from './fault.ts'
@@ -24,6 +26,7 @@ import {
   type NewViewItem,
   type PlacedItem,
   type ReceiptItem,
+  type StateItem,
 } from './items.ts'
 import {
   BATCH_BYTES,
@@ -57,6 +60,11 @@ export type AuditVerdict =
       readonly checkpoint: number | undefined
     })
   | Judged<ReceiptItem>
+  | (Judged<StateItem> & {
+      /** Of the checkpoint whose state it is, and who signed that; empty where it is no good. */
+      readonly checkpoint: number | undefined
+      readonly signers: readonly ReplicaIndex[]
+    })
   | Judged<NewViewItem>
   | Judged<EvidenceItem>
 
@@ -75,6 +83,7 @@ export interface AuditSummary {
   readonly uncheckpointed: number
   readonly checkpoints: number
   readonly receipts: number
+  readonly states: number
   readonly newViews: number
   readonly evidence: number
   /** Who is convicted by evidence that holds, ascending. */
@@ -147,6 +156,7 @@ class BundleAudit {
     uncheckpointed: 0,
     checkpoints: 0,
     receipts: 0,
+    states: 0,
     newViews: 0,
     evidence: 0,
   }
@@ -243,6 +253,9 @@ class BundleAudit {
       case 'receipt':
         this.counts.receipts++
         return undefined
+      case 'state':
+        this.counts.states++
+        return undefined
       case 'new-view':
         return this.account(newViewName(item.newView))
       case 'evidence':
@@ -261,7 +274,7 @@ class BundleAudit {
   }
 
   private end(): void {
-    const lacking = this.walk?.finish(this.counts.entries, this.counts.receipts)
+    const lacking = this.walk?.finish(this.counts)
     if (lacking !== undefined) this.last = { where: 'the bundle', ...lacking }
   }
 
@@ -287,6 +300,11 @@ class BundleAudit {
       }
       case 'receipt':
         return { ...item, faults }
+      case 'state': {
+        if (checkpoint?.bad) faults.push(fault('state', 'bad-checkpoint', `checkpoint ${checkpoint.slot} is no good`))
+        const signers = checkpoint === undefined || checkpoint.bad ? [] : noteSigners(checkpoint.note, this.context)
+        return { ...item, checkpoint: checkpoint?.slot, signers, faults }
+      }
       case 'new-view':
         this.counts.newViews++
         return { ...item, faults }
@@ -336,6 +354,8 @@ function judge(
       return entryItemFault(item, checkpoint, context)
     case 'receipt':
       return receiptItemFault(item, context)
+    case 'state':
+      return stateItemFault(item, checkpoint)
     case 'new-view':
       return newViewItemFault(item.newView, context)
     case 'evidence':
@@ -357,6 +377,8 @@ function placeOf(verdict: AuditVerdict, line: number): string {
       return 'the bundle'
     case 'receipt':
       return 'the receipt'
+    case 'state':
+      return 'the key of the state'
     case 'new-view':
       return `NewView of view ${verdict.newView.view} (line ${line})`
     case 'evidence':

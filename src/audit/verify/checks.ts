@@ -38,11 +38,11 @@ import {
   verifyMessage,
   verifyRequest,
 } from '../../consensus/index.ts'
-import { decodeResultRecord } from '../../machine/index.ts'
+import { checkStateProof, decodeResultRecord, type StateProofFault } from '../../machine/index.ts'
 import type { ArchivedCheckpoint, ArchivedSlot } from '../../wire/index.ts'
 import type { CheckContext } from './context.ts'
 import { type AuditFault, fault } from './fault.ts'
-import type { CheckpointItem, EntryItem, ReceiptItem } from './items.ts'
+import type { CheckpointItem, EntryItem, ReceiptItem, StateItem } from './items.ts'
 
 /** A checkpoint as entries are held against it. */
 export interface LogPosition {
@@ -171,6 +171,17 @@ export function receiptItemFault(item: ReceiptItem, context: CheckContext): Audi
     : fault('result', 'not-under-receipt', 'the result is not among those that the receipts sign')
 }
 
+/** That the key has this value, or none, in the state of the checkpoint, and that this is the state's own position. */
+export function stateItemFault(
+  { proof }: StateItem,
+  checkpoint: { readonly slot: number; readonly stateRoot: Digest } | undefined,
+): AuditFault | undefined {
+  if (checkpoint === undefined) return fault('state', 'no-checkpoint', 'no checkpoint stands above it')
+  const checked = checkStateProof(proof, checkpoint)
+  if (checked.ok) return undefined
+  return fault('state', checked.fault, `${STATE_FAULTS[checked.fault]} checkpoint ${checkpoint.slot}`)
+}
+
 export function newViewItemFault(newView: NewView, context: CheckContext): AuditFault | undefined {
   const found = newViewFault(newView, context.verify)
   return found && fault('new-view', found.code, `the NewView of view ${newView.view} is bad: ${found.code}`)
@@ -247,6 +258,12 @@ function frontierFault(frontier: ArchivedCheckpoint['frontier'], { slot, logRoot
 function receiptRefused(found: Parameters<typeof describeCertificateFault>[0]): AuditFault {
   return fault('receipt', found.code, `nothing shows that these are the results: ${describeCertificateFault(found)}`)
 }
+
+const STATE_FAULTS: Readonly<Record<StateProofFault, string>> = Object.freeze({
+  'bad-position': 'its slot and time are not those in the state of',
+  'other-slot': 'its position is that of another slot than',
+  'not-in-state': 'the key does not have this value, or absence, in the state of',
+})
 
 const ENTRY_FAULTS: Readonly<Record<string, string>> = Object.freeze({
   'wrong-epoch': 'the entry is of another epoch',

@@ -87,6 +87,18 @@ const READERS: Readonly<Record<Exclude<RecordKind, 'head'>, Reader>> = Object.fr
     count: fields.number('count'),
     path: fields.path('path'),
   }),
+  state: (fields) => ({
+    kind: 'state',
+    proof: {
+      key: fields.bytes('key'),
+      value: fields.isNull('value') ? undefined : fields.bytes('value'),
+      proof: fields.bytes('proof'),
+      position: {
+        value: fields.isNull('position') ? undefined : fields.bytes('position'),
+        proof: fields.bytes('positionProof'),
+      },
+    },
+  }),
   'new-view': (fields) => ({
     kind: 'new-view',
     view: view(fields.number('view')),
@@ -126,7 +138,7 @@ function contentsOf(fields: Fields): BundleContents {
     return { kind, from, to: fields.number('to') }
   }
   if (kind === 'key') return { kind, key: fields.bytes('key') }
-  if (kind === 'receipt' || kind === 'evidence') return { kind }
+  if (kind === 'receipt' || kind === 'state' || kind === 'evidence') return { kind }
   throw new Malformed('has contents of no known kind')
 }
 

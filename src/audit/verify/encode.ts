@@ -49,6 +49,17 @@ function plain(record: BundleRecord): object {
       const { index, count, path } = record
       return { kind: 'receipt', certificate: certificate(record.certificate), index, count, path: path.map(hex) }
     }
+    case 'state': {
+      const { key, value, proof: shown, position } = record.proof
+      return {
+        kind: 'state',
+        key: hex(key),
+        value: value === undefined ? null : hex(value),
+        proof: hex(shown),
+        position: position.value === undefined ? null : hex(position.value),
+        positionProof: hex(position.proof),
+      }
+    }
     case 'new-view': {
       const { view, viewChanges, proposals } = record
       return { kind: 'new-view', view, viewChanges, vote: vote(record.vote), proposals: proposals.map(vote) }
@@ -71,6 +82,7 @@ function contents(value: BundleContents): object {
     case 'key':
       return { kind: 'key', key: hex(value.key) }
     case 'receipt':
+    case 'state':
     case 'evidence':
       return { kind: value.kind }
     default:

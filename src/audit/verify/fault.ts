@@ -20,6 +20,8 @@ export type CheckName =
   | 'result'
   /** The entry is not in the log that was checkpointed. */
   | 'inclusion'
+  /** The key does not have this value, or absence, in the state that was checkpointed. */
+  | 'state'
   /** The checkpoint is not one of this cluster's, signed by exactly q members. */
   | 'checkpoint'
   /** The entries between two checkpoints do not lead from one to the other. */

@@ -13,6 +13,7 @@ export {
   noteSigners,
   signersOf,
   stableOf,
+  stateItemFault,
   verifyArchivedCheckpoint,
   verifyArchivedReceipt,
   verifyArchivedSlot,
@@ -30,6 +31,7 @@ export {
   type NewViewItem,
   type ReceiptItem,
   type ResultAnswer,
+  type StateItem,
 } from './items.ts'
 export * from './limits.ts'
 export type { ByteSource } from './lines.ts'
@@ -40,8 +42,10 @@ export { entryTouches } from './touches.ts'
 export {
   type BundleEntry,
   type BundleReceipt,
+  type BundleState,
   BundleWriter,
   encodeReceiptFile,
+  encodeStateFile,
   evidenceName,
   newViewName,
 } from './write.ts'

@@ -11,7 +11,7 @@ import {
   type SignedRequest,
   type ViewChange,
 } from '../../consensus/index.ts'
-import { decodeResultRecord, type ResultRecord } from '../../machine/index.ts'
+import { decodeResultRecord, type ResultRecord, type StateProof } from '../../machine/index.ts'
 import { decodeRecord } from './decode.ts'
 import { type AuditFault, fault } from './fault.ts'
 import { MAX_GROUP_BYTES } from './limits.ts'
@@ -56,6 +56,11 @@ export interface ReceiptItem {
   readonly record: Uint8Array
 }
 
+export interface StateItem {
+  readonly kind: 'state'
+  readonly proof: StateProof
+}
+
 export interface NewViewItem {
   readonly kind: 'new-view'
   readonly newView: NewView
@@ -80,6 +85,7 @@ export type BundleItem =
   | CheckpointItem
   | EntryItem
   | ReceiptItem
+  | StateItem
   | NewViewItem
   | EvidenceItem
   | EndItem
@@ -149,6 +155,7 @@ class ItemReader {
     const first = this.line
     switch (record.kind) {
       case 'checkpoint':
+      case 'state':
         this.notAmongAccounts()
         return this.placed(first, record)
       case 'entry':

@@ -27,6 +27,7 @@ export interface WalkedCheckpoint {
   readonly logRoot: Digest
   readonly stateRoot: Digest
   readonly frontier: Frontier
+  readonly note: string
   bad: boolean
 }
 
@@ -36,6 +37,13 @@ export function replayRefusal(contents: BundleContents): string | undefined {
     return 'cannot replay: that needs every entry from slot 1, and this bundle is no range of slots'
   if (contents.from === 1) return undefined
   return `cannot replay: that needs every entry from slot 1, and this bundle begins at slot ${contents.from}`
+}
+
+/** How many of each kind a bundle holds. */
+interface ItemCounts {
+  readonly entries: number
+  readonly receipts: number
+  readonly states: number
 }
 
 export class LogWalk {
@@ -63,7 +71,7 @@ export class LogWalk {
     if (!parsed.ok) return fault('checkpoint', parsed.fault.code, 'the checkpoint note is malformed')
     const { slot, logRoot, stateRoot } = parsed.value
     this.before = this.checkpoint?.slot ?? 0
-    this.checkpoint = { slot, logRoot, stateRoot, frontier, bad: false }
+    this.checkpoint = { slot, logRoot, stateRoot, frontier, note, bad: false }
     if (slot > this.before && slot > this.last) return undefined
     return fault(
       'format',
@@ -88,7 +96,7 @@ export class LogWalk {
   }
 
   /** What the whole bundle lacks of what it claims. */
-  finish(entries: number, receipts: number): AuditFault | undefined {
+  finish({ entries, receipts, states }: ItemCounts): AuditFault | undefined {
     const { contents, last } = this
     if (contents.kind === 'slots' && last !== contents.to) {
       return fault(
@@ -97,8 +105,12 @@ export class LogWalk {
         `it claims to hold slots up to ${contents.to} and ends after slot ${last}`,
       )
     }
-    const expected = contents.kind === 'receipt' ? receipts === 1 && entries === 0 : receipts === 0
-    if (expected && (contents.kind !== 'evidence' || entries === 0)) return undefined
+    const expected =
+      receipts === (contents.kind === 'receipt' ? 1 : 0) &&
+      states === (contents.kind === 'state' ? 1 : 0) &&
+      (entries === 0 || contents.kind === 'slots' || contents.kind === 'key') &&
+      (contents.kind !== 'state' || this.before === 0)
+    if (expected) return undefined
     return fault('contents', 'other-contents', `it claims to hold ${CLAIMS[contents.kind]} and does not hold just that`)
   }
 
@@ -160,5 +172,6 @@ const CLAIMS: Readonly<Record<BundleContents['kind'], string>> = Object.freeze({
   slots: 'a range of entries',
   key: 'entries about a key',
   receipt: 'one receipt',
+  state: 'one key of the state under one checkpoint',
   evidence: 'NewViews and evidence',
 })

@@ -1,11 +1,12 @@
 // The lines of an audit bundle as values; docs/audit-format.md describes them byte by byte. A bundle is
 //
-//   head, (checkpoint | entry | receipt)*, (new-view | evidence)*, end
+//   head, (checkpoint | entry | receipt | state)*, (new-view | evidence)*, end
 //
 // where an entry is followed by its requests and results, a receipt by one of each, and a NewView by its ViewChanges.
 
 import type { Certificate, Digest, Frontier, ReplicaIndex, View, Vote } from '../../../crypto/index.ts'
 import type { CheckpointVote, EntryHeader, SignedRequest, ViewChange } from '../../consensus/index.ts'
+import type { StateProof } from '../../machine/index.ts'
 
 export const BUNDLE_FORMAT = 'quorate-audit-1'
 
@@ -17,6 +18,8 @@ export type BundleContents =
   | { readonly kind: 'key'; readonly key: Uint8Array }
   /** One receipt. */
   | { readonly kind: 'receipt' }
+  /** One key of the state, under one checkpoint. */
+  | { readonly kind: 'state' }
   /** Nothing but NewViews and evidence. */
   | { readonly kind: 'evidence' }
 
@@ -66,6 +69,12 @@ export interface ReceiptRecord {
   readonly path: readonly Digest[]
 }
 
+/** The value of one key in the state of the checkpoint above, or that there is none. */
+export interface StateRecord {
+  readonly kind: 'state'
+  readonly proof: StateProof
+}
+
 export interface NewViewRecord {
   readonly kind: 'new-view'
   readonly view: View
@@ -107,6 +116,7 @@ export type BundleRecord =
   | RequestRecord
   | ResultLine
   | ReceiptRecord
+  | StateRecord
   | NewViewRecord
   | ViewChangeRecord
   | EvidenceRecord

@@ -2,17 +2,27 @@
 
 import { sha256 as sha256Hash } from '@noble/hashes/sha2.js'
 import {
+  assembleStableCheckpoint,
   type Certificate,
   type Digest,
   digest,
   type Frontier,
   fromUtf8,
   hex,
+  type SignatureVerifier,
   sha256,
   utf8,
 } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
-import { type Entry, type Evidence, type NewView, newViewDigest, type SignedRequest } from '../../consensus/index.ts'
+import {
+  type Entry,
+  type Evidence,
+  type NewView,
+  newViewDigest,
+  type SignedRequest,
+  type StableCheckpoint,
+} from '../../consensus/index.ts'
+import type { StateProof } from '../../machine/index.ts'
 import { encodeRecord } from './encode.ts'
 import { MAX_GROUP_BYTES, MAX_LINE_BYTES } from './limits.ts'
 import type { BundleContents, BundleRecord, EvidenceRecord, NewViewRecord } from './records.ts'
@@ -70,6 +80,11 @@ export class BundleWriter {
     )
   }
 
+  /** Below its checkpoint. */
+  state(proof: StateProof): string {
+    return this.lines({ kind: 'state', proof })
+  }
+
   /** Behind everything but evidence. Undefined, and left out, where it is longer than a verifier reads. */
   newView(newView: NewView): string | undefined {
     return this.fitting(newViewLines(newView))
@@ -114,6 +129,30 @@ function newViewLines(newView: NewView): BundleRecord[] {
 export function encodeReceiptFile(receipt: BundleReceipt, genesis: Genesis): Uint8Array {
   const writer = new BundleWriter()
   return utf8(writer.head(genesis, { kind: 'receipt' }) + writer.receipt(receipt) + writer.end())
+}
+
+/** What one replica proved about a key, as a stale read gives it. */
+export interface BundleState {
+  readonly checkpoint: StableCheckpoint
+  readonly frontier: Frontier
+  readonly proof: StateProof
+}
+
+/**
+ * A whole bundle that holds one key of the state: what `get --proof` keeps. Undefined where the checkpoint is not signed by q
+ * members, by the verdicts of `verifier`; nothing else is checked.
+ */
+export function encodeStateFile(
+  { checkpoint, frontier, proof }: BundleState,
+  genesis: Genesis,
+  verifier: SignatureVerifier,
+): Uint8Array | undefined {
+  const { membership, contents } = genesis
+  const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, contents.name, verifier)
+  if (!made.ok) return undefined
+  const writer = new BundleWriter()
+  const parts = [writer.head(genesis, { kind: 'state' }), writer.checkpoint(made.value.stable.note, frontier)]
+  return utf8([...parts, writer.state(proof), writer.end()].join(''))
 }
 
 /** Tells NewViews apart: none stands in a bundle twice. */

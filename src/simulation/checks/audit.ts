@@ -133,7 +133,7 @@ export class AuditCheck implements Observer {
       culprits.certificate(item.certificate)
       if (item.results !== undefined) culprits.result(item.results.receipt)
     }
-    this.must(walk.finish(this.slots.size, 0), 'the log')
+    this.must(walk.finish({ entries: this.slots.size, receipts: 0, states: 0 }), 'the log')
   }
 
   private auditCheckpoint(
