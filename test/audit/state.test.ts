@@ -81,8 +81,10 @@ describe('the proof of a key of the state', () => {
     expect(await faultsOf(resealed([head, checkpoint]))).toEqual(['contents other-contents'])
     const [, second = ''] = linesOf(fileOf(later))
     expect(await faultsOf(resealed([head, checkpoint, line, second]))).toEqual(['contents other-contents'])
+    const other = line.replace(/"key":"[0-9a-f]{4}/, '"key":"1002')
+    expect(await faultsOf(resealed([head, checkpoint, other]))).toContain('contents other-key')
     expect(await faultsOf(resealed([head, line]))).toContain('state no-checkpoint')
-    const receipt = head.replace('{"kind":"state"}', '{"kind":"receipt"}')
+    const receipt = head.replace(/"contents":.*/, '"contents":{"kind":"receipt"}}')
     expect(await faultsOf(resealed([receipt, checkpoint, line]))).toEqual(['contents other-contents'])
   })
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { slot, view } from '../../crypto/index.ts'
-import { encodeReceiptFile } from '../../src/audit/verify/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
+import { encodeReceiptFile, encodeStateFile } from '../../src/audit/verify/index.ts'
 import { type Command, type Context, inputOf, type Outcome, UsageError } from '../../src/cli/command.ts'
 import { auditBlame } from '../../src/cli/commands/audit-blame.ts'
 import { auditExport } from '../../src/cli/commands/audit-export.ts'
@@ -75,6 +76,34 @@ describe('quorate audit verify', () => {
     const { text, value } = await verify(await file('long.jsonl', writeBundle(long)))
     expect(text.split('\n')).toHaveLength(1)
     expect(value).toMatchObject({ valid: true, entries: 60 })
+  })
+
+  it('verifies the proof of a key, and says first what it is about', async () => {
+    const state = new TestLog(test).fill(4)
+    const made = (key: string) => encodeStateFile(state.state(key), test.genesis, nativeVerifier) ?? ''
+    const there = await verify(await file('state.jsonl', made('key-2')))
+    expect(there.status).toBe('done')
+    expect(there.text).toMatch(
+      /^proof: key key-2 is present, revision 2, value value, in the state of checkpoint 4, agreed at 2023-\S+Z, signed by replicas 0, 1, 2\n.* is valid .*: the proof of one key, 1 checkpoint$/,
+    )
+    expect(there.value).toMatchObject({
+      valid: true,
+      shown: [
+        { kind: 'state', key: 'key-2', present: true, value: 'value', revision: 2, checkpoint: 4, signers: [0, 1, 2] },
+      ],
+    })
+    const absent = await verify(await file('absent.jsonl', made('none')))
+    expect(absent.text).toMatch(/^proof: key none is absent, in the state of checkpoint 4/)
+    expect(absent.value).toMatchObject({ shown: [{ key: 'none', present: false }] })
+  })
+
+  it('refuses the proof of a key with another value', async () => {
+    const state = new TestLog(test).fill(4).state('key-2')
+    const lie = { ...state, proof: { ...state.proof, value: undefined } }
+    const path = await file('lie.jsonl', encodeStateFile(lie, test.genesis, nativeVerifier) ?? '')
+    const { status, text } = await verify(path)
+    expect(status).toBe('refused')
+    expect(text).toMatch(/^proof NOT GOOD: key key-2\nthe key of the state: check "state" failed \(not-in-state\)/)
   })
 
   it('verifies a receipt, and says first what it is about', async () => {

@@ -5,8 +5,10 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadClientKey, loadGenesis } from '../../keys/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import { main } from '../../src/cli/main.ts'
+import { connect } from '../../src/client/index.ts'
 
 const BIN = join(import.meta.dirname, '../../src/cli/quorate.js')
 
@@ -40,6 +42,12 @@ async function quorate(...args: string[]) {
 async function facts(...args: string[]) {
   const { code, out, error } = await quorate(...args, '--json')
   return { code, ...JSON.parse(out === '' ? error : out) }
+}
+
+async function connectAdmin() {
+  const genesis = await loadGenesis(join(cluster.folder, 'genesis.json'))
+  const { signer, seed } = await loadClientKey(join(cluster.folder, 'client-admin'), genesis)
+  return connect({ genesis, key: signer, seed })
 }
 
 /** As a user runs it, with something on standard input. */
@@ -76,6 +84,47 @@ describe('the commands on keys', () => {
     const shown = await quorate('get', 'all-bytes')
     expect(shown).toMatchObject({ code: 2, out: '' })
     expect(shown.error).toContain('the value has 256 bytes that are no text; print them with --base64')
+  })
+
+  it('read from a quorum, and from one replica with a proof that holds offline', async () => {
+    const { checkpointInterval } = (await loadGenesis(join(cluster.folder, 'genesis.json'))).parameters
+    await quorate('put', 'read/me', 'here')
+    expect(await facts('get', 'read/me', '--read', 'quorum')).toMatchObject({
+      ...{ code: 0, found: true, value: 'here', mode: 'quorum' },
+      replicas: expect.arrayContaining([expect.any(Number)]),
+    })
+    expect(await facts('get', 'read/me')).toMatchObject({ value: 'here', mode: 'ordered', signers: expect.anything() })
+    expect(await quorate('get', 'read/no', '--read', 'quorum')).toMatchObject({ code: 1 })
+    expect((await quorate('range', 'read/', '--read', 'quorum')).out).toBe('read/me  here\n')
+
+    const client = await connectAdmin()
+    for (let slot = 0; slot < checkpointInterval; ) slot = (await client.put('fill', 'x')).slot
+    await client.close()
+    const proof = join(root, 'proof.jsonl')
+    const stale = ['--read', 'stale', '--proof', proof]
+    const read = await facts('get', 'read/me', ...stale)
+    expect(read).toMatchObject({
+      code: 0,
+      value: 'here',
+      mode: 'stale',
+      slot: expect.any(Number),
+      ageMs: expect.any(Number),
+    })
+    const genesis = ['--genesis', join(cluster.folder, 'genesis.json')]
+    const verified = await facts('audit', 'verify', proof, ...genesis)
+    expect(verified).toMatchObject({
+      code: 0,
+      valid: true,
+      shown: [{ key: 'read/me', value: 'here', checkpoint: read.slot }],
+    })
+    expect(await quorate('get', 'read/no', ...stale)).toMatchObject({ code: 1 })
+    expect(await facts('audit', 'verify', proof, ...genesis)).toMatchObject({ shown: [{ present: false }] })
+
+    const old = await quorate('get', 'read/me', '--read', 'stale', '--max-age', '0')
+    expect(old).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/no replica proved a state of the last 0 s: the newest/),
+    })
   })
 
   it('list a prefix or a range, and say when there is more', async () => {

@@ -48,6 +48,15 @@ describe('a command on keys', () => {
     [['range', 'a', '--end', ''], '--end is empty; leave it away for a prefix'],
     [['range', 'a', '--limit', '0'], '--limit must be a whole number from 1 to 100000, not "0"'],
     [['get', 'a', '--timeout', 'soon'], '--timeout must be a whole number from 1 to 86400, not "soon"'],
+    [['get', 'a', '--read', 'fast'], '--read must be one of ordered, quorum, stale, not "fast"'],
+    [['range', 'a', '--read', 'stale'], 'a range cannot be read stale: the state proves single keys'],
+    [['get', 'a', '--max-age', '5'], '--max-age is for --read stale, and this is --read ordered'],
+    [['get', 'a', '--read', 'quorum', '--proof', 'p'], '--proof is for --read stale, and this is --read quorum'],
+    [
+      ['get', 'a', '--read', 'stale', '--receipt', 'r'],
+      '--receipt is for --read ordered: a stale read leaves no receipt',
+    ],
+    [['get', 'a', '--read', 'stale', '--max-age', 'x'], '--max-age must be a whole number from 0 to'],
     [['txn', '/nowhere/t.json'], '/nowhere/t.json cannot be read: there is no such file'],
     [['get', 'a', '--frob'], "unknown option '--frob'"],
   ])('%j is wrong usage and says why', async (args, sentence) => {

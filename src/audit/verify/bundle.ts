@@ -255,7 +255,7 @@ class BundleAudit {
         return undefined
       case 'state':
         this.counts.states++
-        return undefined
+        return this.walk?.takeState(item)
       case 'new-view':
         return this.account(newViewName(item.newView))
       case 'evidence':

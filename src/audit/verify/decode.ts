@@ -137,8 +137,8 @@ function contentsOf(fields: Fields): BundleContents {
     const from = fields.number('from')
     return { kind, from, to: fields.number('to') }
   }
-  if (kind === 'key') return { kind, key: fields.bytes('key') }
-  if (kind === 'receipt' || kind === 'state' || kind === 'evidence') return { kind }
+  if (kind === 'key' || kind === 'state') return { kind, key: fields.bytes('key') }
+  if (kind === 'receipt' || kind === 'evidence') return { kind }
   throw new Malformed('has contents of no known kind')
 }
 

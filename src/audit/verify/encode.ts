@@ -80,9 +80,9 @@ function contents(value: BundleContents): object {
     case 'slots':
       return { kind: 'slots', from: value.from, to: value.to }
     case 'key':
-      return { kind: 'key', key: hex(value.key) }
-    case 'receipt':
     case 'state':
+      return { kind: value.kind, key: hex(value.key) }
+    case 'receipt':
     case 'evidence':
       return { kind: value.kind }
     default:

@@ -13,7 +13,7 @@ import {
 import type { Executor } from '../../machine/index.ts'
 import { type AuditContext, genesisExecutor } from './context.ts'
 import { type AuditFault, fault } from './fault.ts'
-import type { CheckpointItem, EntryItem } from './items.ts'
+import type { CheckpointItem, EntryItem, StateItem } from './items.ts'
 import type { BundleContents } from './records.ts'
 import { entryTouches } from './touches.ts'
 
@@ -93,6 +93,12 @@ export class LogWalk {
     }
     const unchained = this.extend(item)
     return unchained ?? this.replay(item) ?? this.coverFault(slot)
+  }
+
+  takeState({ proof: { key } }: StateItem): AuditFault | undefined {
+    const { contents } = this
+    if (contents.kind !== 'state' || equalBytes(contents.key, key)) return undefined
+    return fault('contents', 'other-key', 'it is about another key than the bundle claims')
   }
 
   /** What the whole bundle lacks of what it claims. */

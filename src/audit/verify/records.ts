@@ -18,8 +18,11 @@ export type BundleContents =
   | { readonly kind: 'key'; readonly key: Uint8Array }
   /** One receipt. */
   | { readonly kind: 'receipt' }
-  /** One key of the state, under one checkpoint. */
-  | { readonly kind: 'state' }
+  /**
+   * This key of the whole state, under one checkpoint. Named here too: that a key is absent is proven by the same bytes for others
+   * that would lie near it, and a changed file should not pass for what it was made for.
+   */
+  | { readonly kind: 'state'; readonly key: Uint8Array }
   /** Nothing but NewViews and evidence. */
   | { readonly kind: 'evidence' }
 

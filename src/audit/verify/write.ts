@@ -151,7 +151,10 @@ export function encodeStateFile(
   const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, contents.name, verifier)
   if (!made.ok) return undefined
   const writer = new BundleWriter()
-  const parts = [writer.head(genesis, { kind: 'state' }), writer.checkpoint(made.value.stable.note, frontier)]
+  const parts = [
+    writer.head(genesis, { kind: 'state', key: proof.key }),
+    writer.checkpoint(made.value.stable.note, frontier),
+  ]
   return utf8([...parts, writer.state(proof), writer.end()].join(''))
 }
 

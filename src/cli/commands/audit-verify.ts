@@ -13,6 +13,7 @@ import {
 } from '../../audit/verify/index.ts'
 import { decodeResultRecord } from '../../machine/index.ts'
 import { shownBytes, statOf, withThreads } from '../audit/files.ts'
+import { stateForPrograms, stateLine } from '../audit/state.ts'
 import { type Command, type Context, type Input, type Outcome, UsageError } from '../command.ts'
 import { table } from '../table.ts'
 
@@ -23,7 +24,9 @@ const SHOWN_FAULTS = 20
 export const auditVerify: Command = {
   name: 'audit verify',
   describe: 'Check a bundle or a receipt offline, with nothing but the genesis',
-  arguments: [{ name: 'FILE', describe: 'a bundle of `audit export`, or a receipt of `put --receipt`' }],
+  arguments: [
+    { name: 'FILE', describe: 'a bundle of `audit export`, a receipt of `put --receipt`, or a proof of `get --proof`' },
+  ],
   options: [
     { flags: '--genesis <file>', describe: 'the genesis of the cluster, from a source that you trust', required: true },
     { flags: '--level <level>', describe: `${AUDIT_LEVELS.join(', ')} (default: certificates)` },
@@ -46,7 +49,12 @@ export const auditVerify: Command = {
       const source = shownBytes(file, bytes, `checking ${file}`, context)
       for await (const each of verifyBundle(source, genesis, { level, verifier: nativeVerifier, ...batch })) {
         if (each.kind === 'summary') summary = each
-        else if (each.kind === 'receipt' || (each.kind === 'entry' && shown.length < SHOWN_ENTRIES)) shown.push(each)
+        else if (
+          each.kind === 'receipt' ||
+          each.kind === 'state' ||
+          (each.kind === 'entry' && shown.length < SHOWN_ENTRIES)
+        )
+          shown.push(each)
       }
     })
     if (summary === undefined) throw new Error('the audit gave no summary')
@@ -80,6 +88,7 @@ function outcomeOf(
     value: { file, cluster, ...facts, shown: shown.map(forPrograms) },
     text: [
       ...receiptLines(shown),
+      ...shown.flatMap((each) => (each.kind === 'state' ? [stateLine(each)] : [])),
       ...(rows.length > 1 ? [table(rows)] : []),
       ...faultLines,
       ...(more > 0 ? [`and ${more} more faults`] : []),
@@ -127,16 +136,17 @@ function faultLine({ where, check, code, message }: PlacedFault): string {
 }
 
 function verdictLine(file: string, cluster: string, summary: AuditSummary): string {
-  const { level, valid, entries, checkpoints, uncheckpointed, receipts, newViews, evidence, faultCount, faults } =
-    summary
+  const { level, valid, entries, checkpoints, uncheckpointed, receipts, states } = summary
+  const { newViews, evidence, faultCount, faults } = summary
   if (!valid) {
     const [first] = faults
     const place = first === undefined ? '' : `: check "${first.check}" at ${first.where}`
     return `${file} is NOT VALID for cluster ${cluster} at level ${level}: ${count(faultCount, 'fault')}${place}`
   }
   const parts = [
-    entries > 0 || receipts === 0 ? count(entries, 'entry') : '',
+    entries > 0 || receipts + states === 0 ? count(entries, 'entry') : '',
     receipts > 0 ? count(receipts, 'receipt') : '',
+    states > 0 ? 'the proof of one key' : '',
     checkpoints > 0 ? count(checkpoints, 'checkpoint') : '',
     uncheckpointed > 0 && entries > 0 ? `${uncheckpointed} not yet checkpointed` : '',
     newViews > 0 ? count(newViews, 'NewView') : '',
@@ -165,6 +175,7 @@ function forPrograms(each: AuditVerdict): object {
       faults,
     }
   }
+  if (each.kind === 'state') return stateForPrograms(each)
   if (each.kind !== 'receipt') return { kind: each.kind, faults: each.faults }
   const { certificate, request, record, faults } = each
   return {

@@ -3,7 +3,8 @@
 import type { RangeQuery } from '../../client/index.ts'
 import { type Command, type Input, UsageError } from '../command.ts'
 import { bytesOf, entryValue, lineOf } from '../kv/bytes.ts'
-import { ask, KV_OPTIONS } from '../kv/run.ts'
+import { READ_OPTION, readWith } from '../kv/read.ts'
+import { KV_OPTIONS } from '../kv/run.ts'
 import { table } from '../table.ts'
 
 const MOST_ENTRIES = 100_000
@@ -17,19 +18,22 @@ export const range: Command = {
     { flags: '--limit <n>', describe: 'so many at most (default: as many as fit an answer, 1 MiB)' },
     { flags: '--keys-only', describe: 'without the values' },
     { flags: '--count-only', describe: 'how many there are' },
+    READ_OPTION,
     ...KV_OPTIONS,
   ],
   examples: [
     ['quorate range account/', 'all keys that begin so'],
     ['quorate range a --end m --limit 10', 'the first ten from a to before m'],
+    ['quorate range account/ --read quorum', 'as fresh as through the log, and cheaper'],
     ["quorate range '' --count-only", 'how many keys there are'],
   ],
   async run(input, context) {
     const [inBase64, countOnly, keysOnly] = [input.flag('base64'), input.flag('count-only'), input.flag('keys-only')]
     const query = queryOf(input, inBase64)
-    return ask(
+    return readWith(
       input,
       context,
+      ['ordered', 'quorum'],
       (client, options) => client.range({ ...query, countOnly, keysOnly }, options),
       ({ entries, count, more }) => {
         const value = { count, more, entries: entries.map((entry) => entryValue(entry, inBase64)) }
