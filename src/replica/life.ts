@@ -160,7 +160,8 @@ function entranceOf(common: Common, status: () => ReplicaStatus) {
   const { options, store, core, host, verifier, counters, recovered, step } = common
   const { membership, parameters } = options.genesis
   const { epoch } = membership
-  const reads = new Reads({ core, host, counters, viewTimeoutMs: parameters.viewTimeoutMs })
+  const clock = () => performance.now()
+  const reads = new Reads({ core, host, counters, viewTimeoutMs: parameters.viewTimeoutMs, clock })
   const questions = new Questions({ store, epoch, kept: recovered.kept, status })
   const door = new Door({
     ...{ core, host, verifier, counters },

@@ -4,7 +4,6 @@
 // A read of the current state is answered once everything is executed that this replica may have helped to decide before it was
 // asked (`readIndex`). That is what lets a client rely on q equal answers; without it all q could be of an old state.
 
-import { performance } from 'node:perf_hooks'
 import { equalBytes, hex, slot } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
@@ -30,6 +29,8 @@ export interface ReadsOptions {
   readonly host: Pick<MachineHost, 'read' | 'position' | 'snapshotAt'>
   readonly viewTimeoutMs: number
   readonly counters: Counters
+  /** Milliseconds that never go back. */
+  readonly clock: () => number
 }
 
 export type StateQuestion = Extract<Question, { readonly kind: 'read' | 'prove' }>
@@ -110,10 +111,11 @@ export class Reads {
       refuse(read, 'this replica has too much to do')
       return 0
     }
-    const begunAt = performance.now()
+    const { clock } = this.options
+    const begunAt = clock()
     if (read.question.kind === 'prove') this.prove(read, read.question.keys)
     else if (this.isReady(read)) this.answer(read, read.question.commands, begunAt + READ_STEP_MS)
-    const spent = performance.now() - begunAt
+    const spent = clock() - begunAt
     const over = read.question.kind === 'prove' || read.answered >= read.question.commands.length
     // The others of the question wait for their next turn, behind those of other clients.
     if (!over) this.put(read)
@@ -121,7 +123,7 @@ export class Reads {
   }
 
   private answer(read: AskedRead, commands: readonly Uint8Array[], untilMs: number): void {
-    const { host } = this.options
+    const { host, clock } = this.options
     const { link } = read
     let results: ReadResult[] = []
     let bytes = 0
@@ -139,7 +141,7 @@ export class Reads {
       results.push(result)
       bytes += result.result.length
       read.answered++
-    } while (performance.now() < untilMs)
+    } while (clock() < untilMs)
     send(read.answered >= commands.length)
   }
 
