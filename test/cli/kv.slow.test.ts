@@ -46,8 +46,10 @@ async function facts(...args: string[]) {
 
 async function connectAdmin() {
   const genesis = await loadGenesis(join(cluster.folder, 'genesis.json'))
-  const { signer, seed } = await loadClientKey(join(cluster.folder, 'client-admin'), genesis)
-  return connect({ genesis, key: signer, seed })
+  const folder = join(cluster.folder, 'client-admin')
+  const { signer, seed } = await loadClientKey(folder, genesis)
+  // Numbered like the commands' requests, which come after.
+  return connect({ genesis, key: signer, seed, stateFile: join(folder, 'sequence'), shareStateFile: true })
 }
 
 /** As a user runs it, with something on standard input. */
