@@ -233,7 +233,9 @@ describe('a replica that lies to a stale read', () => {
     await client.get('k', { read: 'stale' })
     give(cluster, [0, 1, 2, 3], proven, lie(proven))
     const error = await client.get('k', { read: 'stale' }).catch((each: unknown) => each)
-    const harmless = ['a checkpoint of fewer than q', 'a forged signature', 'the frontier of another log'].includes(name)
+    const harmless = ['a checkpoint of fewer than q', 'a forged signature', 'the frontier of another log'].includes(
+      name,
+    )
     // What the checkpoint says was proven before; that is used, and not what came now.
     if (harmless)
       expect(error).toMatchObject({ value: { value: utf8('v') }, evidence: { checkpoint: proven.checkpoint } })
