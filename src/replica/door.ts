@@ -32,7 +32,8 @@ export interface DoorOptions {
   readonly verifier: CachingVerifier
   readonly counters: Counters
   readonly deliver: (requests: readonly Verified<SignedRequest>[]) => void
-  readonly ask: (link: ClientLink, id: number, question: Question) => void
+  /** What the question costs beside its bytes, in signature checks. */
+  readonly ask: (link: ClientLink, id: number, question: Question) => number
 }
 
 interface ClientFrameFrom {
@@ -159,8 +160,7 @@ export class Door {
       return (size + 1) * BAD_FRAME_FACTOR
     }
     if (decoded.value.kind === 'ask') {
-      ask(link, decoded.value.id, decoded.value.question)
-      return size + 1
+      return size + ask(link, decoded.value.id, decoded.value.question)
     }
     const before = verifier.checks
     const bad = this.takeRequests(link, decoded.value.requests)

@@ -167,8 +167,10 @@ function entranceOf(common: Common, status: () => ReplicaStatus) {
     ...{ core, host, verifier, counters },
     deliver: (requests) => step({ kind: 'requests', requests }),
     ask(link, id, question) {
-      if (question.kind === 'read' || question.kind === 'prove') reads.ask(link, id, question, performance.now())
-      else questions.ask(link, id, question)
+      // Reads are metered by what they take, where they are answered.
+      if (question.kind === 'read' || question.kind === 'prove') return reads.ask(link, id, question, clock()) ? 0 : 1
+      questions.ask(link, id, question)
+      return 1
     },
   })
   const inbound = new Inbound({

@@ -70,11 +70,12 @@ export class Reads {
     return this.waiting.size
   }
 
-  ask(link: ClientLink, id: number, question: StateQuestion, nowMs: number): void {
+  /** Takes a question; false where there was no room, and it was refused. */
+  ask(link: ClientLink, id: number, question: StateQuestion, nowMs: number): boolean {
     const at = question.kind === 'read' ? this.options.core.readIndex() : 0
     const parts = question.kind === 'read' ? question.commands : question.keys
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-    this.put({ link, id, question, slot: at, askedAt: nowMs, bytes, answered: 0 })
+    return this.put({ link, id, question, slot: at, askedAt: nowMs, bytes, answered: 0 })
   }
 
   /** Answers what can be answered, until `over`; to be called after execution. */
@@ -87,12 +88,14 @@ export class Reads {
     return this.queue.drain(nowMs, over, (_, read) => this.serve(read, nowMs))
   }
 
-  private put(read: AskedRead): void {
+  private put(read: AskedRead): boolean {
     const source = hex(read.link.key)
     const taken = this.isReady(read) ? this.queue.push(source, read, read.bytes) : this.waiting.put(source, read)
-    if (taken) return
-    this.options.counters.refuse('busy')
-    refuse(read, 'too many reads wait already; ask again later')
+    if (!taken) {
+      this.options.counters.refuse('busy')
+      refuse(read, 'too many reads wait already; ask again later')
+    }
+    return taken
   }
 
   private isReady({ slot: at, question }: AskedRead): boolean {

@@ -52,7 +52,7 @@ function entrance() {
       asked.push(requests)
       core.step({ kind: 'requests', requests })
     },
-    ask: () => {},
+    ask: () => 1,
   })
   const inbound = new Inbound({
     ...{ core, verifier, counters, bounds: context.parameters },
