@@ -74,6 +74,16 @@ export const MAX_LIES = 16 * MAX_MEMBERS
 export const MAX_ALARMS = 64
 /** UTF-8 bytes of a text for people; the sender cuts longer ones. */
 export const MAX_TEXT_BYTES = KIB
+/** Bytes of a key of the machine's, or of a bound of a range of them: the machine's bound on keys. */
+export const MAX_WATCH_KEY_BYTES = 2 * KIB
+/** Bytes of what a machine stores under a key. */
+export const MAX_WATCH_VALUE_BYTES = 512 * KIB
+/** News of watches in one frame, and credits: as many as one client may have watches, and then some. */
+export const MAX_WATCH_UPDATES = 8192
+/** Slots with news in one batch of a watch. */
+export const MAX_WATCHED_SLOTS = 8192
+/** Changes of one slot that are told; of a slot with more its watches are told that they fell behind. */
+export const MAX_WATCHED_CHANGES = 2 * MAX_REQUESTS
 
 /**
  * Bytes of one frame by channel, the version byte included. A longer one is refused by its length prefix, before

@@ -5,6 +5,7 @@ import * as wire from '../../net/wire/index.ts'
 import type { ClientFrame, Question } from './frames.ts'
 import { read } from './malformed.ts'
 import { fromWireRequests, toWireRequests } from './requests.ts'
+import { fromWireWatch, toWireWatch } from './watch-codec.ts'
 
 /**
  * @throws {RangeError} for a frame beyond the bounds of net/wire/limits.ts, {@link wire.MAX_CLIENT_REQUESTS} among
@@ -19,6 +20,12 @@ export function encodeClientFrame(frame: ClientFrame): Uint8Array {
       return wire.encodeClientFrame({ kind: 'requests', value: toWireRequests(frame.requests) })
     case 'ask':
       return wire.encodeClientFrame({ kind: 'ask', value: { id: frame.id, question: toWire(frame.question) } })
+    case 'watch':
+      return wire.encodeClientFrame({ kind: 'watch', value: toWireWatch(frame) })
+    case 'credit':
+      return wire.encodeClientFrame({ kind: 'credit', value: { credits: frame.credits } })
+    case 'unwatch':
+      return wire.encodeClientFrame({ kind: 'unwatch', value: { id: frame.id } })
   }
 }
 
@@ -30,6 +37,12 @@ export function decodeClientFrame(bytes: Uint8Array): Result<ClientFrame, wire.W
         return { kind: 'requests', requests: fromWireRequests(value, wire.MAX_CLIENT_REQUESTS) }
       case 'ask':
         return { kind: 'ask', id: value.id, question: fromWire(value.question) }
+      case 'watch':
+        return { kind, ...fromWireWatch(value) }
+      case 'credit':
+        return { kind, credits: value.credits }
+      case 'unwatch':
+        return { kind, id: value.id }
     }
   })
 }

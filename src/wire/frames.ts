@@ -3,12 +3,17 @@
 import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
 import type { ChosenEntry, Evidence, NewView, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
 import type { ProvenValue, ReadResult } from '../machine/index.ts'
+import type { WatchCredit, WatchRequest, WatchUpdate } from './watches.ts'
 
 /** Client to replica. */
 export type ClientFrame =
   | { readonly kind: 'requests'; readonly requests: readonly SignedRequest[] }
   /** `id` is the client's own and comes back with the answers. */
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  /** Asks for changes from a slot on; answered by `watched` until `unwatch`, or the end of the link. */
+  | ({ readonly kind: 'watch' } & WatchRequest)
+  | { readonly kind: 'credit'; readonly credits: readonly WatchCredit[] }
+  | { readonly kind: 'unwatch'; readonly id: number }
 
 export type Question =
   | { readonly kind: 'status' }
@@ -29,6 +34,8 @@ export type ReplicaFrame =
   | { readonly kind: 'refusal'; readonly request: Digest; readonly code: RefusalCode }
   /** One of several answers to a question; `last` on the final one, which may be empty. */
   | { readonly kind: 'answer'; readonly id: number; readonly last: boolean; readonly answer: Answer }
+  /** News of any number of watches. */
+  | { readonly kind: 'watched'; readonly updates: readonly WatchUpdate[] }
 
 /**
  * Why a replica did not take a request. It is one replica's word: a client believes it when t replicas say it. `busy` is no

@@ -1,23 +1,15 @@
 // Frames from replicas to clients.
 
-import {
-  DIGEST_BYTES,
-  type Digest,
-  digest,
-  fromUtf8,
-  type Result,
-  replicaIndex,
-  slot,
-  utf8,
-  view,
-} from '../../crypto/index.ts'
+import { digest, fromUtf8, type Result, replicaIndex, slot, utf8, view } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import { fromWireCheckpoint, fromWireSlot, toWireCheckpoint, toWireSlot } from './archive-codec.ts'
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
 import type { Answer, RefusalCode, ReplicaFrame, ReplicaStatus, ReplyItem, SlotReply } from './frames.ts'
+import { hashesOf, joined } from './hashes.ts'
 import { Malformed, read, whole } from './malformed.ts'
 import { fromWireProofs, fromWireReadResults, toWireProofs, toWireReadResults } from './read-codec.ts'
 import { fromWireNewView, fromWireVote, toWireNewView, toWireVote } from './votes.ts'
+import { fromWireUpdate, toWireUpdate } from './watch-codec.ts'
 
 /** The numbers of `RefusalCode` in client.proto. A retired number stays listed there and is never used again. */
 const REFUSAL_CODES: Readonly<Record<RefusalCode, number>> = Object.freeze({
@@ -47,6 +39,8 @@ export function encodeReplicaFrame(frame: ReplicaFrame): Uint8Array {
       const { id, last } = frame
       return wire.encodeReplicaFrame({ kind: 'answer', value: { id, last, answer: toWireAnswer(frame.answer) } })
     }
+    case 'watched':
+      return wire.encodeReplicaFrame({ kind: 'watched', value: { updates: frame.updates.map(toWireUpdate) } })
   }
 }
 
@@ -62,6 +56,8 @@ export function decodeReplicaFrame(bytes: Uint8Array): Result<ReplicaFrame, wire
       }
       case 'answer':
         return { kind, id: value.id, last: value.last, answer: fromWireAnswer(value.answer) }
+      case 'watched':
+        return { kind, updates: value.updates.map(fromWireUpdate) }
     }
   })
 }
@@ -80,20 +76,7 @@ function fromWireReply({ view: at, receipt, count, items }: wire.SlotReply): Slo
 }
 
 function fromWireItem({ index, record, path }: wire.ReplyItem): ReplyItem {
-  return { index, record: record.slice(), path: hashesOf(path) }
-}
-
-function joined(hashes: readonly Digest[]): Uint8Array {
-  const bytes = new Uint8Array(hashes.length * DIGEST_BYTES)
-  for (const [i, hash] of hashes.entries()) bytes.set(hash, i * DIGEST_BYTES)
-  return bytes
-}
-
-function hashesOf(bytes: Uint8Array): Digest[] {
-  if (bytes.length % DIGEST_BYTES !== 0) throw new Malformed('ReplyItem.path: no multiple of 32 bytes')
-  const hashes: Digest[] = []
-  for (let at = 0; at < bytes.length; at += DIGEST_BYTES) hashes.push(digest(bytes.subarray(at, at + DIGEST_BYTES)))
-  return hashes
+  return { index, record: record.slice(), path: hashesOf(path, 'ReplyItem.path') }
 }
 
 function toWireAnswer(answer: Answer): wire.Answer {

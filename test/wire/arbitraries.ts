@@ -53,6 +53,10 @@ import type {
   ReplicaStatus,
   SlotReply,
   TransferFrame,
+  WatchEndCode,
+  WatchedRequest,
+  WatchedSlot,
+  WatchUpdate,
 } from '../../src/wire/index.ts'
 
 type Arbitrary<Value> = fc.Arbitrary<Value>
@@ -261,6 +265,20 @@ export const questions: Arbitraries<Question> = {
 export const clientFrames: Arbitraries<ClientFrame> = {
   requests: fc.record({ kind: kind('requests'), requests: anyRequests }),
   ask: fc.record({ kind: kind('ask'), id: anyNumber, question: oneOf<Question>(questions) }),
+  watch: fc.record({
+    kind: kind('watch'),
+    id: anyNumber,
+    start: anyBytes,
+    end: fc.option(anyBytes, { nil: undefined }),
+    after: anySlot,
+    credit: anyNumber,
+    single: fc.boolean(),
+  }),
+  credit: fc.record({
+    kind: kind('credit'),
+    credits: fc.array(fc.record({ id: anyNumber, more: anyNumber }), { maxLength: 3 }),
+  }),
+  unwatch: fc.record({ kind: kind('unwatch'), id: anyNumber }),
 }
 
 const anyReply: Arbitrary<SlotReply> = fc.record({
@@ -344,6 +362,56 @@ const refusalCodes: Readonly<Record<RefusalCode, true>> = {
   'not-allowed': true,
 }
 
+const anyWatchedRequest: Arbitrary<WatchedRequest> = fc.record({
+  index: fc.nat(65_535),
+  client: anyDigest.map(publicKey),
+  sequence: anyNumber,
+  identity: fc.oneof(
+    fc.record({ kind: kind('id'), id: anyDigest }),
+    fc.record({ kind: kind('proof'), command: anyBytes, path: fc.array(anyDigest, { maxLength: 4 }) }),
+  ),
+})
+
+export const anyWatchedSlot: Arbitrary<WatchedSlot> = fc
+  .record({
+    entry: anyEntry,
+    certificate: anyCertificate,
+    timestampMs: anyNumber,
+    requests: fc.array(anyWatchedRequest, { maxLength: 3 }),
+    changes: fc.array(
+      fc.record({
+        index: fc.option(fc.nat(65_535), { nil: undefined }),
+        key: anyBytes,
+        value: fc.option(anyBytes, { nil: undefined }),
+      }),
+      { maxLength: 3 },
+    ),
+  })
+  .map(({ entry: { header }, ...parts }) => ({ slot: header.slot, header, ...parts }))
+
+const watchEndCodes: Readonly<Record<WatchEndCode, true>> = {
+  'fell-behind': true,
+  busy: true,
+  'not-allowed': true,
+  'too-many': true,
+}
+
+export const anyWatchUpdate: Arbitrary<WatchUpdate> = fc.oneof(
+  fc.record({
+    kind: kind('batch'),
+    id: anyNumber,
+    after: anySlot,
+    upTo: anySlot,
+    slots: fc.array(anyWatchedSlot, { maxLength: 3 }),
+  }),
+  fc.record({
+    kind: kind('ended'),
+    id: anyNumber,
+    code: fc.constantFrom(...(Object.keys(watchEndCodes) as WatchEndCode[])),
+    firstSlot: anySlot,
+  }),
+)
+
 export const replicaFrames: Arbitraries<ReplicaFrame> = {
   replies: fc.record({ kind: kind('replies'), replies: fc.array(anyReply, { maxLength: 3 }) }),
   refusal: fc.record({
@@ -352,6 +420,7 @@ export const replicaFrames: Arbitraries<ReplicaFrame> = {
     code: fc.constantFrom(...(Object.keys(refusalCodes) as RefusalCode[])),
   }),
   answer: fc.record({ kind: kind('answer'), id: anyNumber, last: fc.boolean(), answer: oneOf<Answer>(answers) }),
+  watched: fc.record({ kind: kind('watched'), updates: fc.array(anyWatchUpdate, { maxLength: 3 }) }),
 }
 
 const place = anyDigest.map((path) => Uint8Array.from(path))

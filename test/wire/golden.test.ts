@@ -33,6 +33,7 @@ import {
   encodeTransferFrame,
   type Question,
   RECORD_KINDS,
+  type WatchUpdate,
 } from '../../src/wire/index.ts'
 import { bytesFor, testCluster } from '../support/cluster.ts'
 import { golden } from '../support/golden.ts'
@@ -194,6 +195,40 @@ const answers: readonly Answer[] = [
   },
 ]
 
+const watched: readonly WatchUpdate[] = [
+  {
+    ...{ kind: 'batch', id: 7, after: slot(299), upTo: slot(301) },
+    slots: [
+      {
+        slot: slot(300),
+        header: entry.header,
+        certificate: certificate('accept'),
+        timestampMs: 1_800_000_000_000,
+        requests: [
+          {
+            ...{ index: 0, client: requests[0]?.request.client ?? fail(), sequence: 1 },
+            identity: { kind: 'id', id: requests[0]?.id ?? fail() },
+          },
+          {
+            ...{ index: 1, client: requests[1]?.request.client ?? fail(), sequence: 2 },
+            identity: { kind: 'proof', command: utf8('put b'), path: [bytesFor('path')] },
+          },
+        ],
+        changes: [
+          { index: 0, key: utf8('a'), value: utf8('stored') },
+          { index: 1, key: utf8('b'), value: undefined },
+        ],
+      },
+      {
+        ...{ slot: slot(301), header: noop.header, certificate: certificate('accept') },
+        ...{ timestampMs: 1_800_000_000_000, requests: [] },
+        changes: [{ index: undefined, key: utf8('c'), value: new Uint8Array(0) }],
+      },
+    ],
+  },
+  { kind: 'ended', id: 8, code: 'fell-behind', firstSlot: slot(290) },
+]
+
 it('the formats of wire and disk stay as they are', () => {
   const reply = {
     view: view(5),
@@ -211,11 +246,20 @@ it('the formats of wire and disk stay as they are', () => {
     client: [
       hex(encodeClientFrame({ kind: 'requests', requests })),
       ...questions.map((question, id) => hex(encodeClientFrame({ kind: 'ask', id, question }))),
+      hex(
+        encodeClientFrame({
+          ...{ kind: 'watch', id: 7, start: utf8('a'), end: utf8('b') },
+          ...{ after: slot(299), credit: 1000, single: true },
+        }),
+      ),
+      hex(encodeClientFrame({ kind: 'credit', credits: [{ id: 7, more: 500 }] })),
+      hex(encodeClientFrame({ kind: 'unwatch', id: 7 })),
     ],
     replica: [
       hex(encodeReplicaFrame({ kind: 'replies', replies: [reply] })),
       hex(encodeReplicaFrame({ kind: 'refusal', request: bytesFor('request'), code: 'not-allowed' })),
       ...answers.map((answer, id) => hex(encodeReplicaFrame({ kind: 'answer', id, last: id > 0, answer }))),
+      hex(encodeReplicaFrame({ kind: 'watched', updates: watched })),
     ],
     transfer: [
       hex(encodeTransferFrame({ kind: 'ask', slot: slot(256), path })),
