@@ -36,6 +36,8 @@ import {
   type ReadOptions,
   Refused,
 } from './types.ts'
+import type { Watch, WatchOptions, WatchTarget } from './watch/types.ts'
+import type { Watches } from './watch/watches.ts'
 
 export interface ClientParts {
   readonly genesis: Genesis
@@ -44,6 +46,7 @@ export interface ClientParts {
   readonly pipeline: Pipeline
   readonly questions: Questions
   readonly reading: Reading
+  readonly watches: Watches
   readonly counters: Counters
   readonly stop: () => Promise<void>
 }
@@ -121,6 +124,10 @@ export class ClusterClient implements Client {
     return { ...done, value: response }
   }
 
+  watch(target: WatchTarget, options: WatchOptions = {}): Watch {
+    return this.parts.watches.watch(target, options)
+  }
+
   async status(replica: ReplicaIndex, options?: CallOptions): Promise<ReplicaStatus> {
     const [answer] = await this.parts.questions.ask(this.member(replica), { kind: 'status' }, options)
     if (answer === undefined) throw new ClientError('no-answer', `replica ${replica} gave an empty answer`)
@@ -156,6 +163,7 @@ export class ClusterClient implements Client {
     this.parts.pipeline.close()
     this.parts.reading.close()
     this.parts.questions.close()
+    this.parts.watches.close()
     return this.parts.stop()
   }
 

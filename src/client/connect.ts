@@ -15,6 +15,7 @@ import { clockSequences, exclusiveSequences, type Sequences, sharedSequences } f
 import { StaleReads } from './stale-reads.ts'
 import { Ticker } from './ticker.ts'
 import type { Client, ConnectOptions } from './types.ts'
+import { Watches } from './watch/watches.ts'
 
 /**
  * A client of the cluster that `genesis` describes. Resolves at once, and the links come up in the background: calls wait for
@@ -33,22 +34,21 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const quorumReads = new QuorumReads({ genesis, links, ticker, counters, ordered })
   const stale = new StaleReads({ genesis, verifier: nativeVerifier, links, questions, counters })
   const reading = new Reading(quorumReads, stale)
+  const watches = new Watches({ genesis, verifier: nativeVerifier, links, questions, ticker, counters })
   const stop = async () => {
     ticker.stop()
     await transport.stop()
     await sequences.close()
   }
   try {
-    await transport.start(
-      handlersOf(links, pipeline, questions, quorumReads, counters),
-      signal === undefined ? {} : { signal },
-    )
+    const handlers = handlersOf(links, pipeline, questions, quorumReads, watches, counters)
+    await transport.start(handlers, signal === undefined ? {} : { signal })
   } catch (error) {
     await stop()
     throw error
   }
   const { publicKey } = key
-  return new ClusterClient({ genesis, publicKey, links, pipeline, questions, reading, counters, stop })
+  return new ClusterClient({ genesis, publicKey, links, pipeline, questions, reading, watches, counters, stop })
 }
 
 async function sequencesOf({ stateFile, shareStateFile, signal }: ConnectOptions): Promise<Sequences> {
@@ -61,6 +61,7 @@ function handlersOf(
   pipeline: Pipeline,
   questions: Questions,
   quorumReads: QuorumReads,
+  watches: Watches,
   counters: Counters,
 ): ClientTransportHandlers {
   const take = (from: ReplicaIndex, bytes: Uint8Array): void => {
@@ -75,6 +76,8 @@ function handlersOf(
       case 'answer':
         if (quorumReads.owns(frame.id)) return quorumReads.answer(from, frame.id, frame.last, frame.answer)
         return questions.answer(from, frame.id, frame.last, frame.answer, bytes.length)
+      case 'watched':
+        return watches.take(from, frame.updates)
     }
   }
   return {
@@ -86,10 +89,12 @@ function handlersOf(
       pipeline.replicaUp(replica)
       questions.replicaUp(replica)
       quorumReads.replicaUp(replica)
+      watches.replicaUp(replica)
     },
     replicaDown(replica) {
       pipeline.replicaDown(replica)
       quorumReads.replicaDown(replica)
+      watches.replicaDown(replica)
     },
   }
 }

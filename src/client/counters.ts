@@ -1,6 +1,7 @@
 // What a client counts: peers' mistakes and lies never become errors, but are not passed over in silence either.
 
 import type { ReceiptFault } from './receipts.ts'
+import type { DropReason } from './watch/types.ts'
 
 export type ClientCounter =
   | ReceiptFault
@@ -14,6 +15,10 @@ export type ClientCounter =
   | 'refusal-busy'
   /** To a question that was not asked, or of another kind. */
   | 'answer-not-needed'
+  /** A replica that a watch gave up. */
+  | DropReason
+  /** About a watch that is over, or was never opened there. */
+  | 'watch-not-needed'
   /** Bundles signed. */
   | 'bundles'
   /** Requests sent again, to everybody. */

@@ -13,6 +13,8 @@ export type ClientErrorCode =
   | 'closed'
   /** A request that is another client's, or was never one. */
   | 'bad-request'
+  /** The genesis leaves votes unsigned, and what is asked for needs signatures. */
+  | 'not-provable'
 
 export class ClientError extends Error {
   override readonly name = 'ClientError'

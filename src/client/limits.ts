@@ -89,3 +89,29 @@ export const STATE_SEATS = 12
 export const STATE_SEAT_WAIT_MS = 120_000
 /** Milliseconds between two looks at all seats. */
 export const STATE_SEAT_POLL_MS: readonly [least: number, most: number] = [20, 250]
+
+/** Watches that one client has open; a replica takes 2,048 of one key, in all its processes. */
+export const WATCHES = 2_000
+/** Bytes of events that wait for the reader of one watch, and as many again with each replica that is listened to. */
+export const WATCH_WINDOW_BYTES = 256 * 1024
+/** Share of the window that is given back at once. */
+export const WATCH_CREDIT_SHARE = 1 / 4
+/** Milliseconds from one look at the replicas behind the watches to the next. */
+export const WATCH_LOOK_MS = 250
+/**
+ * Milliseconds that a replica may be behind others before another one is asked too. It says how far it has come twice a second; a
+ * change of the view, or a snapshot that it fetches, may take it longer.
+ */
+export const WATCH_STALL_MS = 3_000
+/** Milliseconds until one that stalled, or had no room, is tried again. */
+export const WATCH_REST_MS = 10_000
+/** Milliseconds that a watch goes on looking for t replicas that still have what it needs, when some have it no more. */
+export const WATCH_STRANDED_MS = 10_000
+/** Replicas that a watch names as given up; the oldest are forgotten. */
+export const WATCH_DROPPED = 64
+/** Keys whose versions a watch of a single replica remembers. */
+export const WITNESSED_KEYS = 65_536
+/** Certificates that were checked and are remembered, for watches of one client that see the same slots. */
+export const CHECKED_CERTIFICATES = 1_024
+/** Milliseconds until replicas are asked again how far they are, when too few answered. */
+export const WATCH_START_MS = 1_000

@@ -17,6 +17,7 @@ import type {
 } from '../machine/index.ts'
 import type { Archive, ReplicaStatus } from '../wire/index.ts'
 import type { ClientCounter } from './counters.ts'
+import type { Watch, WatchOptions, WatchTarget } from './watch/types.ts'
 
 export interface ConnectOptions {
   readonly genesis: Genesis
@@ -151,6 +152,11 @@ export interface Client {
   /** Any machine's command that only reads, answered by a quorum, or by the log where that does not agree in time. */
   read(command: Uint8Array, options?: CallOptions): Promise<Read<Uint8Array>>
   txn(transaction: Omit<Transaction, 'kind'>, options?: CallOptions): Promise<Done<TransactionResponse>>
+  /**
+   * The events of some keys from a slot on, as t replicas tell them; see docs/watches.md.
+   * @throws {RangeError} for a slot or replica that there cannot be. @throws {WatchEnded} where too many are open.
+   */
+  watch(target: WatchTarget, options?: WatchOptions): Watch
   /** One replica's own account. @throws {ClientError} where it does not answer. */
   status(replica: ReplicaIndex, options?: CallOptions): Promise<ReplicaStatus>
   /** What one replica keeps for auditors. */

@@ -10,7 +10,7 @@ import {
   PENDING_REQUESTS,
   type SignedRequest,
 } from '../consensus/index.ts'
-import { decodeClientFrame, type Question, type RefusalCode } from '../wire/index.ts'
+import { type ClientFrame, decodeClientFrame, type Question, type RefusalCode } from '../wire/index.ts'
 import type { Core } from './core.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
@@ -21,16 +21,19 @@ import {
   CLIENT_CHECKS_PER_SECOND,
   CLIENT_QUEUE_BYTES,
   CLIENT_QUEUES_BYTES,
+  WATCH_CHECKS,
 } from './limits.ts'
 import type { Answered, MachineHost } from './machine-host.ts'
 import { Replies } from './replies.ts'
 import type { CachingVerifier } from './verify-cache.ts'
+import type { Watches } from './watches.ts'
 
 export interface DoorOptions {
   readonly core: Core
   readonly host: MachineHost
   readonly verifier: CachingVerifier
   readonly counters: Counters
+  readonly watches: Watches
   readonly deliver: (requests: readonly Verified<SignedRequest>[]) => void
   /** What the question costs beside its bytes, in signature checks. */
   readonly ask: (link: ClientLink, id: number, question: Question) => number
@@ -162,10 +165,26 @@ export class Door {
     if (decoded.value.kind === 'ask') {
       return size + ask(link, decoded.value.id, decoded.value.question)
     }
+    if (decoded.value.kind !== 'requests') return this.watch(link, decoded.value, size + WATCH_CHECKS)
     const before = verifier.checks
     const bad = this.takeRequests(link, decoded.value.requests)
     const cost = size + verifier.checks - before
     return bad ? cost * BAD_FRAME_FACTOR : cost
+  }
+
+  /** What the frame has cost. */
+  private watch(link: ClientLink, frame: Exclude<ClientFrame, { kind: 'requests' | 'ask' }>, cost: number): number {
+    const { watches } = this.options
+    switch (frame.kind) {
+      case 'watch':
+        return watches.open(link, frame) ? cost : cost * BAD_FRAME_FACTOR
+      case 'credit':
+        watches.credit(link, frame.credits)
+        return cost
+      case 'unwatch':
+        watches.close(link, frame.id)
+        return cost
+    }
   }
 
   /** True where a request was one that no honest client sends. */

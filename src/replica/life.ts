@@ -23,9 +23,10 @@ import { type RecoveredReplica, recover } from './recovery.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 import { Snapshots } from './snapshots.ts'
 import { Alarms, statusOf } from './status.ts'
-import { type Notices, Turn } from './turn.ts'
+import { type Notices, Turn, within } from './turn.ts'
 import type { Log, ReplicaOptions } from './types.ts'
 import { CachingVerifier } from './verify-cache.ts'
+import { Watches } from './watches.ts'
 
 export interface Life {
   readonly turn: Turn
@@ -67,11 +68,14 @@ interface Common extends LifeParts {
 
 /** Reads the store and builds what was there. @throws {StoreError} where the replica must stay out. */
 export async function bringToLife(parts: LifeParts): Promise<Life> {
-  const { options, store, transport, log, fatal, signal } = parts
+  const { options, store, transport, log, limits, fatal, signal } = parts
   const { genesis, keys, machine = kv } = options
   const startedMs = performance.now()
   const { checkpointInterval } = genesis.parameters
-  const host = new MachineHost({ machine, clients: genesis.clients, checkpointInterval })
+  const host = new MachineHost({
+    ...{ machine, clients: genesis.clients, checkpointInterval },
+    changes: { bytes: limits.changeBytes, slots: limits.changeSlots },
+  })
   const verifier = new CachingVerifier(nativeVerifier)
   const context = contextOf(options, host, verifier)
   const recovered = await recover({ path: options.data, recovered: store.recovered, context, host, log, signal })
@@ -94,12 +98,12 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const status = () =>
     statusOf({ ...{ self, peers, core, host, store, transport, alarms, liar, startedMs }, kept: recovered.kept })
   const { journal, writer, snapshots } = keepingOf(common)
-  const { questions, reads, door, inbound } = entranceOf(common, status)
+  const { questions, reads, watches, door, inbound } = entranceOf(common, status)
   const notices = noticesOf(log, alarms, fatal)
-  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, notices })
+  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, watches, notices })
   return {
     ...{ turn, effects, writer, questions, counters, status },
-    handlers: handlersOf(common, { turn, inbound, door, snapshots, questions }),
+    handlers: handlersOf(common, { turn, inbound, door, snapshots, questions, watches }),
     metrics: {
       ...{ status, counters, verifier, store, transport },
       snapshotsWritten: () => writer.written,
@@ -163,8 +167,9 @@ function entranceOf(common: Common, status: () => ReplicaStatus) {
   const clock = () => performance.now()
   const reads = new Reads({ core, host, counters, viewTimeoutMs: parameters.viewTimeoutMs, clock })
   const questions = new Questions({ store, epoch, kept: recovered.kept, status })
+  const watches = new Watches({ log: host.changes, knows: (client) => host.knows(client), within })
   const door = new Door({
-    ...{ core, host, verifier, counters },
+    ...{ core, host, verifier, counters, watches },
     deliver: (requests) => step({ kind: 'requests', requests }),
     ask(link, id, question) {
       // Reads are metered by what they take, where they are answered.
@@ -178,7 +183,7 @@ function entranceOf(common: Common, status: () => ReplicaStatus) {
     admissible: (message) => door.admissible(message),
     deliver: (from, message) => step({ kind: 'message', from, message }),
   })
-  return { questions, reads, door, inbound }
+  return { questions, reads, watches, door, inbound }
 }
 
 interface Receivers {
@@ -187,10 +192,11 @@ interface Receivers {
   readonly door: Door
   readonly snapshots: Snapshots
   readonly questions: Questions
+  readonly watches: Watches
 }
 
 function handlersOf({ host, log, options }: Common, receivers: Receivers): ReplicaTransportHandlers {
-  const { turn, inbound, door, snapshots, questions } = receivers
+  const { turn, inbound, door, snapshots, questions, watches } = receivers
   const { clients } = options.genesis
   return {
     peerFrame(from, channel, frame) {
@@ -208,6 +214,7 @@ function handlersOf({ host, log, options }: Common, receivers: Receivers): Repli
     clientDown(link) {
       door.down(link)
       questions.down(link)
+      watches.down(link)
     },
     // Those of the genesis are let in from the start: a replica that lags may not have executed anything yet.
     isClient: (key) => host.knows(key) || clients.some((each) => equalBytes(each.key, key)),

@@ -126,6 +126,32 @@ export const READ_QUEUE_BYTES = CLIENT_QUEUE_BYTES
 export const READ_QUEUES_BYTES = CLIENT_QUEUES_BYTES
 /** View time-outs after which nobody waits for a read any more: a client has long gone through the log by then. */
 export const READ_TIMEOUTS = 1
+/**
+ * Slots whose changes are kept for watches, and bytes of them: a watcher that was away for minutes goes on where it was. A slot
+ * counts with its entry, which nothing else may keep any more.
+ */
+export const CHANGE_LOG_SLOTS = 65_536
+export const CHANGE_LOG_BYTES = 64 * MIB
+/** Bytes and changes of one slot that are kept; more of them might not fit a frame. */
+export const CHANGED_SLOT_BYTES = 48 * MIB
+export const CHANGED_SLOT_CHANGES = 131_072
+/** Watches of one client key, in all its processes: a thousand, and room for those that are opened anew. */
+export const WATCHES_PER_CLIENT = 2_048
+/** Watches of all clients: some 500 bytes each, and their keys. */
+export const WATCHES = 32_768
+/** Credit of one watch; more is never needed. */
+export const WATCH_CREDIT_MOST = 64 * MIB
+/** Cost of what one watch is told at a time, but for a single slot that costs more; then others have a go. */
+export const WATCH_BATCH_COST = 128 * KIB
+/** Cost and updates of one frame of news, likewise. */
+export const WATCH_FRAME_COST = 512 * KIB
+export const WATCH_FRAME_UPDATES = 4_096
+/** Milliseconds that a turn spends on watches that catch up. */
+export const WATCH_SLICE_MS = 4
+/** Milliseconds between two words to a watch that nothing happens for. */
+export const WATCH_PROGRESS_MS = 500
+/** What a client's frame about watches costs, in signature checks: less than any request. */
+export const WATCH_CHECKS = 1 / 16
 
 /** Milliseconds that a replica that must stop waits for its disk and network, which may be what is broken. */
 export const CLOSE_PATIENCE_MS = 2_000
@@ -137,9 +163,13 @@ export const ALARMS = 64
 export interface ShellLimits {
   readonly snapshotBytes: number
   readonly snapshotSlots: number
+  readonly changeBytes: number
+  readonly changeSlots: number
 }
 
 export const SHELL_LIMITS: ShellLimits = Object.freeze({
   snapshotBytes: SNAPSHOT_JOURNAL_BYTES,
   snapshotSlots: SNAPSHOT_JOURNAL_SLOTS,
+  changeBytes: CHANGE_LOG_BYTES,
+  changeSlots: CHANGE_LOG_SLOTS,
 })

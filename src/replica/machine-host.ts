@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto'
 import {
   appendLeaf,
+  type Certificate,
   type Digest,
   digest,
   EMPTY_FRONTIER,
@@ -31,6 +32,7 @@ import {
   type StateSnapshot,
 } from '../machine/index.ts'
 import type { ReplyItem } from '../wire/index.ts'
+import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
 import { COMMIT_REQUESTS, KEPT_RESULT_BYTES, KEPT_RESULTS } from './limits.ts'
 
 /** The state after a checkpoint's slot, and the log up to it. */
@@ -66,6 +68,7 @@ export interface HostOptions {
   readonly machine: StateMachine
   readonly clients: readonly Client[]
   readonly checkpointInterval: number
+  readonly changes?: ChangeLogLimits
 }
 
 /** SHA-256 on OpenSSL, for the state tree. */
@@ -76,6 +79,8 @@ export function nativeHash(bytes: Uint8Array): Digest {
 export class MachineHost {
   /** Requests executed since the start. */
   requests = 0
+  /** What was changed lately, for watches. */
+  readonly changes: ChangeLog
   private readonly options: HostOptions
   private executor: Executor
   private frontier: Frontier = EMPTY_FRONTIER
@@ -87,6 +92,7 @@ export class MachineHost {
 
   constructor(options: HostOptions) {
     this.options = options
+    this.changes = new ChangeLog(options.changes)
     this.executor = this.fresh()
   }
 
@@ -96,9 +102,9 @@ export class MachineHost {
   }
 
   /** Executes the next entry and keeps its results for clients. */
-  execute(entry: Entry, timestampMs: number): Executed {
+  execute(entry: Entry, timestampMs: number, certificate: Certificate): Executed {
     const { slot: at } = entry.header
-    const { records, root } = this.apply(entry, timestampMs)
+    const { records, root } = this.apply(entry, timestampMs, certificate)
     this.requests += records.length
     this.results.set(at, { requests: entry.requests, records, receipt: undefined, tree: undefined })
     for (const record of records) this.resultBytes += record.length
@@ -110,8 +116,8 @@ export class MachineHost {
   }
 
   /** Executes the next entry as it was executed before the restart: nobody waits for its results. */
-  replay(entry: Entry): void {
-    this.apply(entry, Math.max(this.executor.timestampMs, entry.header.timestampMs))
+  replay(entry: Entry, certificate: Certificate): void {
+    this.apply(entry, Math.max(this.executor.timestampMs, entry.header.timestampMs), certificate)
   }
 
   /** Where this request was answered lately, with a receipt. */
@@ -186,8 +192,9 @@ export class MachineHost {
   install(map: AuthenticatedMap, frontier: Frontier, pinned: readonly number[] = []): KeptSnapshot {
     for (const at of pinned) this.snapshots.delete(at)
     this.forgetAll()
-    this.executor = resumeExecutor({ machine: this.options.machine }, map)
+    this.executor = resumeExecutor({ machine: this.options.machine, track: true }, map)
     this.frontier = frontier
+    this.changes.restart(this.executor.slot)
     return this.keep()
   }
 
@@ -196,16 +203,19 @@ export class MachineHost {
     this.forgetAll()
     this.executor = this.fresh()
     this.frontier = EMPTY_FRONTIER
+    this.changes.restart(0)
   }
 
   private fresh(): Executor {
     const { machine, clients } = this.options
-    return createExecutor({ machine, clients, hash: nativeHash })
+    return createExecutor({ machine, clients, hash: nativeHash, track: true })
   }
 
-  private apply(entry: Entry, timestampMs: number) {
+  private apply(entry: Entry, timestampMs: number, certificate: Certificate) {
     const { slot: at } = entry.header
     const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
+    const { changes } = results
+    this.changes.append({ entry, certificate, timestampMs: this.executor.timestampMs, changes })
     this.frontier = appendLeaf(this.frontier, entry.digest)
     this.uncommitted += entry.requests.length
     // The root is a function of the content alone, so it does not matter when it is brought up to date in between.

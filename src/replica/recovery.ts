@@ -3,7 +3,7 @@
 // state from others; nothing here is used that does not match what a quorum signed.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { equalBytes, slot } from '../../crypto/index.ts'
+import { type Certificate, equalBytes, slot } from '../../crypto/index.ts'
 import {
   type DurableRecord,
   digestKey,
@@ -177,22 +177,23 @@ async function replay(
   to: StableCheckpoint,
 ) {
   const bodies = new Map<string, Entry>()
-  const chosen = new Map<number, Uint8Array>()
+  const chosen = new Map<number, Certificate>()
   const { slot: from } = host.position
   const wanted = (at: number) => at > from && at <= to.slot
   for (const record of records) {
     if (record.kind === 'entry' && wanted(record.entry.header.slot))
       bodies.set(digestKey(record.entry.digest), record.entry)
     else if (record.kind === 'chosen' && wanted(record.certificate.statement.slot))
-      chosen.set(record.certificate.statement.slot, record.certificate.statement.digest)
+      chosen.set(record.certificate.statement.slot, record.certificate)
   }
   for (let at = from + 1; at <= to.slot; at++) {
-    const digest = chosen.get(at)
-    if (digest === undefined) return
+    const certificate = chosen.get(at)
+    if (certificate === undefined) return
+    const { digest } = certificate.statement
     const noop = noopEntry(slot(at), context.membership.epoch)
     const entry = equalBytes(noop.digest, digest) ? noop : bodies.get(digestKey(digest))
     if (entry === undefined) return
-    host.replay(entry)
+    host.replay(entry, certificate)
     if (at % REPLAY_STEP !== 0) continue
     await nextTurn()
     signal?.throwIfAborted()

@@ -17,6 +17,7 @@ import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS, READ_SLICE_MS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Reads } from './reads.ts'
 import type { Snapshots } from './snapshots.ts'
+import type { Watches } from './watches.ts'
 
 export interface TurnParts {
   readonly self: ReplicaIndex
@@ -32,6 +33,7 @@ export interface TurnParts {
   readonly counters: Counters
   readonly lies: Lies | undefined
   readonly notices: Notices
+  readonly watches: Watches
 }
 
 /** What people are told. */
@@ -111,14 +113,16 @@ export class Turn {
   }
 
   private run(): void {
-    const { inbound, door, reads, snapshots, counters } = this.parts
+    const { inbound, door, reads, snapshots, watches, counters } = this.parts
     counters.turns++
     const nowMs = performance.now()
     const { inputs } = this
     this.inputs = []
     for (const input of inputs) {
       this.step(input)
-      if (input.kind === 'tick') snapshots.tick(nowMs)
+      if (input.kind !== 'tick') continue
+      snapshots.tick(nowMs)
+      watches.tick(nowMs)
     }
     const peers = inbound.drain(nowMs, within(INBOUND_SLICE_MS))
     const clients = door.drain(nowMs, within(INBOUND_SLICE_MS))
@@ -127,7 +131,8 @@ export class Turn {
     const executed = this.execute()
     door.flush()
     const answered = reads.flush(nowMs, within(READ_SLICE_MS))
-    if (executed || [peers, clients, transfers, answered].includes('more')) this.wake()
+    const watched = watches.flush()
+    if (executed || watched || [peers, clients, transfers, answered].includes('more')) this.wake()
   }
 
   /** The records of the turn go to the store; then what relies on their order: were the log cut before a checkpoint is
@@ -147,7 +152,7 @@ export class Turn {
     while (this.running) {
       const next = this.executions.shift()
       if (next === undefined) break
-      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(next.entry, next.timestampMs)
+      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(next.entry, next.timestampMs, next.certificate)
       this.step({ kind: 'executed', slot, resultsRoot, stateRoot })
       if (over()) break
     }
@@ -235,7 +240,7 @@ function tickNow(): Input {
 }
 
 /** True once so many milliseconds have passed. */
-function within(ms: number): () => boolean {
+export function within(ms: number): () => boolean {
   const endMs = performance.now() + ms
   return () => performance.now() >= endMs
 }

@@ -215,6 +215,7 @@ export class FakeCluster {
       else if (frame.question.kind === 'read') this.read(to, frame.id, frame.question.commands)
       return
     }
+    if (frame.kind !== 'requests') return
     const door = this.doors.get(to)
     if (door !== undefined) return door(frame.requests, this)
     const { membership, parameters } = this.genesis

@@ -22,11 +22,13 @@ import { Inbound } from '../../src/replica/inbound.ts'
 import { BAD_FRAME_FACTOR, PEER_CHECKS_BURST, PEER_QUEUE_BYTES } from '../../src/replica/limits.ts'
 import { MachineHost } from '../../src/replica/machine-host.ts'
 import { CachingVerifier } from '../../src/replica/verify-cache.ts'
+import { Watches } from '../../src/replica/watches.ts'
 import { decodeReplicaFrame, encodeClientFrame, encodeMessage, type ReplicaFrame } from '../../src/wire/index.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { request } from '../support/mini-cluster.ts'
 import { MemoryCluster, TestClient } from './memory-cluster.ts'
+import { certificateOf } from './watch-support.ts'
 
 const cluster = new MemoryCluster()
 const { genesis } = cluster
@@ -48,6 +50,7 @@ function entrance() {
   const asked: (readonly Verified<SignedRequest>[])[] = []
   const door = new Door({
     ...{ core, host, verifier, counters },
+    watches: new Watches({ log: host.changes, knows: (client) => host.knows(client), within: () => forever }),
     deliver: (requests) => {
       asked.push(requests)
       core.step({ kind: 'requests', requests })
@@ -205,7 +208,7 @@ describe('clients', () => {
     const { link, frames } = linkOf(signer.publicKey)
     door.up(link)
     const entry = batchEntry(slot(1), membership.epoch, 1000, requests)
-    const { resultsRoot } = host.execute(entry, 1000)
+    const { resultsRoot } = host.execute(entry, 1000, certificateOf(entry))
     const said = { clusterId: membership.clusterId, membership: membership.digest, view: view(0), slot: slot(1) }
     const statement = { kind: 'receipt', ...said, justification: ZERO_DIGEST, digest: resultsRoot } as const
     door.receipt(slot(1), signVote(statement, self, signerNamed('consensus 1')))

@@ -17,6 +17,7 @@ import { type KeptSnapshot, MachineHost } from '../../src/replica/machine-host.t
 import { type Chunk, Transfer, type TransferStep } from '../../src/replica/transfer.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { MemoryCluster, TestClient } from './memory-cluster.ts'
+import { certificateOf } from './watch-support.ts'
 
 const [a, b, c] = [replicaIndex(1), replicaIndex(2), replicaIndex(3)]
 
@@ -31,8 +32,10 @@ function stateOfSize(entries: number): KeptSnapshot {
   const commands = Array.from({ length: entries }, (_, i) =>
     encodeKvCommand({ kind: 'put', key: utf8(`key ${i}`), value, previous: false }),
   )
-  host.execute(batchEntry(slot(1), epoch(0), 1000, client.bundle(commands)), 1000)
-  for (let at = 2; at <= 8; at++) host.execute(batchEntry(slot(at), epoch(0), 1000 + at, []), 1000 + at)
+  for (let at = 1; at <= 8; at++) {
+    const entry = batchEntry(slot(at), epoch(0), 1000 + at, at === 1 ? client.bundle(commands) : [])
+    host.execute(entry, 1000 + at, certificateOf(entry))
+  }
   const kept = host.snapshotAt(8)
   if (kept === undefined) throw new Error('no snapshot')
   return kept

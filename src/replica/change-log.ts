@@ -1,0 +1,142 @@
+// What the machine changed lately, slot by slot, with the entries and certificates that account for it: what watches are served
+// from. Slots in which nothing changed cost nothing. Bounded; what falls out is gone for watches, though the log may still have it.
+
+import {
+  type Certificate,
+  type Digest,
+  inclusionProof,
+  type MerkleTree,
+  merkleTree,
+  type Slot,
+} from '../../crypto/index.ts'
+import { commandBytes, type Entry } from '../consensus/index.ts'
+import { type StateChange, type Text, toText } from '../machine/index.ts'
+import { CHANGE_LOG_BYTES, CHANGE_LOG_SLOTS, CHANGED_SLOT_BYTES, CHANGED_SLOT_CHANGES } from './limits.ts'
+
+/** A slot in which something changed. */
+export class ChangedSlot {
+  readonly entry: Entry
+  readonly certificate: Certificate
+  readonly timestampMs: number
+  readonly changes: readonly StateChange[]
+  /** Kept in memory for it, roughly; the entry's requests included. */
+  readonly bytes: number
+  private texts: readonly Text[] | undefined
+  private tree: MerkleTree | undefined
+
+  constructor(executed: ExecutedSlot) {
+    const { entry, certificate, timestampMs, changes } = executed
+    this.entry = entry
+    this.certificate = certificate
+    this.timestampMs = timestampMs
+    this.changes = changes
+    const stored = changes.reduce((sum, { key, value }) => sum + 2 * key.length + (value?.length ?? 0), 0)
+    this.bytes = stored + CHANGE_BYTES * changes.length + commandBytes(entry) + REQUEST_BYTES * entry.requests.length
+  }
+
+  get slot(): Slot {
+    return this.entry.header.slot
+  }
+
+  /** The keys of the changes, in their order, as text that compares as the bytes do. */
+  get keys(): readonly Text[] {
+    this.texts ??= this.changes.map(({ key }) => toText(key))
+    return this.texts
+  }
+
+  /** The inclusion proof of a request under the header's root. */
+  pathOf(index: number): readonly Digest[] {
+    this.tree ??= merkleTree(this.entry.requests.map(({ id }) => id))
+    return inclusionProof(this.tree.read, index, this.entry.requests.length)
+  }
+}
+
+export interface ExecutedSlot {
+  readonly entry: Entry
+  readonly certificate: Certificate
+  /** The agreed time. */
+  readonly timestampMs: number
+  readonly changes: readonly StateChange[]
+}
+
+export interface ChangeLogLimits {
+  readonly bytes: number
+  readonly slots: number
+}
+
+/** Of objects and arrays beside their content. */
+const CHANGE_BYTES = 300
+const REQUEST_BYTES = 700
+/** Forgotten slots at the front of the list before it is cut. */
+const COMPACT_AT = 1024
+
+export class ChangeLog {
+  /** The first slot whose changes are here, and the last; `last + 1` and `last` where there are none. */
+  first = 1
+  last = 0
+  private readonly limits: ChangeLogLimits
+  private list: ChangedSlot[] = []
+  private head = 0
+  private held = 0
+
+  constructor(limits: ChangeLogLimits = { bytes: CHANGE_LOG_BYTES, slots: CHANGE_LOG_SLOTS }) {
+    this.limits = limits
+  }
+
+  /** Bytes of what is kept. */
+  get bytes(): number {
+    return this.held
+  }
+
+  /** Takes what the next slot changed. */
+  append(executed: ExecutedSlot): void {
+    const { slot } = executed.entry.header
+    if (slot !== this.last + 1) throw new RangeError(`slot: expected ${this.last + 1}, got ${slot}`)
+    this.last = slot
+    if (executed.changes.length > 0) {
+      const made = new ChangedSlot(executed)
+      // Too much for one frame: whoever watches is told that it fell behind, and begins after it.
+      if (made.bytes > CHANGED_SLOT_BYTES || made.changes.length > CHANGED_SLOT_CHANGES) return this.restart(slot)
+      this.list.push(made)
+      this.held += made.bytes
+    }
+    this.first = Math.max(this.first, this.last - this.limits.slots + 1)
+    this.forget()
+  }
+
+  /** The machine is now in the state after `slot`, and what led to it is not known. */
+  restart(slot: number): void {
+    this.first = slot + 1
+    this.last = slot
+    this.list = []
+    this.head = 0
+    this.held = 0
+  }
+
+  /** The slots with changes above `slot`, ascending. */
+  *after(slot: number): Generator<ChangedSlot> {
+    let [low, high] = [this.head, this.list.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.list[middle]?.slot ?? 0) > slot) high = middle
+      else low = middle + 1
+    }
+    for (let i = low; i < this.list.length; i++) {
+      const found = this.list[i]
+      if (found !== undefined) yield found
+    }
+  }
+
+  private forget(): void {
+    for (;;) {
+      const oldest = this.list[this.head]
+      if (oldest === undefined || (oldest.slot >= this.first && this.held <= this.limits.bytes)) break
+      this.head++
+      this.held -= oldest.bytes
+      this.first = Math.max(this.first, oldest.slot + 1)
+    }
+    if (this.head < COMPACT_AT && this.head < this.list.length) return
+    this.list = this.list.slice(this.head)
+    this.head = 0
+  }
+}
