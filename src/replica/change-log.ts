@@ -12,6 +12,7 @@ import {
 import { commandBytes, type Entry } from '../consensus/index.ts'
 import { type StateChange, type Text, toText } from '../machine/index.ts'
 import { CHANGE_LOG_BYTES, CHANGE_LOG_SLOTS, CHANGED_SLOT_BYTES, CHANGED_SLOT_CHANGES } from './limits.ts'
+import { holds, type KeyRange } from './range-index.ts'
 
 /** A slot in which something changed. */
 export class ChangedSlot {
@@ -22,6 +23,7 @@ export class ChangedSlot {
   /** Kept in memory for it, roughly; the entry's requests included. */
   readonly bytes: number
   private texts: readonly Text[] | undefined
+  private sorted: readonly number[] | undefined
   private tree: MerkleTree | undefined
 
   constructor(executed: ExecutedSlot) {
@@ -44,11 +46,38 @@ export class ChangedSlot {
     return this.texts
   }
 
+  /** The changes of keys in the range, in their order; found among many without looking at each. */
+  within(range: KeyRange): readonly StateChange[] {
+    const { keys, changes } = this
+    const keyAt = (place: number) => keys[order[place] ?? 0] ?? ''
+    const order = this.order()
+    let [low, high] = [0, order.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (keyAt(middle) < range.start) low = middle + 1
+      else high = middle
+    }
+    const found: number[] = []
+    for (let i = low; i < order.length && holds(range, keyAt(i)); i++) found.push(order[i] ?? 0)
+    return found.sort((a, b) => a - b).flatMap((index) => changes[index] ?? [])
+  }
+
+  /** The places of the changes, sorted by key. */
+  private order(): readonly number[] {
+    const { keys } = this
+    this.sorted ??= keys.map((_, i) => i).sort((a, b) => compareText(keys[a] ?? '', keys[b] ?? ''))
+    return this.sorted
+  }
+
   /** The inclusion proof of a request under the header's root. */
   pathOf(index: number): readonly Digest[] {
     this.tree ??= merkleTree(this.entry.requests.map(({ id }) => id))
     return inclusionProof(this.tree.read, index, this.entry.requests.length)
   }
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
 }
 
 export interface ExecutedSlot {

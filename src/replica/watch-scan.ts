@@ -4,7 +4,7 @@ import type { ClientLink } from '../../net/index.ts'
 import { type WatchEndCode, type WatchedRequest, type WatchedSlot, watchCost } from '../wire/index.ts'
 import type { ChangedSlot, ChangeLog } from './change-log.ts'
 import { WATCH_BATCH_COST } from './limits.ts'
-import { holds, type KeyRange } from './range-index.ts'
+import type { KeyRange } from './range-index.ts'
 
 /** A slow watch costs this and nothing else: what it has not been told is not kept for it. */
 export interface Watch extends KeyRange {
@@ -50,8 +50,8 @@ export function scan(watch: Watch, log: ChangeLog, over: () => boolean): Scan {
 }
 
 function matching(watch: Watch, changed: ChangedSlot): WatchedSlot | undefined {
-  const { keys, changes, entry, certificate, timestampMs } = changed
-  const found = changes.filter((_, i) => holds(watch, keys[i] ?? ''))
+  const { entry, certificate, timestampMs } = changed
+  const found = changed.within(watch)
   if (found.length === 0) return undefined
   const indexes = new Set(found.flatMap(({ index }) => index ?? []))
   const requests = [...indexes].sort((a, b) => a - b).flatMap((index) => requestOf(changed, index, watch.single))

@@ -182,7 +182,7 @@ export class Watches {
       this.behind.delete(watch)
     }
     // News of the way through slots that do not matter is left to the tick.
-    if (slots.length > 0 || !watch.answered || watch.live) {
+    if (slots.length > 0 || !watch.answered || (watch.live && watch.told < watch.seen)) {
       const [after, upTo] = [slot(watch.told), slot(watch.seen)]
       this.mail.add(watch, { kind: 'batch', id: watch.id, after, upTo, slots }, cost)
     }
