@@ -60,6 +60,7 @@ const EXIT_OF_ERROR: Readonly<Record<string, number>> = Object.freeze({
   ExportError: EXIT.refused,
   LaunchError: EXIT.refused,
   OutcomeUnknown: EXIT.unknown,
+  WatchEnded: EXIT.refused,
 })
 
 /** Runs the command line of this process. */

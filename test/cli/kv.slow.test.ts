@@ -219,3 +219,47 @@ describe('without a quorum', () => {
     expect(await facts('get', 'late', '--timeout', '60')).toMatchObject({ value: 'in the end', version: 1 })
   })
 })
+
+describe('quorate watch', () => {
+  /** Runs it until it has printed so many lines, then as if somebody pressed Ctrl-C. */
+  async function watched(lines: number, ...args: string[]) {
+    const [out, error, interrupt]: [string[], string[], AbortController] = [[], [], new AbortController()]
+    const running = main(['watch', ...args], {
+      environment: { QUORATE_CLUSTER: cluster.folder },
+      signal: interrupt.signal,
+      out: (text) => {
+        out.push(text)
+        if (out.length === lines) interrupt.abort()
+      },
+      error: (text) => error.push(text),
+      progress: () => {},
+    })
+    return { code: await running, out: out.join(''), error: error.join('') }
+  }
+
+  it('prints what happens as it happens, and where to go on', async () => {
+    const running = watched(3, '--prefix', 'watched/', '--after', '0')
+    await quorate('put', 'watched/a', '1')
+    await quorate('put', 'other', '1')
+    await quorate('put', 'watched/a', '2')
+    await quorate('del', 'watched/a')
+    const { code, out, error } = await running
+    expect(code).toBe(0)
+    expect(out.replaceAll(/^[0-9]+/gm, 'S')).toBe('S  put  watched/a  1\nS  put  watched/a  2\nS  del  watched/a\n')
+    expect(error).toMatch(/^watching what comes after slot 0\ngo on from here with --after [0-9]+\n$/)
+  })
+
+  it('goes on after a slot, of one replica, as JSON', async () => {
+    const { slot } = await facts('put', 'json/a', '1')
+    await quorate('put', 'json/a', '2')
+    const { code, out } = await watched(2, 'json/a', '--after', String(slot), '--replica', '2', '--json')
+    expect(code).toBe(0)
+    const [start, event, end] = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(start).toEqual({ position: slot })
+    expect(event).toMatchObject({ event: 'put', key: 'json/a', value: '2', version: 2 })
+    expect(end.position).toBeGreaterThanOrEqual(event.slot)
+  })
+})

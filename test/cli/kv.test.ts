@@ -58,6 +58,10 @@ describe('a command on keys', () => {
     ],
     [['get', 'a', '--read', 'stale', '--max-age', 'x'], '--max-age must be a whole number from 0 to'],
     [['txn', '/nowhere/t.json'], '/nowhere/t.json cannot be read: there is no such file'],
+    [['watch'], 'name either a KEY or a --prefix'],
+    [['watch', 'a', '--prefix', 'b'], 'name either a KEY or a --prefix'],
+    [['watch', 'a', '--after', 'now'], '--after must be a whole number from 0 to 9007199254740991, not "now"'],
+    [['watch', 'a', '--replica', '1'], '--replica must be a whole number from 0 to 0, not "1"'],
     [['get', 'a', '--frob'], "unknown option '--frob'"],
   ])('%j is wrong usage and says why', async (args, sentence) => {
     const run = await quorate(...args, ...(args.includes('--frob') ? [] : ['--cluster', cluster]))

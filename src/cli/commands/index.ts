@@ -18,6 +18,7 @@ import { status } from './status.ts'
 import { tour } from './tour.ts'
 import { txn } from './txn.ts'
 import { up } from './up.ts'
+import { watch } from './watch.ts'
 
 export const commands: readonly Command[] = Object.freeze([
   tour,
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = Object.freeze([
   del,
   range,
   txn,
+  watch,
   resume,
   auditExport,
   auditVerify,
