@@ -94,6 +94,23 @@ export async function withClient<Value>(
 }
 
 /**
+ * The same for commands that ask for nothing that is numbered, and may run for long: they take none of the places of those that do.
+ */
+export async function withReader<Value>(
+  { genesis, key }: ClusterAccess,
+  { signal }: Context,
+  use: (client: Client) => Promise<Value>,
+): Promise<Value> {
+  const { connect } = await import('../client/index.ts')
+  const client = await connect({ genesis, key: key.signer, seed: key.seed, signal })
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
+  }
+}
+
+/**
  * Beside the key, or, where that folder cannot be written, among this user's temporary files: whoever loses those goes on from the
  * clock. Undefined where neither will do; then invocations that overlap by more than a thousandth of a second may be told that
  * their requests came too late.

@@ -2,7 +2,7 @@
 
 import { type ReplicaIndex, replicaIndex } from '../../../crypto/index.ts'
 import type { Watch, WatchEvent, WatchTarget } from '../../client/index.ts'
-import { CLUSTER_OPTIONS, openCluster, withClient } from '../cluster.ts'
+import { CLUSTER_OPTIONS, openCluster, withReader } from '../cluster.ts'
 import { type Command, type Context, type Input, type Outcome, UsageError } from '../command.ts'
 import { bytesOf, lineOf, shown } from '../kv/bytes.ts'
 import { keyOf } from '../kv/input.ts'
@@ -28,7 +28,7 @@ export const watch: Command = {
     const after = input.integer('after', 0, Number.MAX_SAFE_INTEGER)
     const access = await openCluster(input, context)
     const replica = replicaOf(input, access.genesis.members.length)
-    return withClient(access, context, async (client) => {
+    return withReader(access, context, async (client) => {
       const { signal } = context
       const made = client.watch(target, {
         signal,
@@ -47,7 +47,7 @@ async function follow(watching: Watch, { stage, signal }: Context, inBase64: boo
     tell(await watching.started)
     for await (const { events } of watching) {
       for (const event of events) {
-        stage.print(stage.json ? JSON.stringify(valueOf(event, inBase64)) : textOf(event, inBase64))
+        stage.print(stage.json ? JSON.stringify(factsOf(event, inBase64)) : textOf(event, inBase64))
       }
     }
   } catch (error) {
@@ -77,7 +77,7 @@ function textOf(event: WatchEvent, inBase64: boolean): string {
   return `${event.slot}  put  ${key}  ${lineOf(event.value, inBase64)}`
 }
 
-function valueOf(event: WatchEvent, inBase64: boolean): object {
+function factsOf(event: WatchEvent, inBase64: boolean): object {
   const { kind, slot, timestampMs } = event
   const key = shown('key', event.key, inBase64)
   if (kind === 'delete') return { event: kind, slot, timestampMs, ...key }
