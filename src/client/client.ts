@@ -180,6 +180,9 @@ const RESPONSE_OF: Readonly<Record<KvCommand['kind'], KvResult['response']['kind
   delete: 'delete',
   range: 'range',
   'delete-range': 'delete',
+  'lease-grant': 'lease-grant',
+  'lease-keep-alive': 'lease-keep-alive',
+  'lease-revoke': 'lease-revoke',
   txn: 'txn',
 })
 
@@ -190,6 +193,7 @@ function sizeFault(command: KvCommand): Refused | undefined {
   if (command.kind === 'txn') {
     return [...command.success, ...command.failure].map(sizeFault).find((fault) => fault !== undefined)
   }
+  if (!('key' in command) && !('start' in command)) return undefined
   const start = 'key' in command ? command.key : command.start
   if (start.length > MAX_KV_KEY_BYTES) return refuse('key', start, MAX_KV_KEY_BYTES)
   if (command.kind !== 'put' || command.value.length <= MAX_KV_VALUE_BYTES) return undefined

@@ -14,7 +14,7 @@ const pass = useTestClock()
 
 /** The record of another result for the same request. */
 function forged(record: Uint8Array, outcome: 'done' | 'refused' = 'done'): Uint8Array {
-  const entry = { key: utf8('k'), value: utf8('forged'), createRevision: 1, modRevision: 1, version: 1 }
+  const entry = { key: utf8('k'), value: utf8('forged'), createRevision: 1, modRevision: 1, version: 1, lease: 0 }
   const result = encodeKvResult({ revision: 77, response: { kind: 'get', entry } })
   return encodeResultRecord({ ...recordOf(record), outcome, result: outcome === 'done' ? result : utf8('no') })
 }

@@ -13,12 +13,20 @@ it('the formats of the machine stay as they are', () => {
     success: [{ kind: 'range', start: utf8('a'), end: utf8('z'), limit: 3, keysOnly: true, countOnly: false }],
     failure: [{ kind: 'delete-range', start: utf8(''), end: undefined, previous: true }],
   }
+  const leased: KvCommand[] = [
+    { kind: 'lease-grant', ttlMs: 30_000 },
+    { kind: 'put', key: utf8('l'), value: utf8('v'), previous: false, lease: 1 },
+    { kind: 'lease-keep-alive', lease: 1 },
+    { kind: 'get', key: utf8('l') },
+    { kind: 'lease-revoke', lease: 2 },
+  ]
+  const commands = [put, txn, ...leased]
   const executor = executorOf(kv)
-  const records = run(executor, ...[put, txn].map((each, i) => request(WRITER, i + 1, encodeKvCommand(each))))
+  const records = run(executor, ...commands.map((each, i) => request(WRITER, i + 1, encodeKvCommand(each))))
   const snapshot = executor.snapshot()
   const { resultsRoots, stateRoots } = executeSampleLog()
   const made = {
-    commands: [put, txn].map((each) => hex(encodeKvCommand(each))),
+    commands: commands.map((each) => hex(encodeKvCommand(each))),
     records: records.map((record) => hex(encodeResultRecord(record))),
     stateRoot: hex(snapshot.root),
     proof: hex(snapshot.prove(kvStateKey(utf8('k')))),

@@ -37,7 +37,9 @@ function commandOf(next: (below: number) => number): KvCommand {
   const names = ['a', 'I', 'ı', 'i', 'Ä', 'z', 'ß', '10', '9', '\u{1f9ff}', 'é', 'e\u0301']
   const key = () => utf8(names[next(names.length)] ?? 'a')
   const value = utf8(String(next(1_000_000) / 7))
-  switch (next(5)) {
+  switch (next(6)) {
+    case 5:
+      return leaseCommandOf(next, key(), value)
     case 0:
       return { kind: 'get', key: key() }
     case 1:
@@ -51,6 +53,18 @@ function commandOf(next: (below: number) => number): KvCommand {
     }
     default:
       return { kind: 'put', key: key(), value, previous: true }
+  }
+}
+
+function leaseCommandOf(next: (below: number) => number, key: Uint8Array, value: Uint8Array): KvCommand {
+  const lease = 1 + next(12)
+  switch (next(4)) {
+    case 0:
+      return { kind: 'lease-grant', ttlMs: 100 + next(4000) }
+    case 1:
+      return { kind: next(3) === 0 ? 'lease-revoke' : 'lease-keep-alive', lease }
+    default:
+      return { kind: 'put', key, value, previous: false, lease }
   }
 }
 

@@ -1,12 +1,15 @@
 // Commands of the key-value machine and their bytes. Canonical: what decodes re-encodes to the same bytes; nothing
 // nests.
 //
-//   command      operation, or 0x10 and a transaction
-//   operation    0x01 put            flags (1: previous)         key, value
+//   command      operation, lease command, or 0x10 and a transaction
+//   operation    0x01 put            flags (1: previous, 2: lease)   [lease (u64)], key, value
 //                0x02 get                                        key
 //                0x03 delete         flags (1: previous)         key
 //                0x04 range          flags (1: end, 2: keys only, 4: count only)   start, [end], limit (u32, 0: none)
 //                0x05 delete range   flags (1: end, 2: previous) start, [end]
+//   lease        0x06 grant          time to live (u64, milliseconds)
+//                0x07 keep alive     lease (u64)
+//                0x08 revoke         lease (u64)
 //   transaction  compares (u8 count), success (u8 count of operations), failure (u8 count of operations)
 //   compare      target (1 value, 2 version, 3 create revision, 4 mod revision), relation (1 =, 2 !=, 3 <, 4 >), key,
 //                then a value (sized), or a number (u64)
@@ -23,6 +26,8 @@ export interface Put {
   readonly key: Uint8Array
   readonly value: Uint8Array
   readonly previous: boolean
+  /** The lease that the key goes with; without it the key stays, whatever it was attached to before. */
+  readonly lease?: number
 }
 
 export interface Get {
@@ -71,24 +76,53 @@ export interface Transaction {
   readonly failure: readonly Operation[]
 }
 
-export type KvCommand = Operation | Transaction
+/** Leases stand in no transaction: what is attached to one names it, and so comes after its grant anyway. */
+export type LeaseCommand =
+  | { readonly kind: 'lease-grant'; readonly ttlMs: number }
+  | { readonly kind: 'lease-keep-alive'; readonly lease: number }
+  | { readonly kind: 'lease-revoke'; readonly lease: number }
+
+export type KvCommand = Operation | Transaction | LeaseCommand
 
 /** Retired numbers stay listed and are never used again. */
-const KIND = Object.freeze({ put: 1, get: 2, delete: 3, range: 4, 'delete-range': 5, txn: 0x10 })
+const KIND = Object.freeze({
+  put: 1,
+  get: 2,
+  delete: 3,
+  range: 4,
+  'delete-range': 5,
+  'lease-grant': 6,
+  'lease-keep-alive': 7,
+  'lease-revoke': 8,
+  txn: 0x10,
+})
 const TARGETS = ['value', 'version', 'create-revision', 'mod-revision'] as const
 const RELATIONS: readonly Relation[] = ['=', '!=', '<', '>']
 
 /** Requires sizes within kv/limits.ts: larger ones give bytes that every replica refuses as malformed. */
 export function encodeKvCommand(command: KvCommand): Uint8Array {
   const writer = new ByteWriter()
-  if (command.kind !== 'txn') return writeOperation(writer, command).finish()
+  switch (command.kind) {
+    case 'lease-grant':
+      return writer.u8(KIND[command.kind]).u64(command.ttlMs).finish()
+    case 'lease-keep-alive':
+    case 'lease-revoke':
+      return writer.u8(KIND[command.kind]).u64(command.lease).finish()
+    case 'txn':
+      return writeTransaction(writer, command).finish()
+    default:
+      return writeOperation(writer, command).finish()
+  }
+}
+
+function writeTransaction(writer: ByteWriter, command: Transaction): ByteWriter {
   writer.u8(KIND.txn).u8(command.compares.length)
   for (const compare of command.compares) writeCompare(writer, compare)
   for (const operations of [command.success, command.failure]) {
     writer.u8(operations.length)
     for (const operation of operations) writeOperation(writer, operation)
   }
-  return writer.finish()
+  return writer
 }
 
 /** The command in `bytes`, or undefined where they are not exactly what {@link encodeKvCommand} writes for one. */
@@ -96,8 +130,23 @@ export function decodeKvCommand(bytes: Uint8Array): KvCommand | undefined {
   if (bytes.length > MAX_COMMAND_BYTES) return undefined
   const reader = new ByteReader(bytes)
   const kind = reader.u8()
-  const command = kind === KIND.txn ? readTransaction(reader) : readOperation(reader, kind)
+  const command = readCommand(reader, kind)
   return reader.done ? command : undefined
+}
+
+function readCommand(reader: ByteReader, kind: number): KvCommand | undefined {
+  switch (kind) {
+    case KIND.txn:
+      return readTransaction(reader)
+    case KIND['lease-grant']:
+      return { kind: 'lease-grant', ttlMs: reader.u64() }
+    case KIND['lease-keep-alive']:
+      return { kind: 'lease-keep-alive', lease: readLease(reader) }
+    case KIND['lease-revoke']:
+      return { kind: 'lease-revoke', lease: readLease(reader) }
+    default:
+      return readOperation(reader, kind)
+  }
 }
 
 /** The range of the keys that begin with `prefix`. */
@@ -114,8 +163,11 @@ export function prefixRange(prefix: Uint8Array): { start: Uint8Array; end: Uint8
 function writeOperation(writer: ByteWriter, operation: Operation): ByteWriter {
   writer.u8(KIND[operation.kind])
   switch (operation.kind) {
-    case 'put':
-      return writer.u8(Number(operation.previous)).short(operation.key).sized(operation.value)
+    case 'put': {
+      const { previous, lease, key, value } = operation
+      writer.u8(Number(previous) + 2 * Number(lease !== undefined))
+      return (lease === undefined ? writer : writer.u64(lease)).short(key).sized(value)
+    }
     case 'get':
       return writer.short(operation.key)
     case 'delete':
@@ -145,8 +197,10 @@ function writeCompare(writer: ByteWriter, compare: Compare): void {
 function readOperation(reader: ByteReader, kind: number): Operation | undefined {
   switch (kind) {
     case KIND.put: {
-      const previous = flags(reader, 1) === 1
-      return { kind: 'put', key: readKey(reader), value: reader.sized(MAX_KV_VALUE_BYTES), previous }
+      const bits = flags(reader, 3)
+      const lease = (bits & 2) !== 0 ? { lease: readLease(reader) } : {}
+      const previous = (bits & 1) !== 0
+      return { kind: 'put', key: readKey(reader), value: reader.sized(MAX_KV_VALUE_BYTES), previous, ...lease }
     }
     case KIND.get:
       return { kind: 'get', key: readKey(reader) }
@@ -203,6 +257,13 @@ function readCompare(reader: ByteReader): Compare | undefined {
   }
   if (target === 'value') return { target, relation, key, value: reader.sized(MAX_KV_VALUE_BYTES) }
   return { target, relation, key, number: reader.u64() }
+}
+
+/** Leases count from 1. */
+function readLease(reader: ByteReader): number {
+  const lease = reader.u64()
+  if (lease === 0) reader.spoil()
+  return lease
 }
 
 function readKey(reader: ByteReader): Uint8Array {

@@ -2,32 +2,47 @@
 // the revisions of its creation and of its last put, and how often it was put since. Ref: etcd API v3, "Revisions" and
 // "Txn".
 //
-// Refuses with `malformed` what does not decode, and with `duplicate-key` a transaction that writes a key twice.
+// Refuses with `malformed` what does not decode, and with `duplicate-key` a transaction that writes a key twice. What leases that end
+// with one entry take along has one revision, like what one command deletes.
 // Different from etcd: a range tells how many entries it returns, not how many there would be (`countOnly` does that).
 
 import { assertNever, compareBytes } from '../../../crypto/index.ts'
 import { toText } from '../authenticated-map/index.ts'
 import { ByteReader, ByteWriter } from '../bytes-codec.ts'
-import { CommandRefused, type StateMachine, type Store, type StoreEntry } from '../state-machine.ts'
-import { type Compare, type DeleteRange, decodeKvCommand, type Operation, type Put, type Range } from './command.ts'
+import {
+  type CommandContext,
+  CommandRefused,
+  type StateMachine,
+  type Store,
+  type StoreEntry,
+} from '../state-machine.ts'
+import {
+  type Compare,
+  type DeleteRange,
+  decodeKvCommand,
+  type KvCommand,
+  type Operation,
+  type Put,
+  type Range,
+} from './command.ts'
+import { endDueLeases, Leases, nextLeaseEnd } from './leases.ts'
 import { decodeEntry, ENTRIES_END, encodeEntry, entryKey, type KeyValue, REVISION_KEY } from './record.ts'
-import { encodeKvResult, type OperationResponse, type RangeResponse } from './response.ts'
+import { encodeKvResult, type KvResult, type OperationResponse, type RangeResponse } from './response.ts'
 
 /** The key-value machine. Commands: {@link decodeKvCommand}; results: `decodeKvResult`. */
 export const kv: StateMachine = Object.freeze({
   name: 'kv-v1',
-  apply(bytes, _context, store) {
+  apply(bytes, context, store) {
     const command = decodeKvCommand(bytes)
     if (command === undefined) throw new CommandRefused('malformed')
-    const execution = new Execution(store)
-    if (command.kind !== 'txn') {
-      const response = execution.perform(command)
-      return encodeKvResult({ revision: execution.finish(), response })
-    }
-    const succeeded = command.compares.every((compare) => execution.holds(compare))
-    const responses = (succeeded ? command.success : command.failure).map((operation) => execution.perform(operation))
-    return encodeKvResult({ revision: execution.finish(), response: { kind: 'txn', succeeded, responses } })
+    const execution = new Execution(store, context)
+    const response = execution.respond(command)
+    return encodeKvResult({ revision: execution.finish(), response })
   },
+  advance(context, store) {
+    if (endDueLeases(context, store) > 0) store.put(REVISION_KEY, encodeRevision(revisionOf(store) + 1))
+  },
+  due: nextLeaseEnd,
 } satisfies StateMachine)
 
 /** One command: all its writes carry one revision, the next. */
@@ -36,21 +51,46 @@ class Execution {
   private readonly revision: number
   /** Keys written, as text; a second write would have the same revision as the first. */
   private readonly written = new Set<string>()
+  private readonly leases: Leases
+  /** A lease that it revoked took keys along. */
+  private revoked = false
 
-  constructor(store: Store) {
+  constructor(store: Store, context: CommandContext) {
     this.store = store
-    const stored = store.get(REVISION_KEY)
-    this.revision = stored === undefined ? 0 : new ByteReader(stored).u64()
+    this.revision = revisionOf(store)
+    this.leases = new Leases(store, context)
+  }
+
+  respond(command: KvCommand): KvResult['response'] {
+    switch (command.kind) {
+      case 'txn': {
+        const succeeded = command.compares.every((compare) => this.holds(compare))
+        const operations = succeeded ? command.success : command.failure
+        return { kind: 'txn', succeeded, responses: operations.map((operation) => this.perform(operation)) }
+      }
+      case 'lease-grant':
+        return this.leases.grant(command.ttlMs)
+      case 'lease-keep-alive':
+        return this.leases.keepAlive(command.lease)
+      case 'lease-revoke': {
+        const response = this.leases.revoke(command.lease)
+        this.revoked = response.count > 0
+        return response
+      }
+      default:
+        return this.perform(command)
+    }
   }
 
   /** Stores the new revision where something changed; returns the one that now holds. */
   finish(): number {
-    if (this.written.size === 0) return this.revision
-    this.store.put(REVISION_KEY, new ByteWriter().u64(this.revision + 1).finish())
+    this.leases.finish()
+    if (this.written.size === 0 && !this.revoked) return this.revision
+    this.store.put(REVISION_KEY, encodeRevision(this.revision + 1))
     return this.revision + 1
   }
 
-  perform(operation: Operation): OperationResponse {
+  private perform(operation: Operation): OperationResponse {
     switch (operation.kind) {
       case 'put':
         return this.put(operation)
@@ -67,7 +107,7 @@ class Execution {
     }
   }
 
-  holds(compare: Compare): boolean {
+  private holds(compare: Compare): boolean {
     const entry = this.find(compare.key)
     if (compare.target === 'value') {
       return entry !== undefined && related(compareBytes(entry.value, compare.value), compare.relation)
@@ -75,33 +115,34 @@ class Execution {
     return related(numberOf(entry, compare.target) - compare.number, compare.relation)
   }
 
-  private put({ key, value, previous }: Put): OperationResponse {
+  private put({ key, value, previous, lease = 0 }: Put): OperationResponse {
     const old = this.find(key)
     const modRevision = this.revision + 1
     const createRevision = old?.createRevision ?? modRevision
+    const version = (old?.version ?? 0) + 1
     this.claim(key)
-    this.store.put(
-      entryKey(key),
-      encodeEntry({ key, value, createRevision, modRevision, version: (old?.version ?? 0) + 1 }),
-    )
+    this.leases.move(key, old?.lease ?? 0, lease)
+    this.store.put(entryKey(key), encodeEntry({ key, value, createRevision, modRevision, version, lease }))
     return { kind: 'put', previous: previous ? old : undefined }
   }
 
   private delete(key: Uint8Array, previous: boolean): OperationResponse {
     const old = this.find(key)
     if (old === undefined) return { kind: 'delete', count: 0, previous: [] }
-    this.claim(key)
-    this.store.delete(entryKey(key))
+    this.drop(old)
     return { kind: 'delete', count: 1, previous: previous ? [old] : [] }
   }
 
   private deleteRange({ start, end, previous }: DeleteRange): OperationResponse {
     const entries = this.store.range(bounds(start, end)).map(asKeyValue)
-    for (const { key } of entries) {
-      this.claim(key)
-      this.store.delete(entryKey(key))
-    }
+    for (const entry of entries) this.drop(entry)
     return { kind: 'delete', count: entries.length, previous: previous ? entries : [] }
+  }
+
+  private drop({ key, lease }: KeyValue): void {
+    this.claim(key)
+    this.leases.move(key, lease, 0)
+    this.store.delete(entryKey(key))
   }
 
   private range({ start, end, limit, keysOnly, countOnly }: Range): RangeResponse {
@@ -124,6 +165,15 @@ class Execution {
     if (this.written.has(text)) throw new CommandRefused('duplicate-key')
     this.written.add(text)
   }
+}
+
+function revisionOf(store: Store): number {
+  const stored = store.get(REVISION_KEY)
+  return stored === undefined ? 0 : new ByteReader(stored).u64()
+}
+
+function encodeRevision(revision: number): Uint8Array {
+  return new ByteWriter().u64(revision).finish()
 }
 
 function bounds(start: Uint8Array, end: Uint8Array | undefined): { start: Uint8Array; end: Uint8Array } {

@@ -14,9 +14,11 @@ export interface KeyValue {
   readonly modRevision: number
   /** Puts since the key came to be, that one included: 1 or more. */
   readonly version: number
+  /** The lease that the key goes with; 0 for none. */
+  readonly lease: number
 }
 
-/** First byte of the machine's keys. */
+/** First byte of the machine's keys; from 2 on they are those of lease-record.ts. */
 const REVISION_SPACE = 0x00
 const ENTRY_SPACE = 0x01
 
@@ -24,7 +26,7 @@ const ENTRY_SPACE = 0x01
 export const REVISION_KEY = Uint8Array.of(REVISION_SPACE)
 /** Where the entries end. */
 export const ENTRIES_END = Uint8Array.of(ENTRY_SPACE + 1)
-const HEAD_BYTES = 24
+const HEAD_BYTES = 32
 
 /** The machine's key for a user's key. */
 export function entryKey(key: Uint8Array): Uint8Array {
@@ -39,9 +41,9 @@ export function kvStateKey(key: Uint8Array): Uint8Array {
   return machineStateKey(entryKey(key))
 }
 
-/** What the state holds for an entry: create revision, mod revision, version (u64 each), value. */
-export function encodeEntry({ value, createRevision, modRevision, version }: KeyValue): Uint8Array {
-  return new ByteWriter().u64(createRevision).u64(modRevision).u64(version).raw(value).finish()
+/** What the state holds for an entry: create revision, mod revision, version, lease (u64 each), value. */
+export function encodeEntry({ value, createRevision, modRevision, version, lease }: KeyValue): Uint8Array {
+  return new ByteWriter().u64(createRevision).u64(modRevision).u64(version).u64(lease).raw(value).finish()
 }
 
 /** The entry in a value of the state, or undefined where {@link encodeEntry} never writes such. */
@@ -51,6 +53,7 @@ export function decodeEntry(key: Uint8Array, bytes: Uint8Array): KeyValue | unde
   const createRevision = reader.u64()
   const modRevision = reader.u64()
   const version = reader.u64()
+  const lease = reader.u64()
   const value = reader.rest()
-  return reader.done ? { key, value, createRevision, modRevision, version } : undefined
+  return reader.done ? { key, value, createRevision, modRevision, version, lease } : undefined
 }

@@ -5,8 +5,11 @@
 //                0x02 get            entries (0 or 1)
 //                0x03 delete         count (u32), entries (what was deleted, where asked for); for both kinds of delete
 //                0x04 range          count (u32), more (u8), entries
+//                0x06 lease grant    lease (u64), agreed time of its end (u64)
+//                0x07 lease kept     agreed time of its end (u64)
+//                0x08 lease revoked  count of keys deleted (u32)
 //                0x10 transaction    succeeded (u8), count of responses (u8), responses
-//   entries      count (u32), each: key (short), create revision, mod revision, version (u64 each), value (sized)
+//   entries      count (u32), each: key (short), create revision, mod revision, version, lease (u64 each), value (sized)
 
 import { ByteReader, ByteWriter } from '../bytes-codec.ts'
 import { MAX_RESULT_BYTES } from '../limits.ts'
@@ -35,20 +38,49 @@ export interface TransactionResponse {
   readonly responses: readonly OperationResponse[]
 }
 
+export type LeaseResponse =
+  /** `expiresAtMs` is agreed time: the lease ends with the first entry at or after it. */
+  | { readonly kind: 'lease-grant'; readonly lease: number; readonly expiresAtMs: number }
+  | { readonly kind: 'lease-keep-alive'; readonly expiresAtMs: number }
+  | { readonly kind: 'lease-revoke'; readonly count: number }
+
 export interface KvResult {
   /** The store's revision after the command. */
   readonly revision: number
-  readonly response: OperationResponse | TransactionResponse
+  readonly response: OperationResponse | LeaseResponse | TransactionResponse
 }
 
-const KIND = Object.freeze({ put: 1, get: 2, delete: 3, range: 4, txn: 0x10 })
+const KIND = Object.freeze({
+  put: 1,
+  get: 2,
+  delete: 3,
+  range: 4,
+  'lease-grant': 6,
+  'lease-keep-alive': 7,
+  'lease-revoke': 8,
+  txn: 0x10,
+})
 
 export function encodeKvResult({ revision, response }: KvResult): Uint8Array {
   const writer = new ByteWriter().u64(revision)
-  if (response.kind !== 'txn') return writeResponse(writer, response).finish()
+  switch (response.kind) {
+    case 'lease-grant':
+      return writer.u8(KIND[response.kind]).u64(response.lease).u64(response.expiresAtMs).finish()
+    case 'lease-keep-alive':
+      return writer.u8(KIND[response.kind]).u64(response.expiresAtMs).finish()
+    case 'lease-revoke':
+      return writer.u8(KIND[response.kind]).u32(response.count).finish()
+    case 'txn':
+      return writeTransaction(writer, response).finish()
+    default:
+      return writeResponse(writer, response).finish()
+  }
+}
+
+function writeTransaction(writer: ByteWriter, response: TransactionResponse): ByteWriter {
   writer.u8(KIND.txn).u8(Number(response.succeeded)).u8(response.responses.length)
   for (const each of response.responses) writeResponse(writer, each)
-  return writer.finish()
+  return writer
 }
 
 /** The result in `bytes`, or undefined where they are not exactly what {@link encodeKvResult} writes for one. */
@@ -57,8 +89,23 @@ export function decodeKvResult(bytes: Uint8Array): KvResult | undefined {
   const reader = new ByteReader(bytes)
   const revision = reader.u64()
   const kind = reader.u8()
-  const response = kind === KIND.txn ? readTransaction(reader) : readResponse(reader, kind)
+  const response = readAny(reader, kind)
   return reader.done && response !== undefined ? { revision, response } : undefined
+}
+
+function readAny(reader: ByteReader, kind: number): KvResult['response'] | undefined {
+  switch (kind) {
+    case KIND.txn:
+      return readTransaction(reader)
+    case KIND['lease-grant']:
+      return { kind: 'lease-grant', lease: reader.u64(), expiresAtMs: reader.u64() }
+    case KIND['lease-keep-alive']:
+      return { kind: 'lease-keep-alive', expiresAtMs: reader.u64() }
+    case KIND['lease-revoke']:
+      return { kind: 'lease-revoke', count: reader.u32() }
+    default:
+      return readResponse(reader, kind)
+  }
 }
 
 function writeResponse(writer: ByteWriter, response: OperationResponse): ByteWriter {
@@ -77,8 +124,8 @@ function writeResponse(writer: ByteWriter, response: OperationResponse): ByteWri
 
 function writeEntries(writer: ByteWriter, entries: readonly KeyValue[]): ByteWriter {
   writer.u32(entries.length)
-  for (const { key, createRevision, modRevision, version, value } of entries) {
-    writer.short(key).u64(createRevision).u64(modRevision).u64(version).sized(value)
+  for (const { key, createRevision, modRevision, version, lease, value } of entries) {
+    writer.short(key).u64(createRevision).u64(modRevision).u64(version).u64(lease).sized(value)
   }
   return writer
 }
@@ -120,7 +167,8 @@ function readEntries(reader: ByteReader, cap = Number.MAX_SAFE_INTEGER): KeyValu
     const createRevision = reader.u64()
     const modRevision = reader.u64()
     const version = reader.u64()
-    entries.push({ key, createRevision, modRevision, version, value: reader.sized(MAX_KV_VALUE_BYTES) })
+    const lease = reader.u64()
+    entries.push({ key, createRevision, modRevision, version, lease, value: reader.sized(MAX_KV_VALUE_BYTES) })
   }
   return entries
 }

@@ -227,6 +227,7 @@ describe('permissions and proofs', () => {
       createRevision: 8,
       modRevision: 8,
       version: 1,
+      lease: 0,
     })
     const none = kvStateKey(utf8('k77'))
     expect(verifyStateProof(root, none, undefined, prove(none))).toBe(true)
@@ -237,8 +238,10 @@ describe('the command codec', () => {
   const key = fc.uint8Array({ minLength: 1, maxLength: 20 })
   const value = fc.uint8Array({ maxLength: 30 })
   const end = fc.option(key, { nil: undefined })
+  const lease = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
   const operation: fc.Arbitrary<Operation> = fc.oneof(
     fc.record({ kind: fc.constant('put' as const), key, value, previous: fc.boolean() }),
+    fc.record({ kind: fc.constant('put' as const), key, value, previous: fc.boolean(), lease }),
     fc.record({ kind: fc.constant('get' as const), key }),
     fc.record({ kind: fc.constant('delete' as const), key, previous: fc.boolean() }),
     fc.record({
@@ -261,9 +264,14 @@ describe('the command codec', () => {
       number: fc.maxSafeNat(),
     }),
   )
+  const leaseCommand: fc.Arbitrary<KvCommand> = fc.oneof(
+    fc.record({ kind: fc.constant('lease-grant' as const), ttlMs: fc.maxSafeNat() }),
+    fc.record({ kind: fc.constantFrom('lease-keep-alive' as const, 'lease-revoke' as const), lease }),
+  )
   const operations = fc.array(operation, { maxLength: 4 })
   const command: fc.Arbitrary<KvCommand> = fc.oneof(
     operation,
+    leaseCommand,
     fc.record({
       kind: fc.constant('txn' as const),
       compares: fc.array(compare, { maxLength: 3 }),
@@ -294,7 +302,7 @@ describe('the command codec', () => {
   })
 
   it('never throws, and what decodes of noise re-encodes to it', () => {
-    const noise = fc.tuple(fc.constantFrom(1, 2, 3, 4, 5, 0x10), fc.uint8Array({ maxLength: 60 }))
+    const noise = fc.tuple(fc.constantFrom(1, 2, 3, 4, 5, 6, 7, 8, 0x10), fc.uint8Array({ maxLength: 60 }))
     fc.assert(
       fc.property(noise, ([kind, rest]) => {
         const bytes = Uint8Array.of(kind, ...rest)
@@ -385,6 +393,7 @@ class Twin {
     createRevision: number
     modRevision: number
     version: number
+    lease: number
   }[] = []
 
   ask(operation: Operation): KvResult {
@@ -397,7 +406,8 @@ class Twin {
         const { key, value } = operation
         const createRevision = old?.createRevision ?? this.revision
         this.entries = this.entries.filter((entry) => entry !== old)
-        this.entries.push({ key, value, createRevision, modRevision: this.revision, version: (old?.version ?? 0) + 1 })
+        const version = (old?.version ?? 0) + 1
+        this.entries.push({ key, value, createRevision, modRevision: this.revision, version, lease: 0 })
         this.entries.sort((a, b) => compareBytes(a.key, b.key))
         return { revision: this.revision, response: { kind: 'put', previous: old } }
       }
