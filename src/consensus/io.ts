@@ -15,19 +15,25 @@ export type Input =
   | { readonly kind: 'tick'; readonly nowMs: number; readonly wallMs: number }
   /** Answers `persist`: the records up to this number are on disk. */
   | { readonly kind: 'durable'; readonly number: number }
-  /** Answers `execute`. The state root comes at slots that are multiples of K. */
+  /**
+   * Answers `execute`. The state root comes at slots that are multiples of K. `dueMs` is the agreed time from which on the machine has
+   * something to do by itself; undefined where nothing waits.
+   */
   | {
       readonly kind: 'executed'
       readonly slot: Slot
       readonly resultsRoot: Digest
       readonly stateRoot: Digest | undefined
+      readonly dueMs: number | undefined
     }
-  /** Answers `transfer`: the machine is now in the state of this checkpoint; the log has this frontier, agreed time is this. */
+  /** Answers `transfer`: the machine is now in the state of this checkpoint; the log has this frontier, agreed time is this.
+   * `dueMs` as in `executed`. */
   | {
       readonly kind: 'installed'
       readonly checkpoint: Verified<StableCheckpoint>
       readonly frontier: Frontier
       readonly timestampMs: number
+      readonly dueMs: number | undefined
     }
 
 export type Effect =
@@ -87,9 +93,11 @@ export type DurableRecord =
   | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint; readonly frontier: Frontier }
   | { readonly kind: 'evidence'; readonly evidence: Evidence }
 
-/** Where the machine stands when a core is built: after how many entries, at which agreed time. */
+/** Where the machine stands when a core is built: after how many entries, at which agreed time, and what it waits for. */
 export interface MachinePosition {
   readonly slot: Slot
   readonly frontier: Frontier
   readonly timestampMs: number
+  /** As in `executed`. */
+  readonly dueMs: number | undefined
 }

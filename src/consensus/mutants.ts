@@ -35,6 +35,8 @@ export type Mutation =
   | 'accept-blocks-view-change'
   /** Prepare certificates are not remembered (P08). */
   | 'forget-prepared'
+  /** Time stands still while nobody asks for anything: what is due never happens (E1). */
+  | 'no-clock-entries'
 
 export const MUTATIONS: readonly Mutation[] = [
   'quorum-one-short',
@@ -49,6 +51,7 @@ export const MUTATIONS: readonly Mutation[] = [
   'no-view-change-resend',
   'accept-blocks-view-change',
   'forget-prepared',
+  'no-clock-entries',
 ]
 
 /** The membership that a core or verifier with `mutations` goes by; the same one where there are none. */

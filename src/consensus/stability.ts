@@ -25,6 +25,7 @@ import {
 import { choose, chosenEntry } from './chosen.ts'
 import { checkpointBytes } from './config.ts'
 import { checkpointConflictOf } from './evidence.ts'
+import type { Input } from './io.ts'
 import { checkpointsPerPeer } from './limits.ts'
 import type { CheckpointVote, StableCheckpoint } from './messages.ts'
 import { accuse, emit, persist, publish } from './outbox.ts'
@@ -34,9 +35,11 @@ import { type CoreState, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
 
 /** The machine has executed the next slot. */
-export function onExecuted(state: CoreState, at: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
+export function onExecuted(state: CoreState, input: Input & { readonly kind: 'executed' }): void {
+  const { slot: at, resultsRoot, stateRoot } = input
   if (at !== state.executed + 1 || at > state.executing) return
   state.executed = at
+  state.dueMs = input.dueMs
   noteProgress(state)
   const entry = chosenEntry(state, at)?.entry
   if (entry !== undefined) dropRequests(state, entry)
@@ -181,12 +184,8 @@ export function transfer(state: CoreState, reason: 'behind' | 'diverged'): void 
 }
 
 /** The machine holds the state of `checkpoint`, which the shell has verified chunk by chunk. */
-export function onInstalled(
-  state: CoreState,
-  checkpoint: Verified<StableCheckpoint>,
-  frontier: Frontier,
-  timestampMs: number,
-): void {
+export function onInstalled(state: CoreState, input: Input & { readonly kind: 'installed' }): void {
+  const { checkpoint, frontier, timestampMs } = input
   if (!state.transferring || checkpoint.slot < state.stable.slot) return
   if (!equalBytes(frontierRoot(frontier), checkpoint.logRoot))
     throw new RangeError('frontier: not that of the checkpoint')
@@ -196,6 +195,7 @@ export function onInstalled(
   state.chosen = slot(Math.max(state.chosen, checkpoint.slot))
   state.frontier = frontier
   state.timestampMs = timestampMs
+  state.dueMs = input.dueMs
   if (checkpoint.slot > state.known.slot) state.known = checkpoint
   state.nextSlot = slot(Math.max(state.nextSlot, checkpoint.slot + 1))
   forgetRequests(state)

@@ -123,6 +123,8 @@ export interface CoreState {
   frontier: Frontier
   /** Agreed time after `executing`. */
   timestampMs: number
+  /** The agreed time from which on the machine, as it is after `executed`, has something to do by itself. */
+  dueMs: number | undefined
   /** True from asking for a snapshot until it is installed: nothing is executed meanwhile. */
   transferring: boolean
   transferAt: number
@@ -141,6 +143,8 @@ export interface CoreState {
   progressAt: number
   /** Since when there has been something to wait for; undefined while there is not. */
   workSince: number | undefined
+  /** Since when an entry has been overdue that lets the machine do what is due (clock.ts). */
+  overdueSince: number | undefined
   heartbeatAt: number
   resentAt: number
   fetch: { readonly peer: ReplicaIndex; readonly at: number } | undefined
@@ -198,6 +202,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     frontiers: new Map(),
     frontier: machine.frontier,
     timestampMs: machine.timestampMs,
+    dueMs: machine.dueMs,
     transferring: false,
     transferAt: 0,
     nextSlot: slot(machine.slot + 1),
@@ -216,6 +221,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     viewSince: 0,
     progressAt: 0,
     workSince: undefined,
+    overdueSince: undefined,
     heartbeatAt: Number.NEGATIVE_INFINITY,
     resentAt: 0,
     fetch: undefined,

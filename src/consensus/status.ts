@@ -17,6 +17,8 @@ export interface CoreStatus {
   /** Slots that anything is kept for. */
   readonly slots: number
   readonly transferring: boolean
+  /** The agreed time from which on the machine has something to do by itself; undefined where nothing waits. */
+  readonly dueMs: number | undefined
 }
 
 export function status(state: CoreState): CoreStatus {
@@ -31,6 +33,7 @@ export function status(state: CoreState): CoreStatus {
     pending: state.pending.size,
     slots: state.slots.size + state.tail.size,
     transferring: state.transferring,
+    dueMs: state.dueMs,
   }
 }
 

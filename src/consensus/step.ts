@@ -46,10 +46,10 @@ export function step(state: CoreState, input: Input): readonly Effect[] {
       state.durable = Math.max(state.durable, input.number)
       break
     case 'executed':
-      onExecuted(state, input.slot, input.resultsRoot, input.stateRoot)
+      onExecuted(state, input)
       break
     case 'installed':
-      onInstalled(state, input.checkpoint, input.frontier, input.timestampMs)
+      onInstalled(state, input)
       break
     default:
       assertNever(input)

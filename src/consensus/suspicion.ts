@@ -1,6 +1,6 @@
 // When a view is given up, and for which one.
 //
-//   T1  something waits (a request or an undecided proposal) and nothing was executed for a time-out: no progress
+//   T1  something waits (a request, an undecided proposal, a time that is overdue: E2) and nothing was executed for a time-out: no progress
 //   T2  one request was passed over for several time-outs though others went through: censorship
 //   T3  proposals come far slower than the replicas have themselves seen possible: slow leader
 //   T4  the leader was caught in a lie
@@ -51,7 +51,9 @@ export function suspect(state: CoreState, reason: ViewReason): void {
 
 /** Milliseconds without progress while there was something to do. */
 export function stalledFor(state: CoreState): number {
-  return state.workSince === undefined ? 0 : state.nowMs - Math.max(state.workSince, state.progressAt)
+  const { workSince, overdueSince } = state
+  const since = Math.min(workSince ?? Number.POSITIVE_INFINITY, overdueSince ?? Number.POSITIVE_INFINITY)
+  return since === Number.POSITIVE_INFINITY ? 0 : state.nowMs - Math.max(since, state.progressAt)
 }
 
 /** The next view; with `lowest-alive` the next that the lowest-numbered reachable member leads. */

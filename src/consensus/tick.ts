@@ -1,6 +1,7 @@
 // Time: heartbeats, complaints, and sending again. Retransmission is part of the protocol (pitfalls P14, P15): until a slot is
 // decided or a view has begun, whoever holds a piece of it says so again.
 
+import { proposeClock, watchClock } from './clock.ts'
 import { digestKey } from './entry.ts'
 import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
 import { publish } from './outbox.ts'
@@ -21,7 +22,9 @@ export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
   state.wallMs = wallMs
   const { viewTimeoutMs } = state.config.parameters
   if (state.pending.size > 0) state.workSince ??= state.nowMs
+  watchClock(state)
   releaseHeld(state)
+  proposeClock(state)
   if (state.nowMs - state.heartbeatAt >= viewTimeoutMs * HEARTBEAT_SHARE) sendHeartbeats(state)
   const reason = complaint(state)
   if (reason !== undefined) suspect(state, reason)

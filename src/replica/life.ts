@@ -139,7 +139,7 @@ function keepingOf(common: Common) {
     lie: lies?.chunk,
     awaits: (checkpoint) => core.awaits(checkpoint),
     installed: (checkpoint, { frontier, timestampMs }) =>
-      step({ kind: 'installed', checkpoint, frontier, timestampMs }),
+      step({ kind: 'installed', checkpoint, frontier, timestampMs, dueMs: host.dueMs }),
     send(to, frame) {
       if (!transport.send(to, 'transfer', encodeTransferFrame(frame))) counters.unsent++
     },

@@ -98,7 +98,12 @@ export class MachineHost {
 
   get position(): MachinePosition {
     const { slot: at, timestampMs } = this.executor
-    return { slot: slot(at), frontier: this.frontier, timestampMs }
+    return { slot: slot(at), frontier: this.frontier, timestampMs, dueMs: this.executor.due() }
+  }
+
+  /** The agreed time from which on the machine has something to do by itself. */
+  get dueMs(): number | undefined {
+    return this.executor.due()
   }
 
   /** Executes the next entry and keeps its results for clients. */

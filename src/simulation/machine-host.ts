@@ -75,7 +75,7 @@ export class MachineHost {
 
   get position(): MachinePosition {
     const { slot: at, timestampMs } = this.executor
-    return { slot: slot(at), frontier: this.frontier, timestampMs }
+    return { slot: slot(at), frontier: this.frontier, timestampMs, dueMs: this.executor.due() }
   }
 
   /** Executes the next entry; the state root comes at checkpoint slots. */

@@ -211,7 +211,13 @@ export class SimulatedReplica implements ReplicaView {
         this.world.announce('installed', this, installed.checkpoint)
         const { checkpoint, kept } = installed
         const { frontier, timestampMs } = kept
-        return this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs })
+        return this.input(life, {
+          kind: 'installed',
+          checkpoint,
+          frontier,
+          timestampMs,
+          dueMs: life.host.position.dueMs,
+        })
       }
       default:
         return
@@ -298,7 +304,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private executed(life: Life, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
-    this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot })
+    this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot, dueMs: life.host.position.dueMs })
   }
 
   private signer(): Signer {

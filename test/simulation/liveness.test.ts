@@ -19,6 +19,7 @@ function watched(statusAt: (look: number) => Partial<CoreStatus>): { watch: Live
     pending: 1,
     slots: 0,
     transferring: false,
+    dueMs: undefined,
     ...statusAt(look),
   })
   const watch = new LivenessWatch([{ address: 0, status }], 4, 0)

@@ -152,6 +152,10 @@ export function miniCluster(
     /** Lying behaviours by replica, as `--liar` names them. */
     liars?: Readonly<Record<number, string>>
     seed?: string
+    /** Wall clocks ahead by so many milliseconds, by replica. */
+    clocks?: Readonly<Record<number, number>>
+    /** Agreed times at each of which the machine has something to do by itself, ascending. */
+    due?: readonly number[]
   } = {},
 ): MiniCluster {
   const { replicas: count = 4, byzantine = 1, crash = 0 } = options
@@ -188,7 +192,9 @@ export function miniCluster(
       slot: slot(saved?.executed.length ?? 0),
       frontier: saved?.frontier ?? EMPTY_FRONTIER,
       timestampMs: saved?.timestampMs ?? 0,
+      dueMs: dueAfter(saved?.timestampMs ?? 0),
     })
+  const dueAfter = (timestampMs: number) => options.due?.find((due) => due > timestampMs)
 
   const replicas: MiniReplica[] = Array.from({ length: count }, (_, i) => ({
     index: replicaIndex(i),
@@ -271,7 +277,13 @@ export function miniCluster(
     const checkpoint = at % parameters.checkpointInterval === 0
     if (checkpoint) machine.snapshots.set(at, snapshotOf(replica))
     const stateRoot = checkpoint ? replica.root : undefined
-    feed(replica, { kind: 'executed', slot: at, resultsRoot: entry.header.root, stateRoot })
+    feed(replica, {
+      kind: 'executed',
+      slot: at,
+      resultsRoot: entry.header.root,
+      stateRoot,
+      dueMs: dueAfter(timestampMs),
+    })
   }
 
   /** Snapshots come from whoever has them and can be reached; chunks and proofs are the simulator's matter. */
@@ -286,7 +298,7 @@ export function miniCluster(
       restore(replica, snapshot)
       replica.machine.wanted = undefined
       const { frontier, timestampMs } = snapshot
-      return feed(replica, { kind: 'installed', checkpoint, frontier, timestampMs })
+      return feed(replica, { kind: 'installed', checkpoint, frontier, timestampMs, dueMs: dueAfter(timestampMs) })
     }
   }
 
@@ -336,7 +348,8 @@ export function miniCluster(
         cluster.nowMs += 25
         for (const replica of replicas) {
           if (!replica.up) continue
-          feed(replica, { kind: 'tick', nowMs: cluster.nowMs, wallMs: 1_000_000 + cluster.nowMs })
+          const wallMs = 1_000_000 + cluster.nowMs + (options.clocks?.[replica.index] ?? 0)
+          feed(replica, { kind: 'tick', nowMs: cluster.nowMs, wallMs })
           install(replica)
         }
         cluster.settle()
