@@ -1,5 +1,7 @@
 // What clients asked and what they were told, with the times: the evidence for linearizability and for the order of the log.
 
+import type { KvCommand, KvResult } from '../machine/index.ts'
+
 /** Commands of the workload. Values are unique in a run, so that a read tells which write it saw. */
 export type ClientCommand =
   | { readonly kind: 'put'; readonly key: string; readonly value: string }
@@ -7,6 +9,8 @@ export type ClientCommand =
   | { readonly kind: 'delete'; readonly key: string }
   /** Puts `value` where the key holds `expected`; undefined stands for absence. */
   | { readonly kind: 'swap'; readonly key: string; readonly expected: string | undefined; readonly value: string }
+  /** About leases and the keys that go with them. Those go by themselves, so no search over single keys judges them. */
+  | { readonly kind: 'leased'; readonly key: string; readonly command: KvCommand }
 
 /** What the machine answers to each. */
 export type ClientAnswer =
@@ -14,6 +18,7 @@ export type ClientAnswer =
   | { readonly kind: 'get'; readonly value: string | undefined }
   | { readonly kind: 'delete'; readonly deleted: boolean }
   | { readonly kind: 'swap'; readonly swapped: boolean }
+  | { readonly kind: 'leased'; readonly response: KvResult['response'] }
 
 export interface Operation {
   readonly client: number

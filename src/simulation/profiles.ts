@@ -4,10 +4,11 @@
 import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index.ts'
 import { BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
+import { MIN_LEASE_TTL_MS } from '../machine/index.ts'
 import type { Defect } from './core.ts'
 import { drawFaults, drawLosses, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
-import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
+import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario, type WorkloadSettings } from './scenario.ts'
 import { type SplitPlan, splitBrain } from './split-brain.ts'
 
 /**
@@ -57,6 +58,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     crashMode: quorums.crashMode,
   }
   const clients = drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile)
+  const leases = drawLeases(random.fork('leases'), parameters.viewTimeoutMs)
   const sides: SplitPlan = { ...group, twins, clients: clients.length, timeoutMs: parameters.viewTimeoutMs }
   return {
     format: SCENARIO_FORMAT,
@@ -75,7 +77,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
       keptResults: random.fork('kept').pick([1, 8, 64, 512]),
     },
     clients,
-    workload: drawWorkload(random.fork('workload')),
+    workload: { ...drawWorkload(random.fork('workload')), ...leases },
     liars,
     twins,
     faults: [
@@ -88,7 +90,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     ],
     safetyMs,
     core,
-    livenessMs: livenessBound(parameters, group.byzantine),
+    livenessMs: livenessBound(parameters, group.byzantine) + leasesBound(parameters, leases),
     defects: options.defects ?? [],
   }
 }
@@ -102,6 +104,14 @@ function livenessBound(parameters: ProtocolParameters, byzantine: number): numbe
   // Agreed time may be ahead of all clocks by what they were set wrong; proposals wait until the clocks are there.
   const clocksMs = clockDriftMs + LARGEST_JUMP_TIMEOUTS * viewTimeoutMs
   return (2 * byzantine + 6) * viewTimeoutCapMs + 40 * viewTimeoutMs + clocksMs
+}
+
+/** Until the last lease has ended: its time to live by clocks that were set wrong, and the patience with a leader that ends none. */
+function leasesBound(
+  { clockDriftMs }: ProtocolParameters,
+  { leaseTtlMs }: Pick<WorkloadSettings, 'leaseTtlMs'>,
+): number {
+  return leaseTtlMs === undefined ? 0 : leaseTtlMs + 2 * clockDriftMs
 }
 
 function drawGroup(random: Random, options: DrawOptions): Scenario['group'] {
@@ -193,6 +203,13 @@ function drawWorkload(random: Random): Scenario['workload'] {
     deletes: random.pick([0, 5, 10]),
     swaps: random.pick([0, 5, 10]),
   }
+}
+
+/** In one run of four. A stream of its own, so that the others are as they were before there were leases. */
+function drawLeases(random: Random, timeoutMs: number): Pick<WorkloadSettings, 'leases' | 'leaseTtlMs'> {
+  if (!random.chance(0.25)) return {}
+  const leaseTtlMs = Math.max(MIN_LEASE_TTL_MS, timeoutMs * random.pick([2, 8, 40]))
+  return { leases: random.pick([10, 30, 60]), leaseTtlMs }
 }
 
 function drawLiars(random: Random, { profile }: DrawOptions, group: Scenario['group']): Liar[] {

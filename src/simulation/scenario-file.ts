@@ -58,6 +58,8 @@ const OPTIONAL: Readonly<Record<string, string>> = {
   'clients[].deadlineMs': 'number',
   'clients[].fault': 'string',
   'parameters.rotation.slots': 'number',
+  'workload.leases': 'number',
+  'workload.leaseTtlMs': 'number',
 }
 
 /** Lists whose items have no default to be checked against here. */

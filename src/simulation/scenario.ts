@@ -73,6 +73,9 @@ export interface WorkloadSettings {
   readonly reads: number
   readonly deletes: number
   readonly swaps: number
+  /** Out of 100, before all of these: commands about leases, which live up to `leaseTtlMs`; none where absent. */
+  readonly leases?: number
+  readonly leaseTtlMs?: number
 }
 
 export interface Liar {

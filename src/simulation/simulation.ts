@@ -223,12 +223,14 @@ export class Simulation implements World {
     this.announce('healed', this.nowUs)
   }
 
-  /** Every client has its answers, and every replica of the core executed the same. */
+  /** Every client has its answers, every replica of the core executed the same, and nothing is left that ends by itself. */
   private converged(): boolean {
     if (this.clients.some((client) => !client.done)) return false
     const statuses = this.coreReplicas().map((replica) => replica.status())
     const [first] = statuses
-    return statuses.every((status) => status !== undefined && status.executed === first?.executed)
+    return statuses.every(
+      (status) => status !== undefined && status.executed === first?.executed && status.dueMs === undefined,
+    )
   }
 
   private coreReplicas(): SimulatedReplica[] {
@@ -238,7 +240,9 @@ export class Simulation implements World {
   private stuck(watch: LivenessWatch): string {
     const pending = this.clients.flatMap((client) => client.pending)
     const oldest = pending.map(({ client, sequence }) => `c${client}.${sequence}`).slice(0, 5)
-    const what = pending.length === 0 ? 'not all have executed the same' : `${pending.length} requests are unanswered`
+    const due = this.coreReplicas().some((replica) => replica.status()?.dueMs !== undefined)
+    const unlike = due ? 'not all leases have ended' : 'not all have executed the same'
+    const what = pending.length === 0 ? unlike : `${pending.length} requests are unanswered`
     const which = oldest.length === 0 ? '' : ` (${oldest.join(' ')})`
     const after = `${this.scenario.livenessMs} ms after healing a quorum of honest replicas`
     return `${after}, ${what}${which}: ${watch.diagnosis(this.nowUs)}`

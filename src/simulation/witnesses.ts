@@ -13,6 +13,7 @@ export const WITNESSES = [
   'prepared value proposed again',
   'certificates of two views disagree',
   'gap filled with a no-op',
+  'clock entry',
   'late decision of an old view',
   'decision pulled from a peer',
   'body fetched',
@@ -89,6 +90,7 @@ export class Witnesses implements Observer {
 
   private execute({ entry }: Effect & { readonly kind: 'execute' }): void {
     if (entry.header.kind === 'noop') this.see('gap filled with a no-op')
+    else if (entry.requests.length === 0) this.see('clock entry')
   }
 
   private record(replica: ReplicaView, record: DurableRecord): void {

@@ -5,6 +5,7 @@ import { fromUtf8, utf8 } from '../../crypto/index.ts'
 import { decodeKvResult, encodeKvCommand, type KvCommand } from '../machine/index.ts'
 import type { ClientAnswer, ClientCommand, Operation } from './history.ts'
 import type { Random } from './kernel/index.ts'
+import { LeasedWorkload } from './leased-workload.ts'
 import type { WorkloadSettings } from './scenario.ts'
 
 export class Workload {
@@ -13,16 +14,23 @@ export class Workload {
   private readonly random: Random
   /** What this client last knew of each key. */
   private readonly known = new Map<string, string | undefined>()
+  private readonly leased: LeasedWorkload
+  /** Streams of their own: without leases everything else is drawn as ever. */
+  private readonly leasedDie: Random
 
   constructor(settings: WorkloadSettings, client: number, random: Random) {
     this.settings = settings
     this.client = client
     this.random = random
+    this.leased = new LeasedWorkload(settings.leaseTtlMs ?? 0, random.fork('leases'))
+    this.leasedDie = random.fork('leased die')
   }
 
   /** The command of this number. */
   next(sequence: number): ClientCommand {
-    return this.command(`c${this.client}.${sequence}`)
+    const value = `c${this.client}.${sequence}`
+    const { leases = 0 } = this.settings
+    return leases > 0 && this.leasedDie.below(100) < leases ? this.leased.next(value) : this.command(value)
   }
 
   /** Two commands under one number, each writing another value: the act of a faulty client. */
@@ -34,8 +42,10 @@ export class Workload {
   }
 
   /** Learns from an answer what to expect in a compare-and-set. */
-  saw({ command, answer }: Operation): void {
-    if (answer === undefined) return
+  saw(operation: Operation): void {
+    const { command, answer } = operation
+    this.leased.saw(operation)
+    if (answer === undefined || answer.kind === 'leased' || command.kind === 'leased') return
     if (answer.kind === 'get') this.known.set(command.key, answer.value)
     else if (answer.kind === 'delete') this.known.delete(command.key)
     else if ('value' in command && (answer.kind === 'put' || answer.swapped)) this.known.set(command.key, command.value)
@@ -59,6 +69,7 @@ export function commandBytes(command: ClientCommand): Uint8Array {
 /** The answer in a result of the machine. @throws {Error} where it is none for this command: a defect of the machine. */
 export function answerOf(command: ClientCommand, result: Uint8Array): ClientAnswer {
   const response = decodeKvResult(result)?.response
+  if (response !== undefined && command.kind === 'leased') return { kind: 'leased', response }
   if (response?.kind === 'get' && command.kind === 'get') {
     const value = response.entry && fromUtf8(response.entry.value)
     return { kind: 'get', value }
@@ -78,6 +89,8 @@ function kvCommand(command: ClientCommand): KvCommand {
       return { kind: 'put', key, value: utf8(command.value), previous: false }
     case 'delete':
       return { kind: 'delete', key, previous: false }
+    case 'leased':
+      return command.command
     case 'swap': {
       const put = { kind: 'put', key, value: utf8(command.value), previous: false } as const
       const holds =

@@ -10,7 +10,7 @@ export interface HistoryEvent {
   readonly request: number
   /** `info`: the outcome is not known; it may have happened, or happen later. */
   readonly type: 'invoke' | 'ok' | 'fail' | 'info'
-  readonly operation: 'put' | 'get' | 'delete' | 'swap'
+  readonly operation: 'put' | 'get' | 'delete' | 'swap' | 'leased'
   readonly key: string
   /** What is put; with `ok` what was got, or whether something was deleted; null for nothing. */
   readonly value: string | boolean | null

@@ -133,7 +133,8 @@ export class Load {
         return { slot, index: receipt.index, answer: { kind: 'delete', deleted: value.deleted } }
       }
       case 'swap':
-        throw new Error('unreachable: the load swaps nothing')
+      case 'leased':
+        throw new Error('unreachable: the load swaps nothing and knows no leases')
     }
   }
 }

@@ -13,7 +13,7 @@ export class ExecutionCheck implements Observer {
   private readonly context: VerifyContext
   /** Last slot of each copy of a replica, in its present life. */
   private readonly positions = new Map<number, number>()
-  private readonly entries = new Map<number, Entry>()
+  private readonly entries = new Map<number, { readonly entry: Entry; readonly timestampMs: number }>()
   private readonly roots = new Map<number, string>()
   private readonly states = new Map<number, string>()
   /** Slot in which each request took effect. */
@@ -35,7 +35,7 @@ export class ExecutionCheck implements Observer {
 
   effect(replica: ReplicaView, effect: Effect): void {
     if (!replica.honest || effect.kind !== 'execute' || this.entries.has(effect.entry.header.slot)) return
-    this.entries.set(effect.entry.header.slot, effect.entry)
+    this.entries.set(effect.entry.header.slot, effect)
     for (const request of effect.entry.requests) {
       const checked = verifyRequest(request, this.context)
       if (!checked.ok)
@@ -63,18 +63,22 @@ export class ExecutionCheck implements Observer {
   }
 
   private judge(slot: number, { records }: EntryResults): void {
-    const requests = this.entries.get(slot)?.requests ?? []
+    const executed = this.entries.get(slot)
+    const requests = executed?.entry.requests ?? []
+    if (executed !== undefined) this.model.begin(executed.timestampMs)
     requests.forEach(({ request }, i) => {
       const record = decodeResultRecord(records[i] ?? new Uint8Array(0))
       if (record === undefined) throw new Violation(NAME, `slot ${slot}: unreadable result ${i}`)
-      if (record.outcome !== 'done' || record.slot !== slot) return
+      const { outcome, result } = record
+      if ((outcome !== 'done' && outcome !== 'refused') || record.slot !== slot) return
       const key = `${hex(request.client)}/${request.sequence}`
       const before = this.took.get(key)
       if (before !== undefined) {
         throw new Violation(NAME, `request ${request.sequence} took effect in slot ${before} and again in slot ${slot}`)
       }
       this.took.set(key, slot)
-      const fault = this.model.apply(request.command, record.result)
+      const { client, command } = request
+      const fault = this.model.apply({ client, command, outcome, result })
       if (fault !== undefined) throw new Violation(NAME, `slot ${slot}, request ${i}: ${fault}`)
     })
   }

@@ -19,7 +19,8 @@ export function checkLinearizability(operations: readonly Operation[], limit = S
   const keys = new Map<string, Operation[]>()
   for (const operation of operations) {
     if (operation.outcome === 'conflict' || operation.outcome === 'refused') continue
-    const { key } = operation.command
+    const { key, kind } = operation.command
+    if (kind === 'leased') continue
     const same = keys.get(key)
     if (same === undefined) keys.set(key, [operation])
     else same.push(operation)
@@ -110,5 +111,7 @@ function effectOf(
       if (answer?.kind === 'swap' && answer.swapped !== swaps) return undefined
       return { value: swaps ? command.value : value }
     }
+    case 'leased':
+      return { value }
   }
 }

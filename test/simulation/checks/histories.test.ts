@@ -141,6 +141,7 @@ function slowly(
   value: string | undefined,
 ): { value?: string | undefined } | 'impossible' {
   if (command.kind === 'put') return { value: command.value }
+  if (command.kind === 'leased') return { value }
   if (command.kind === 'get') return answer?.kind === 'get' && answer.value === value ? { value } : 'impossible'
   if (command.kind === 'delete') {
     return answer?.kind === 'delete' && answer.deleted === (value !== undefined) ? { value: undefined } : 'impossible'
