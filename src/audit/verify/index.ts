@@ -22,6 +22,7 @@ export * from './context.ts'
 export * from './culprits.ts'
 export * from './describe.ts'
 export * from './fault.ts'
+export * from './fencing.ts'
 export type { BatchVerifier, SignatureJob } from './gather.ts'
 export {
   answerOf,

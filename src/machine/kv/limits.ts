@@ -23,3 +23,5 @@ export const MAX_LEASES_PER_CLIENT = 10_000
 /** Leases that end with one entry, and keys that go with them; the rest ends with the entries after it. */
 export const MAX_LEASES_ENDED_PER_ENTRY = 1000
 export const MAX_KEYS_ENDED_PER_ENTRY = MAX_KEYS_PER_LEASE
+/** Bytes of the name of a lock or an election: with its prefix half of what a key may have. */
+export const MAX_LOCK_NAME_BYTES = 512
