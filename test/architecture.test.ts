@@ -83,6 +83,7 @@ const ZONES: readonly Zone[] = [
       'net',
       'src/wire',
       'src/storage',
+      'src/audit/verify',
       'src/consensus',
       'src/machine',
     ],

@@ -21,6 +21,7 @@ import type { Archive, ReplicaStatus } from '../wire/index.ts'
 import { RemoteArchive } from './archive.ts'
 import type { ClientCounter, Counters } from './counters.ts'
 import { ClientError } from './errors.ts'
+import { ClientLeases } from './leases.ts'
 import type { Links } from './links.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Questions } from './questions.ts'
@@ -31,6 +32,7 @@ import {
   type Done,
   type OrderedOptions,
   type OrderedRead,
+  type PutOptions,
   type RangeQuery,
   type Read,
   type ReadOptions,
@@ -53,12 +55,17 @@ export interface ClientParts {
 
 export class ClusterClient implements Client {
   readonly publicKey: PublicKey
+  readonly genesis: Genesis
+  readonly leases: ClientLeases
   private readonly parts: ClientParts
   private stopped: Promise<void> | undefined
 
   constructor(parts: ClientParts) {
     this.parts = parts
     this.publicKey = parts.publicKey
+    this.genesis = parts.genesis
+    const { clockDriftMs } = parts.genesis.parameters
+    this.leases = new ClientLeases({ kv: (command, options) => this.kv(command, options), clockDriftMs })
   }
 
   submit(command: Uint8Array, options?: CallOptions): Promise<Done<Uint8Array>> {
@@ -81,8 +88,9 @@ export class ClusterClient implements Client {
     return { ...done, value }
   }
 
-  async put(key: string | Uint8Array, value: string | Uint8Array, options?: CallOptions) {
-    const command = { kind: 'put', key: bytesOf(key), value: bytesOf(value), previous: false } as const
+  async put(key: string | Uint8Array, value: string | Uint8Array, { lease, ...options }: PutOptions = {}) {
+    const attached = lease === undefined ? {} : { lease: lease.id }
+    const command = { kind: 'put', key: bytesOf(key), value: bytesOf(value), previous: false, ...attached } as const
     const done = await this.kv(command, options)
     return { ...done, value: { revision: done.value.revision } }
   }
@@ -160,6 +168,7 @@ export class ClusterClient implements Client {
   }
 
   private stop(): Promise<void> {
+    this.leases.close()
     this.parts.pipeline.close()
     this.parts.reading.close()
     this.parts.questions.close()

@@ -11,6 +11,8 @@ export type ClientErrorCode =
   | 'question-refused'
   /** The client was closed. */
   | 'closed'
+  /** The lease that it needs cannot be counted on any more. */
+  | 'lease-lost'
   /** A request that is another client's, or was never one. */
   | 'bad-request'
   /** The genesis leaves votes unsigned, and what is asked for needs signatures. */

@@ -115,3 +115,15 @@ export const WITNESSED_KEYS = 65_536
 export const CHECKED_CERTIFICATES = 1_024
 /** Milliseconds until replicas are asked again how far they are, when too few answered. */
 export const WATCH_START_MS = 1_000
+/** Share of a lease's time to live after which it is kept alive again: two keep-alives may fail before the third comes too late. */
+export const KEEP_ALIVE_SHARE = 1 / 3
+/** Share of it until the next attempt after one that failed. */
+export const KEEP_ALIVE_RETRY_SHARE = 1 / 20
+/** Milliseconds that the holder of a lock may count on after a keep-alive, unless it says otherwise. */
+export const TAKE_TTL_MS = 10_000
+/** Milliseconds for giving a lock back; then it is left to end by itself. */
+export const GIVE_BACK_MS = 5_000
+/** Milliseconds between two looks at a key that has to go, at first; doubled up to the second: each look is a slot of the log. */
+export const GONE_POLL_MS: readonly [least: number, most: number] = [50, 1000]
+/** Milliseconds between two looks at who leads. */
+export const OBSERVE_POLL_MS = 500

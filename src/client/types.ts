@@ -17,6 +17,7 @@ import type {
 } from '../machine/index.ts'
 import type { Archive, ReplicaStatus } from '../wire/index.ts'
 import type { ClientCounter } from './counters.ts'
+import type { Lease, Leases } from './leases.ts'
 import type { Watch, WatchOptions, WatchTarget } from './watch/types.ts'
 
 export interface ConnectOptions {
@@ -45,6 +46,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Milliseconds until the outcome counts as unknown; 30,000 unless told. */
   readonly timeoutMs?: number
+}
+
+export interface PutOptions extends CallOptions {
+  /** The lease that the key goes with. Without one the key stays until it is deleted, whatever it was attached to before. */
+  readonly lease?: Pick<Lease, 'id'>
 }
 
 /** What t replicas signed: enough to show anyone that this request had this result. */
@@ -130,6 +136,9 @@ export type RangeQuery = (
 /** The cluster as seen by one client. Calls of one turn of the event loop leave as one bundle under one signature. */
 export interface Client {
   readonly publicKey: PublicKey
+  /** That of the cluster. */
+  readonly genesis: Genesis
+  readonly leases: Leases
   /**
    * The raw call: any machine's command; resolves with the machine's result.
    * @throws {Refused} @throws {OutcomeUnknown} @throws {ResultForgotten} and these are all, here and below.
@@ -142,7 +151,7 @@ export interface Client {
    */
   resume(request: SignedRequest, options?: CallOptions): Promise<Done<Uint8Array>>
   kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>>
-  put(key: string | Uint8Array, value: string | Uint8Array, options?: CallOptions): Promise<Done<{ revision: number }>>
+  put(key: string | Uint8Array, value: string | Uint8Array, options?: PutOptions): Promise<Done<{ revision: number }>>
   get(key: string | Uint8Array, options?: OrderedOptions): Promise<OrderedRead<KeyValue | undefined>>
   get(key: string | Uint8Array, options: ReadOptions): Promise<Read<KeyValue | undefined>>
   delete(key: string | Uint8Array, options?: CallOptions): Promise<Done<{ deleted: boolean }>>
