@@ -8,6 +8,8 @@ export interface ArgumentSpec {
   readonly default?: string
   /** Optional as well, where what stands for it depends on more than a constant. */
   readonly optional?: true
+  /** All that is left of the command line, one or more; behind `--` also what looks like an option. */
+  readonly variadic?: true
 }
 
 export interface OptionSpec {
@@ -78,6 +80,8 @@ export interface Outcome {
   readonly text: string
   /** Everything was printed as it happened, and nothing is left to print. */
   readonly printed?: true
+  /** In place of the exit code of the status: that of a command that was run. Then nothing is printed for people. */
+  readonly exit?: number
 }
 
 /** A command line that asks for something impossible; the message is one sentence for the user. Exit code 2. */
@@ -90,6 +94,8 @@ export interface Input {
   /** @throws {Error} where `name` is no argument of the command. */
   argument(name: string): string
   optionalArgument(name: string): string | undefined
+  /** Of a variadic argument. */
+  rest(name: string): readonly string[]
   /** True where an option without a value was given. */
   flag(option: string): boolean
   text(option: string): string | undefined
@@ -100,7 +106,10 @@ export interface Input {
 }
 
 /** The input of a command. `options` has the names without dashes in front, in camel case, as commander gives them. */
-export function inputOf(args: Readonly<Record<string, string>>, options: Readonly<Record<string, unknown>>): Input {
+export function inputOf(
+  args: Readonly<Record<string, string | readonly string[]>>,
+  options: Readonly<Record<string, unknown>>,
+): Input {
   const raw = (option: string): unknown => options[option.replace(/-([a-z])/g, (_, c: string) => c.toUpperCase())]
   const text = (option: string): string | undefined => {
     const value = raw(option)
@@ -109,10 +118,17 @@ export function inputOf(args: Readonly<Record<string, string>>, options: Readonl
   return {
     argument(name) {
       const value = args[name]
-      if (value === undefined) throw new Error(`the command has no argument ${name}`)
+      if (typeof value !== 'string') throw new Error(`the command has no argument ${name}`)
       return value
     },
-    optionalArgument: (name) => args[name],
+    optionalArgument(name) {
+      const value = args[name]
+      return typeof value === 'string' ? value : undefined
+    },
+    rest(name) {
+      const value = args[name]
+      return typeof value === 'string' ? [value] : (value ?? [])
+    },
     flag: (option) => raw(option) === true,
     text,
     texts(option) {

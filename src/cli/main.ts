@@ -72,7 +72,9 @@ export async function runProcess(): Promise<void> {
 
 /** Runs `quorate` with these arguments and returns the exit code. Never throws. */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
-  const json = args.includes('--json')
+  // What stands behind `--` is another command's.
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  const json = own.includes('--json')
   const context = contextOf(terminal, json)
   let outcome: Outcome | undefined
   const program = programOf(terminal, async (command, commandArguments, options) => {
@@ -86,10 +88,10 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
   terminal.progress('')
   if (outcome === undefined) return EXIT.done
-  if (!outcome.printed) {
+  if (!outcome.printed && (json || outcome.exit === undefined)) {
     terminal.out(json ? `${JSON.stringify(outcome.value, undefined, 2)}\n` : `${outcome.text}\n`)
   }
-  return EXIT[outcome.status]
+  return outcome.exit ?? EXIT[outcome.status]
 }
 
 function contextOf({ environment, signal, progress, out, error, live = {}, parent }: Terminal, json: boolean): Context {
@@ -105,7 +107,11 @@ function contextOf({ environment, signal, progress, out, error, live = {}, paren
   return { environment, signal, progress, stage, parent }
 }
 
-type Run = (command: Command, args: Record<string, string>, options: Record<string, unknown>) => Promise<void>
+type Run = (
+  command: Command,
+  args: Record<string, string | readonly string[]>,
+  options: Record<string, unknown>,
+) => Promise<void>
 
 function programOf(terminal: Terminal, run: Run): Program {
   const program = new Program('quorate')
@@ -133,7 +139,8 @@ function addCommand(target: Program, command: Command, terminal: Terminal, run: 
   target.description(`${command.describe}.`).summary(command.describe)
   for (const argument of command.arguments) {
     const needed = argument.default === undefined && argument.optional === undefined
-    const shown = needed ? `<${argument.name}>` : `[${argument.name}]`
+    const name = argument.variadic ? `${argument.name}...` : argument.name
+    const shown = needed ? `<${name}>` : `[${name}]`
     const added = new Argument(shown, argument.describe)
     target.addArgument(argument.default === undefined ? added : added.default(argument.default))
   }
@@ -147,7 +154,9 @@ function addCommand(target: Program, command: Command, terminal: Terminal, run: 
   target.addHelpText('after', `\nExamples:\n${examples.join('\n\n')}`)
   target.action(async () => {
     const given = command.arguments.map(({ name }, i) => [name, target.processedArgs[i]] as const)
-    const args = given.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]))
+    const args = given.flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.map(String) : String(value)] as const],
+    )
     await run(command, Object.fromEntries(args), target.opts())
   })
 }

@@ -14,6 +14,7 @@ import {
 import { decodeResultRecord } from '../../machine/index.ts'
 import { shownBytes, statOf, withThreads } from '../audit/files.ts'
 import { stateForPrograms, stateLine } from '../audit/state.ts'
+import { wantedToken, withToken } from '../audit/token.ts'
 import { type Command, type Context, type Input, type Outcome, UsageError } from '../command.ts'
 import { table } from '../table.ts'
 
@@ -29,16 +30,23 @@ export const auditVerify: Command = {
   ],
   options: [
     { flags: '--genesis <file>', describe: 'the genesis of the cluster, from a source that you trust', required: true },
+    { flags: '--lock <name>', describe: 'the file must be the fencing token of this lock' },
+    { flags: '--election <name>', describe: 'the file must be the fencing token of this election' },
     { flags: '--level <level>', describe: `${AUDIT_LEVELS.join(', ')} (default: certificates)` },
   ],
   examples: [
     ['quorate audit verify log.jsonl --genesis genesis.json', 'everything in it was chosen and signed as it says'],
     ['quorate audit verify log.jsonl --genesis genesis.json --level log', 'and all of it lies in the checkpointed log'],
     ['quorate audit verify log.jsonl --genesis genesis.json --level replay', 'and executing it gives what was signed'],
+    [
+      'quorate audit verify token.jsonl --genesis genesis.json --lock db',
+      'who took the lock db, and with which number',
+    ],
   ],
   async run(input, context) {
     const file = input.argument('FILE')
     const level = levelOf(input)
+    const wanted = wantedToken(input)
     const genesis = await loadGenesis(input.text('genesis') ?? '')
     const { folder, bytes } = await statOf(file)
     if (folder)
@@ -58,7 +66,7 @@ export const auditVerify: Command = {
       }
     })
     if (summary === undefined) throw new Error('the audit gave no summary')
-    return outcomeOf(file, genesis.label, summary, shown, context)
+    return withToken(wanted, shown, outcomeOf(file, genesis.label, summary, shown, context))
   },
 }
 

@@ -5,10 +5,12 @@ import { auditBlame } from './audit-blame.ts'
 import { auditExport } from './audit-export.ts'
 import { auditVerify } from './audit-verify.ts'
 import { del } from './del.ts'
+import { elect } from './elect.ts'
 import { genesisCheck } from './genesis-check.ts'
 import { genesisShow } from './genesis-show.ts'
 import { get } from './get.ts'
 import { keygen } from './keygen.ts'
+import { lock } from './lock.ts'
 import { put } from './put.ts'
 import { range } from './range.ts'
 import { replica } from './replica.ts'
@@ -34,6 +36,8 @@ export const commands: readonly Command[] = Object.freeze([
   range,
   txn,
   watch,
+  lock,
+  elect,
   resume,
   auditExport,
   auditVerify,

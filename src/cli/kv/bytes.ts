@@ -24,6 +24,8 @@ export function lineOf(bytes: Uint8Array, inBase64: boolean): string {
   return fromUtf8(bytes) ?? `base64:${base64(bytes)}`
 }
 
-export function entryValue({ key, value, createRevision, modRevision, version }: KeyValue, inBase64: boolean): object {
-  return { ...shown('key', key, inBase64), ...shown('value', value, inBase64), createRevision, modRevision, version }
+export function entryValue(entry: KeyValue, inBase64: boolean): object {
+  const { key, value, createRevision, modRevision, version, lease } = entry
+  const numbers = { createRevision, modRevision, version, ...(lease === 0 ? {} : { lease }) }
+  return { ...shown('key', key, inBase64), ...shown('value', value, inBase64), ...numbers }
 }
