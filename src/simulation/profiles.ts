@@ -58,7 +58,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     crashMode: quorums.crashMode,
   }
   const clients = drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile)
-  const leases = drawLeases(random.fork('leases'), parameters.viewTimeoutMs)
+  const leases = options.profile === 'twins' ? {} : drawLeases(random.fork('leases'), parameters.viewTimeoutMs)
   const sides: SplitPlan = { ...group, twins, clients: clients.length, timeoutMs: parameters.viewTimeoutMs }
   return {
     format: SCENARIO_FORMAT,
@@ -205,7 +205,7 @@ function drawWorkload(random: Random): Scenario['workload'] {
   }
 }
 
-/** In one run of four. A stream of its own, so that the others are as they were before there were leases. */
+/** In one run of four, but for twins, whose runs are about other things. A stream of its own, so that the others are as they were before there were leases. */
 function drawLeases(random: Random, timeoutMs: number): Pick<WorkloadSettings, 'leases' | 'leaseTtlMs'> {
   if (!random.chance(0.25)) return {}
   const leaseTtlMs = Math.max(MIN_LEASE_TTL_MS, timeoutMs * random.pick([2, 8, 40]))

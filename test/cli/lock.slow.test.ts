@@ -51,7 +51,10 @@ class Run {
   }
 
   async says(text: string): Promise<void> {
-    while (!this.out.includes(text)) await new Promise((resolve) => setTimeout(resolve, 20))
+    while (!this.out.includes(text)) {
+      if (this.child.exitCode !== null) throw new Error(`it ended with ${this.child.exitCode}: ${this.error}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
   }
 }
 
@@ -85,7 +88,7 @@ describe('quorate lock', () => {
   })
 
   it('of a process that was killed goes to the one that waits, after its time', async () => {
-    const first = new Run('lock', 'db', '--ttl', '2', ...node(FOR_EVER))
+    const first = new Run('lock', 'db', '--ttl', '8', ...node(FOR_EVER))
     await first.says('running')
     const second = new Run('lock', 'db', '--client', 'writer-1', ...node(PRINT))
     first.child.kill('SIGKILL')
@@ -118,7 +121,7 @@ describe('quorate elect', () => {
 
 describe('a lock whose cluster is gone', () => {
   it('is lost: the command is told to stop, and the exit code is 1 with a sentence', async () => {
-    const run = new Run('lock', 'db', '--ttl', '2', ...node(FOR_EVER))
+    const run = new Run('lock', 'db', '--ttl', '8', ...node(FOR_EVER))
     await run.says('running')
     await Promise.all(cluster.indexes.map((index) => cluster.kill(index)))
     expect(await run.exit).toBe(1)
