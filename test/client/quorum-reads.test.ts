@@ -24,7 +24,8 @@ async function written(): Promise<{ cluster: FakeCluster; client: Client }> {
 const OLD = entryOf('old', 1)
 
 function entryOf(value: string, revision: number): ReadResult {
-  const entry = { key: utf8('k'), value: utf8(value), createRevision: 1, modRevision: revision, version: revision }
+  const numbers = { createRevision: 1, modRevision: revision, version: revision, lease: 0 }
+  const entry = { key: utf8('k'), value: utf8(value), ...numbers }
   const result: KvResult = { revision, response: { kind: 'get', entry } }
   return { outcome: 'done', result: encodeKvResult(result) }
 }

@@ -42,7 +42,7 @@ class Stand {
         read: (command, client) => executor.read(command, client),
         snapshotAt: (at) => this.snapshots.get(at),
         get position() {
-          return { slot: slot(executor.slot), frontier: EMPTY_FRONTIER, timestampMs: 0 }
+          return { slot: slot(executor.slot), frontier: EMPTY_FRONTIER, timestampMs: 0, dueMs: undefined }
         },
       },
       viewTimeoutMs: TIMEOUT_MS,

@@ -36,14 +36,20 @@ export function explains(command: KvCommand, change: KvChange): boolean {
       return (
         change.kind === 'put' &&
         equalBytes(command.key, change.entry.key) &&
-        equalBytes(command.value, change.entry.value)
+        equalBytes(command.value, change.entry.value) &&
+        (command.lease ?? 0) === change.entry.lease
       )
     case 'delete':
       return change.kind === 'delete' && equalBytes(command.key, change.key)
     case 'delete-range':
       return change.kind === 'delete' && isWithin(change.key, command.start, command.end)
+    case 'lease-revoke':
+      // Which keys go with a lease, a command does not say.
+      return change.kind === 'delete'
     case 'get':
     case 'range':
+    case 'lease-grant':
+    case 'lease-keep-alive':
       return false
     case 'txn':
       return [...command.success, ...command.failure].some((operation) => explains(operation, change))
