@@ -75,6 +75,7 @@ const parameters: z.ZodType<Parameters> = z.strictObject({
   clockDriftMs: bounded(NUMBER_PARAMETERS.clockDriftMs),
   viewTimeoutMs: bounded(NUMBER_PARAMETERS.viewTimeoutMs),
   viewTimeoutCapMs: bounded(NUMBER_PARAMETERS.viewTimeoutCapMs),
+  clockRatePercent: bounded(NUMBER_PARAMETERS.clockRatePercent),
   rotation,
   signedVotes: z.boolean('must be true or false'),
 })

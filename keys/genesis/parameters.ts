@@ -4,7 +4,7 @@
 import type { GenesisFault } from './fault.ts'
 
 export interface NumberParameter {
-  readonly unit: 'slots' | 'requests' | 'bytes' | 'ms'
+  readonly unit: 'slots' | 'requests' | 'bytes' | 'ms' | 'percent'
   readonly default: number
   readonly least: number
   readonly most: number
@@ -72,6 +72,13 @@ export const NUMBER_PARAMETERS = Object.freeze({
     most: 3_600_000,
     meaning: 'what that time grows to while views keep failing',
   },
+  clockRatePercent: {
+    unit: 'percent',
+    default: 10,
+    least: 0,
+    most: 100,
+    meaning: "how much faster one replica's clock may run than another's; leases are that much shorter",
+  },
 } as const satisfies Readonly<Record<string, NumberParameter>>)
 
 export type NumberParameterName = keyof typeof NUMBER_PARAMETERS
@@ -100,6 +107,7 @@ export const DEFAULT_PARAMETERS: Parameters = Object.freeze({
   clockDriftMs: defaultOf('clockDriftMs'),
   viewTimeoutMs: defaultOf('viewTimeoutMs'),
   viewTimeoutCapMs: defaultOf('viewTimeoutCapMs'),
+  clockRatePercent: defaultOf('clockRatePercent'),
   rotation: Object.freeze({ policy: 'sticky' }),
   signedVotes: true,
 })

@@ -56,5 +56,9 @@ export const RESEND_SHARE = 1 / 4
 export const REACH_SHARE = 3 / 5
 /** A request older than so many timeouts was passed over on purpose, though other requests go through. */
 export const CENSORSHIP_TIMEOUTS = 6
+/** How long a promise to a leader binds (lease.ts): less than a time-out, so that a dead leader is left no later for it. */
+export const LEASE_SHARE = 1 / 2
+/** Asks of a leader that a promise may still be for: those of two time-outs. */
+export const ASKS_KEPT = 10
 /** Largest number of doublings of the timeout before the cap is applied. */
 export const TIMEOUT_DOUBLINGS = 10

@@ -97,6 +97,9 @@ export type ChannelMessage =
   | { readonly kind: 'fetch-bodies'; readonly digests: readonly { readonly slot: Slot; readonly digest: Digest }[] }
   | { readonly kind: 'probe'; readonly view: View }
   | { readonly kind: 'probe-answer'; readonly view: View }
+  /** Crash mode, from a leader: promise not to leave me for a while. Its clocks, whole milliseconds, come back in the grant. */
+  | { readonly kind: 'lease-ask'; readonly view: View; readonly monotonicMs: number; readonly wallMs: number }
+  | { readonly kind: 'lease-grant'; readonly view: View; readonly monotonicMs: number; readonly wallMs: number }
 
 export interface Heartbeat {
   readonly kind: 'heartbeat'

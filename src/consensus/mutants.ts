@@ -37,6 +37,10 @@ export type Mutation =
   | 'forget-prepared'
   /** Time stands still while nobody asks for anything: what is due never happens (E1). */
   | 'no-clock-entries'
+  /** Crash mode: a leader reads alone though its lease is over (P45). */
+  | 'lease-without-end'
+  /** Crash mode: who promised a lease leaves all the same (A4). */
+  | 'break-lease-promise'
 
 export const MUTATIONS: readonly Mutation[] = [
   'quorum-one-short',
@@ -52,6 +56,8 @@ export const MUTATIONS: readonly Mutation[] = [
   'accept-blocks-view-change',
   'forget-prepared',
   'no-clock-entries',
+  'lease-without-end',
+  'break-lease-promise',
 ]
 
 /** The membership that a core or verifier with `mutations` goes by; the same one where there are none. */

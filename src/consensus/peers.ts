@@ -10,6 +10,7 @@
 import { type ReplicaIndex, slot } from '../../crypto/index.ts'
 import { chosenEntry } from './chosen.ts'
 import { commandBytes, digestKey, type Entry } from './entry.ts'
+import { askForLease } from './lease.ts'
 import { FETCH_BODIES, FETCH_BYTES, FETCH_ENTRIES, FETCH_REQUEST_BYTES, logWindow, RESEND_SHARE } from './limits.ts'
 import type { ChosenEntry, Heartbeat, Message } from './messages.ts'
 import { answer, tell } from './outbox.ts'
@@ -32,6 +33,7 @@ export function sendHeartbeats(state: CoreState): void {
   }
   state.heartbeatAt = state.nowMs
   for (const peer of otherMembers(state)) tell(state, peer, heartbeat)
+  askForLease(state)
 }
 
 export function onHeartbeat(state: CoreState, from: ReplicaIndex, heartbeat: Heartbeat): void {

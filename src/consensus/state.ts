@@ -20,6 +20,7 @@ import {
 import type { CoreConfig } from './config.ts'
 import type { Entry, SignedRequest } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
+import { emptyLease, type LeaseState } from './lease.ts'
 import { logWindow } from './limits.ts'
 import type { CheckpointVote, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { mutatedMembership } from './mutants.ts'
@@ -137,6 +138,8 @@ export interface CoreState {
   readonly unassigned: Set<string>
 
   readonly peers: readonly PeerState[]
+  /** Reading from the leader alone, in crash mode. */
+  readonly lease: LeaseState
   /** When the current view began. */
   viewSince: number
   /** Last execution, or begin of the view. */
@@ -218,6 +221,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
       newViewSentAt: Number.NEGATIVE_INFINITY,
       checkpoints: new Map(),
     })),
+    lease: emptyLease(),
     viewSince: 0,
     progressAt: 0,
     workSince: undefined,

@@ -12,6 +12,7 @@ import { learnEntry } from './chosen.ts'
 import { partOf } from './config.ts'
 import { commandBytes } from './entry.ts'
 import type { Effect, Input } from './io.ts'
+import { onLeaseAsk, onLeaseGrant } from './lease.ts'
 import { AHEAD_BYTES_PER_PEER, AHEAD_PER_PEER } from './limits.ts'
 import type { Message } from './messages.ts'
 import { accuse, close } from './outbox.ts'
@@ -21,7 +22,7 @@ import { originOf, relay } from './reach.ts'
 import { addRequests, propose } from './requests.ts'
 import { ignoreCheckpoint, learnStable, onCheckpointVote, onExecuted, onInstalled } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
-import { onProbe, onProbeAnswer, suspect } from './suspicion.ts'
+import { complaint, onProbe, onProbeAnswer, suspect } from './suspicion.ts'
 import { onTick } from './tick.ts'
 import { ignoreViewMessage, onNewView, onViewChange } from './view-change.ts'
 import { ignoreVote, onVote } from './votes.ts'
@@ -146,6 +147,10 @@ function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>
       return onProbe(state, from, message.view)
     case 'probe-answer':
       return onProbeAnswer(state, from, message.view)
+    case 'lease-ask':
+      return onLeaseAsk(state, from, message, complaint(state) === undefined && state.probe === undefined)
+    case 'lease-grant':
+      return onLeaseGrant(state, from, message)
     default:
       return assertNever(message)
   }

@@ -11,6 +11,7 @@
 
 import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
 import type { ViewReason } from './io.ts'
+import { mayLeave } from './lease.ts'
 import { CENSORSHIP_TIMEOUTS, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
 import { emit, tell } from './outbox.ts'
 import { isReachable, reachablePeers } from './reach.ts'
@@ -44,6 +45,7 @@ export function complaint(state: CoreState): ViewReason | undefined {
 
 /** Gives up the current view, in crash mode only once a quorum agrees. */
 export function suspect(state: CoreState, reason: ViewReason): void {
+  if (!mayLeave(state)) return
   const target = nextView(state)
   if (state.config.membership.quorums.crashMode && state.phase === 'active') startProbe(state, target)
   else startViewChange(state, target, reason)

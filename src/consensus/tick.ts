@@ -3,6 +3,7 @@
 
 import { proposeClock, watchClock } from './clock.ts'
 import { digestKey } from './entry.ts'
+import { settlePromises } from './lease.ts'
 import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
 import { publish } from './outbox.ts'
 import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
@@ -12,7 +13,7 @@ import { forwardRequests } from './requests.ts'
 import { transfer } from './stability.ts'
 import type { CoreState, SlotState } from './state.ts'
 import { complaint, stalledFor, suspect } from './suspicion.ts'
-import { resendViewChange } from './view-change.ts'
+import { followDeferred, resendViewChange } from './view-change.ts'
 
 /** Intervals of a base time-out after which a snapshot that does not come is asked for anew. */
 const TRANSFER_TIMEOUTS = 8
@@ -21,6 +22,8 @@ export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
   state.nowMs = Math.max(state.nowMs, nowMs)
   state.wallMs = wallMs
   const { viewTimeoutMs } = state.config.parameters
+  settlePromises(state)
+  followDeferred(state)
   if (state.pending.size > 0) state.workSince ??= state.nowMs
   watchClock(state)
   releaseHeld(state)

@@ -90,6 +90,8 @@ function messageFault(message: Message, context: VerifyContext): Check {
       return message.heard.length > context.membership.quorums.replicas ? blame('bad-heartbeat') : undefined
     case 'probe':
     case 'probe-answer':
+    case 'lease-ask':
+    case 'lease-grant':
       return undefined
     default:
       return assertNever(message)

@@ -21,6 +21,7 @@ import {
 import { newViewDigest, viewChangeDigest } from './digests.ts'
 import { amnesiaOf, conflictOf } from './evidence.ts'
 import type { ViewReason } from './io.ts'
+import { deferView, forgetLease, mayLeave, releasePromise } from './lease.ts'
 import type { Message, NewView, ViewChange } from './messages.ts'
 import { accuse, forgetUnsent, persist, publish } from './outbox.ts'
 import { ownStatement, ownVote } from './own-statement.ts'
@@ -34,6 +35,11 @@ import { announce, closeLatencies, suspect } from './suspicion.ts'
 /** C1. */
 export function startViewChange(state: CoreState, target: View, reason: ViewReason): void {
   if (target <= state.view) return
+  if (!mayLeave(state)) {
+    // Whoever complains will do so again; others that have gone do not come back.
+    if (reason === 'joined' || reason === 'rotation') deferView(state, target, reason)
+    return
+  }
   if (state.config.mutations.has('accept-blocks-view-change') && hasUndecidedAccept(state)) return
   closeLatencies(state, reason)
   if (reason !== 'rotation') state.failures += 1
@@ -41,6 +47,7 @@ export function startViewChange(state: CoreState, target: View, reason: ViewReas
   state.phase = 'changing'
   state.quorumSince = undefined
   state.probe = undefined
+  forgetLease(state)
   forgetUnsent(state)
   const viewChange = makeViewChange(state)
   state.ownViewChange = viewChange
@@ -67,6 +74,7 @@ export function onViewChange(state: CoreState, viewChange: Verified<ViewChange>)
   accuseAmnesia(state, viewChange)
   if (known !== undefined && known.view >= viewChange.view) return
   state.viewChanges.set(replica, viewChange)
+  if (replica === leader(state) && viewChange.view > state.view) releasePromise(state)
   join(state)
   lead(state)
 }
@@ -129,6 +137,7 @@ function beginView(state: CoreState, newView: Verified<NewView>): void {
   state.ownViewChange = undefined
   state.quorumSince = undefined
   state.probe = undefined
+  forgetLease(state)
   forgetUnsent(state)
   persist(state, { kind: 'new-view', newView })
   // The others' copies come from the leader; who misses it is helped by whoever has it (peers.ts).
@@ -189,6 +198,12 @@ function accuseAmnesia(state: CoreState, viewChange: Verified<ViewChange>): void
 
 function hasUndecidedAccept(state: CoreState): boolean {
   return [...state.slots.values()].some((at) => at.ownAccept !== undefined && at.chosen === undefined)
+}
+
+/** A4: what we promised is over, and others have gone on meanwhile. */
+export function followDeferred(state: CoreState): void {
+  const { deferred } = state.lease
+  if (deferred !== undefined && mayLeave(state)) startViewChange(state, deferred.view, deferred.reason)
 }
 
 /** C5. */

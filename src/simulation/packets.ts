@@ -59,6 +59,8 @@ export function placeOf(message: Message): { readonly view?: number; readonly sl
     case 'heartbeat':
     case 'probe':
     case 'probe-answer':
+    case 'lease-ask':
+    case 'lease-grant':
       return { view: message.view }
     case 'fetch-entries':
       return { slot: message.from }

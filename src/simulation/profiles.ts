@@ -143,6 +143,7 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
     clockDriftMs: random.pick([500, 5000]),
     viewTimeoutMs,
     viewTimeoutCapMs: viewTimeoutMs * random.pick([4, 8, 16]),
+    clockRatePercent: 10,
     rotation: random.pick(rotations),
     signedVotes: !(crashMode && random.chance(0.3)),
   }

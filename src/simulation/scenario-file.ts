@@ -26,6 +26,7 @@ export const CALM: Scenario = {
     clockDriftMs: 5000,
     viewTimeoutMs: 100,
     viewTimeoutCapMs: 800,
+    clockRatePercent: 10,
     rotation: { policy: 'sticky' },
     signedVotes: true,
   },

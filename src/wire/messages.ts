@@ -70,6 +70,10 @@ function toWire(message: Message): wire.Message {
       return { kind: 'probe', value: message }
     case 'probe-answer':
       return { kind: 'probeAnswer', value: message }
+    case 'lease-ask':
+      return { kind: 'leaseAsk', value: message }
+    case 'lease-grant':
+      return { kind: 'leaseGrant', value: message }
   }
 }
 
@@ -115,5 +119,9 @@ function fromWire({ kind, value }: wire.Message, most: number | undefined): Mess
       return { kind: 'probe', view: view(value.view) }
     case 'probeAnswer':
       return { kind: 'probe-answer', view: view(value.view) }
+    case 'leaseAsk':
+      return { kind: 'lease-ask', view: view(value.view), monotonicMs: value.monotonicMs, wallMs: value.wallMs }
+    case 'leaseGrant':
+      return { kind: 'lease-grant', view: view(value.view), monotonicMs: value.monotonicMs, wallMs: value.wallMs }
   }
 }

@@ -60,6 +60,7 @@ export const PARAMETERS: ProtocolParameters = {
   clockDriftMs: 5000,
   viewTimeoutMs: 500,
   viewTimeoutCapMs: 8000,
+  clockRatePercent: 10,
   rotation: { policy: 'sticky' },
   signedVotes: true,
 }

@@ -238,6 +238,8 @@ export const messages: Arbitraries<Message> = {
   }),
   probe: fc.record({ kind: kind('probe'), view: anyView }),
   'probe-answer': fc.record({ kind: kind('probe-answer'), view: anyView }),
+  'lease-ask': fc.record({ kind: kind('lease-ask'), view: anyView, monotonicMs: anyNumber, wallMs: anyNumber }),
+  'lease-grant': fc.record({ kind: kind('lease-grant'), view: anyView, monotonicMs: anyNumber, wallMs: anyNumber }),
 }
 
 export const records: Arbitraries<DurableRecord> = {

@@ -117,6 +117,8 @@ const messages: { readonly [Kind in Message['kind']]: Extract<Message, { readonl
   'fetch-bodies': { kind: 'fetch-bodies', digests: [{ slot: slot(300), digest: entry.digest }] },
   probe: { kind: 'probe', view: view(6) },
   'probe-answer': { kind: 'probe-answer', view: view(6) },
+  'lease-ask': { kind: 'lease-ask', view: view(6), monotonicMs: 1234, wallMs: 1_767_225_600_000 },
+  'lease-grant': { kind: 'lease-grant', view: view(6), monotonicMs: 1234, wallMs: 1_767_225_600_000 },
 }
 
 const records: { readonly [Kind in DurableRecord['kind']]: Extract<DurableRecord, { readonly kind: Kind }> } = {
