@@ -162,7 +162,7 @@ export class ClusterClient implements Client {
 
   /** Of a command that only reads: through the log, or from a quorum. */
   private async response(command: KvCommand, options: ReadOptions): Promise<Read<KvResult['response']>> {
-    if (modeOf(options) === 'quorum') return this.parts.reading.kv(command, options)
+    if (modeOf(options) !== 'ordered') return this.parts.reading.kv(command, options)
     const done = await this.kv(command, options)
     return { ...done, value: done.value.response, evidence: { mode: 'ordered', receipt: done.receipt } }
   }

@@ -10,6 +10,7 @@ import { Links } from './links.ts'
 import { Pipeline } from './pipeline.ts'
 import { Questions } from './questions.ts'
 import { QuorumReads } from './quorum-reads.ts'
+import { leaseRule, quorumRule } from './read-rule.ts'
 import { Reading } from './reading.ts'
 import { clockSequences, exclusiveSequences, type Sequences, sharedSequences } from './sequence.ts'
 import { StaleReads } from './stale-reads.ts'
@@ -31,9 +32,13 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const pipeline = new Pipeline({ genesis, key, verifier: nativeVerifier, sequences, links, ticker, counters })
   const questions = new Questions({ links, ticker, counters })
   const ordered = pipeline.submit.bind(pipeline)
-  const quorumReads = new QuorumReads({ genesis, links, ticker, counters, ordered })
+  const parts = { genesis, links, ticker, counters, ordered }
+  const quorumReads = new QuorumReads({ ...parts, rule: quorumRule(genesis, links) })
+  const { crashMode } = genesis.membership.quorums
+  const leaseReads = crashMode ? new QuorumReads({ ...parts, rule: leaseRule(links) }) : undefined
+  const direct = [quorumReads, leaseReads].filter((reads) => reads !== undefined)
   const stale = new StaleReads({ genesis, verifier: nativeVerifier, links, questions, counters })
-  const reading = new Reading(quorumReads, stale)
+  const reading = new Reading(quorumReads, leaseReads, stale)
   const watches = new Watches({ genesis, verifier: nativeVerifier, links, questions, ticker, counters })
   const stop = async () => {
     ticker.stop()
@@ -41,7 +46,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     await sequences.close()
   }
   try {
-    const handlers = handlersOf(links, pipeline, questions, quorumReads, watches, counters)
+    const handlers = handlersOf(links, pipeline, questions, direct, watches, counters)
     await transport.start(handlers, signal === undefined ? {} : { signal })
   } catch (error) {
     await stop()
@@ -60,7 +65,7 @@ function handlersOf(
   links: Links,
   pipeline: Pipeline,
   questions: Questions,
-  quorumReads: QuorumReads,
+  direct: readonly QuorumReads[],
   watches: Watches,
   counters: Counters,
 ): ClientTransportHandlers {
@@ -74,7 +79,9 @@ function handlersOf(
       case 'refusal':
         return pipeline.refusal(from, frame.request, frame.code)
       case 'answer':
-        if (quorumReads.owns(frame.id)) return quorumReads.answer(from, frame.id, frame.last, frame.answer)
+        for (const reads of direct) {
+          if (reads.owns(frame.id)) return reads.answer(from, frame.id, frame.last, frame.answer)
+        }
         return questions.answer(from, frame.id, frame.last, frame.answer, bytes.length)
       case 'watched':
         return watches.take(from, frame.updates)
@@ -88,12 +95,12 @@ function handlersOf(
     replicaUp(replica) {
       pipeline.replicaUp(replica)
       questions.replicaUp(replica)
-      quorumReads.replicaUp(replica)
+      for (const reads of direct) reads.replicaUp(replica)
       watches.replicaUp(replica)
     },
     replicaDown(replica) {
       pipeline.replicaDown(replica)
-      quorumReads.replicaDown(replica)
+      for (const reads of direct) reads.replicaDown(replica)
       watches.replicaDown(replica)
     },
   }

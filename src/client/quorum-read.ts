@@ -1,6 +1,6 @@
-// One read under way: who said what, and whether q of them still can agree.
+// One read under way: who said what, and whether as many as it takes still can agree.
 
-import { equalBytes, type QuorumSystem, type ReplicaIndex } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex } from '../../crypto/index.ts'
 import type { Outcome } from '../machine/index.ts'
 import { READ_DEADLINE_SHARE } from './limits.ts'
 import type { QuorumResult } from './quorum-reads.ts'
@@ -26,7 +26,8 @@ export interface QuorumReadOptions {
   readonly same: Same
   readonly nowMs: number
   readonly timeoutMs: number
-  readonly quorums: QuorumSystem
+  /** Equal answers that settle it. */
+  readonly need: number
 }
 
 export class QuorumRead {
@@ -42,17 +43,19 @@ export class QuorumRead {
   signal: AbortSignal | undefined
   /** Bytes kept on account of each replica. */
   readonly held = new Map<ReplicaIndex, number>()
-  private readonly quorums: QuorumSystem
+  /** Replicas that may still be heard, at most: when they all were, and do not agree, there is nothing to wait for. */
+  voters = Number.POSITIVE_INFINITY
+  private readonly need: number
   private readonly heard = new Set<ReplicaIndex>()
   private readonly tallies: Tally[] = []
   private resolve: (result: QuorumResult | Promise<QuorumResult>) => void = () => {}
   private reject: (error: Error) => void = () => {}
   private unlisten: (() => void) | undefined
 
-  constructor({ command, same, nowMs, timeoutMs, quorums }: QuorumReadOptions) {
+  constructor({ command, same, nowMs, timeoutMs, need }: QuorumReadOptions) {
     this.command = command
     this.same = same
-    this.quorums = quorums
+    this.need = need
     this.deadlineAt = nowMs + timeoutMs
     this.giveUpAt = nowMs + timeoutMs * READ_DEADLINE_SHARE
     this.outcome = new Promise((resolve, reject) => {
@@ -91,11 +94,11 @@ export class QuorumRead {
         this.held.set(from, bytes)
       }
       tally?.slots.set(from, slot)
-      if (tally !== undefined && tally.slots.size >= this.quorums.quorum) return { kind: 'agreed', bytes, tally }
+      if (tally !== undefined && tally.slots.size >= this.need) return { kind: 'agreed', bytes, tally }
     }
     const most = Math.max(0, ...this.tallies.map(({ slots }) => slots.size))
-    const missing = this.quorums.replicas - this.heard.size
-    return { kind: most + missing < this.quorums.quorum ? 'hopeless' : 'waiting', bytes }
+    const missing = this.voters - this.heard.size
+    return { kind: most + missing < this.need ? 'hopeless' : 'waiting', bytes }
   }
 
   /** False where it had ended before. */

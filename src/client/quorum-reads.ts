@@ -1,5 +1,5 @@
-// Reads from q replicas, without the log. What is submitted in one turn leaves as one question to every replica that is connected; a
-// read is done when q of them gave the same answer.
+// Reads from the state of replicas, without the log: from q of them, or from a leader with a lease (read-rule.ts). What is submitted in one turn leaves as one question to every replica that is connected; a
+// read is done when as many as the rule wants gave the same answer.
 //
 // Why that is linearizable. A replica notes, when the question comes, the highest slot that its own Accept may have helped to decide, and
 // answers only from a state that holds it. Take a write that was acknowledged before the read began: it was chosen, so q replicas
@@ -9,7 +9,9 @@
 // That a write returns after t receipts does not matter: nothing rests on who executed it (pitfall P44: there, q equal answers could
 // all be of an old state, so writes had to wait for q, and a leader could keep them from getting so many).
 //
-// Where q do not agree, or not in time, the read goes through the log on the same deadline. A liar costs a read so much and no more.
+// In crash mode a leader's lease takes the place of all that: src/consensus/lease.ts says why its answer alone is enough.
+//
+// Where q do not agree, or nobody has a lease, or not in time, the read goes through the log on the same deadline. A liar costs a read so much and no more.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
@@ -28,12 +30,22 @@ import {
 import type { Links } from './links.ts'
 import { refusedRead } from './outcome.ts'
 import { QuorumRead, type Same, type Tally } from './quorum-read.ts'
+import type { ReadRule } from './read-rule.ts'
 import type { Ticker } from './ticker.ts'
-import { type CallOptions, type Done, type OrderedRead, type QuorumEvidence, type ReadOf, Refused } from './types.ts'
+import {
+  type CallOptions,
+  type Done,
+  type LeaseEvidence,
+  type OrderedRead,
+  type QuorumEvidence,
+  type ReadOf,
+  Refused,
+} from './types.ts'
 
-export type QuorumResult = OrderedRead<Uint8Array> | ReadOf<Uint8Array, QuorumEvidence>
+export type QuorumResult = OrderedRead<Uint8Array> | ReadOf<Uint8Array, QuorumEvidence | LeaseEvidence>
 
 export interface QuorumReadsParts {
+  readonly rule: ReadRule
   readonly genesis: Genesis
   readonly links: Links
   readonly ticker: Ticker
@@ -54,9 +66,6 @@ interface Group {
   patienceAt: number
 }
 
-/** Questions of this kind are numbered from here on; the others never get so far. */
-const FIRST_ID = 2 ** 40
-
 export class QuorumReads {
   private readonly parts: QuorumReadsParts
   private waiting: QuorumRead[] = []
@@ -64,19 +73,20 @@ export class QuorumReads {
   private readonly groups = new Map<number, Group>()
   /** Bytes of answers that wait for others like them, by replica. */
   private readonly held: number[]
-  private lastId = FIRST_ID
+  private lastId: number
   private flushing = false
   private closed = false
 
   constructor(parts: QuorumReadsParts) {
     this.parts = parts
+    this.lastId = parts.rule.firstId
     this.held = parts.links.members.map(() => 0)
     parts.ticker.add((nowMs) => this.look(nowMs))
   }
 
   /** Reads; `same` is the part of a result that replicas must agree on, and that is handed over. */
   submit(command: Uint8Array, options: CallOptions, same: Same): Promise<QuorumResult> {
-    const { genesis, ticker } = this.parts
+    const { genesis, ticker, rule } = this.parts
     const { timeoutMs = CALL_TIMEOUT_MS, signal } = options
     if (this.closed) return Promise.reject(closedError())
     if (signal?.aborted) return Promise.reject(aborted())
@@ -85,7 +95,7 @@ export class QuorumReads {
     if (this.waiting.length >= WAITING_REQUESTS || this.waitingBytes + command.length > WAITING_BYTES) {
       return Promise.reject(new Refused('queue-full', '', `${this.waiting.length} reads wait to be sent already`))
     }
-    const read = new QuorumRead({ command, same, nowMs: ticker.now(), timeoutMs, quorums: genesis.membership.quorums })
+    const read = new QuorumRead({ command, same, nowMs: ticker.now(), timeoutMs, need: rule.need })
     read.listen(signal, () => this.end(read, aborted()))
     this.waiting.push(read)
     this.waitingBytes += command.length
@@ -96,7 +106,8 @@ export class QuorumReads {
 
   /** True where this number is that of a question of this kind. */
   owns(id: number): boolean {
-    return id > FIRST_ID
+    const { firstId } = this.parts.rule
+    return id > firstId && id < 2 * firstId
   }
 
   answer(from: ReplicaIndex, id: number, last: boolean, answer: Answer): void {
@@ -117,6 +128,7 @@ export class QuorumReads {
   }
 
   replicaUp(replica: ReplicaIndex): void {
+    if (!this.parts.rule.targets().includes(replica)) return
     for (const [id, group] of this.groups) this.ask(id, group, [replica])
   }
 
@@ -158,16 +170,20 @@ export class QuorumReads {
     const group: Group = { reads, open: reads.length, commands, asked: new Set(), patienceAt: Number.POSITIVE_INFINITY }
     for (const read of reads) read.group = id
     this.groups.set(id, group)
-    this.ask(id, group, this.parts.links.up())
+    this.ask(id, group, this.parts.rule.targets())
   }
 
   private ask(id: number, group: Group, replicas: readonly ReplicaIndex[]): void {
-    const { links, ticker, genesis } = this.parts
-    const { quorum } = genesis.membership.quorums
+    const { links, ticker, genesis, rule } = this.parts
     const targets = replicas.filter((replica) => !group.asked.has(replica))
-    const fewer = group.asked.size < quorum
-    links.send(targets, { kind: 'ask', id, question: { kind: 'read', commands: group.commands } })
+    const fewer = group.asked.size < rule.need
+    links.send(targets, {
+      kind: 'ask',
+      id,
+      question: { kind: 'read', commands: group.commands, lease: rule.mode === 'lease' },
+    })
     for (const replica of targets) group.asked.add(replica)
+    for (const read of group.reads) if (read !== undefined) read.voters = rule.voters(group.asked.size)
     if (fewer && targets.length > 0)
       group.patienceAt = ticker.now() + genesis.parameters.viewTimeoutMs * READ_PATIENCE_SHARE
   }
@@ -186,16 +202,23 @@ export class QuorumReads {
 
   private agree(read: QuorumRead, { outcome, result, slots }: Tally): void {
     if (outcome !== 'done') return this.end(read, refusedRead(outcome, result))
-    const { trust } = this.parts.genesis.membership.quorums
+    const { genesis, rule } = this.parts
+    const { trust } = genesis.membership.quorums
     const replicas = [...slots.keys()].sort((a, b) => a - b)
     // That far at least one honest replica has executed.
     const slot = [...slots.values()].sort((a, b) => b - a)[trust - 1] ?? 0
+    const [first] = replicas
+    rule.settled(first)
+    if (rule.mode === 'lease' && first !== undefined) {
+      return this.end(read, { value: result, slot, evidence: { mode: 'lease', replica: first } })
+    }
     const evidence = { mode: 'quorum', replicas, slots: replicas.map((replica) => slots.get(replica) ?? 0) } as const
     this.end(read, { value: result, slot, evidence })
   }
 
   private fallBack(read: QuorumRead): void {
     this.parts.counters.add('read-fallbacks')
+    this.parts.rule.settled(undefined)
     const timeoutMs = Math.max(1, read.deadlineAt - this.parts.ticker.now())
     const { signal } = read
     const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal }

@@ -25,10 +25,13 @@ import {
 
 export class Reading {
   private readonly quorum: QuorumReads
+  /** In crash mode alone. */
+  private readonly lease: QuorumReads | undefined
   private readonly stale: StaleReads
 
-  constructor(quorum: QuorumReads, stale: StaleReads) {
+  constructor(quorum: QuorumReads, lease: QuorumReads | undefined, stale: StaleReads) {
     this.quorum = quorum
+    this.lease = lease
     this.stale = stale
   }
 
@@ -37,9 +40,11 @@ export class Reading {
     return this.quorum.submit(command, options, (result) => result)
   }
 
-  /** The response to a command of the store that only reads, as a quorum gives it. */
-  async kv(command: KvCommand, options: CallOptions): Promise<Read<KvResult['response']>> {
-    const done = await this.quorum.submit(encodeKvCommand(command), options, withoutRevision)
+  /** The response to a command of the store that only reads, as a quorum or a leader with a lease gives it. */
+  async kv(command: KvCommand, options: ReadOptions): Promise<Read<KvResult['response']>> {
+    const reads = modeOf(options) === 'lease' ? this.lease : this.quorum
+    if (reads === undefined) throw noLeases()
+    const done = await reads.submit(encodeKvCommand(command), options, withoutRevision)
     const value = decodeKvResult(done.value)?.response
     if (value === undefined) throw notTheStore()
     return { ...done, value }
@@ -56,11 +61,12 @@ export class Reading {
 
   close(): void {
     this.quorum.close()
+    this.lease?.close()
     this.stale.close()
   }
 }
 
-export function modeOf({ read = 'ordered' }: ReadOptions): 'ordered' | 'quorum' | 'stale' {
+export function modeOf({ read = 'ordered' }: ReadOptions): 'ordered' | 'quorum' | 'lease' | 'stale' {
   return typeof read === 'string' ? read : read.mode
 }
 
@@ -73,6 +79,15 @@ export function assertKey({ length }: Uint8Array): void {
   if (length >= 1 && length <= MAX_KV_KEY_BYTES) return
   const text = `the key has ${length} bytes, and the store takes from 1 to ${MAX_KV_KEY_BYTES}`
   throw new Refused(length === 0 ? 'refused' : 'too-large', '', text)
+}
+
+function noLeases(): Refused {
+  return new Refused(
+    'no-leases',
+    '',
+    'only a cluster in crash mode (quorum.byzantine = 0) has lease reads: a leader that may lie could answer anything; ' +
+      'read with quorum',
+  )
 }
 
 export function rangeNotProvable(): Refused {

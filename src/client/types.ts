@@ -73,7 +73,7 @@ export interface Done<Value> {
 }
 
 /** How to read; docs/reads.md says which is for what. `stale` takes the greatest age that will do, in milliseconds. */
-export type ReadMode = 'ordered' | 'quorum' | 'stale' | { readonly mode: 'stale'; readonly maxAgeMs: number }
+export type ReadMode = 'ordered' | 'quorum' | 'lease' | 'stale' | { readonly mode: 'stale'; readonly maxAgeMs: number }
 
 export interface ReadOptions extends CallOptions {
   /** `ordered` unless told. */
@@ -95,6 +95,12 @@ export interface QuorumEvidence {
   readonly replicas: readonly ReplicaIndex[]
   /** The slot that each of them had executed by its own account, in the same order. */
   readonly slots: readonly number[]
+}
+
+/** What the leader said alone, in crash mode, where nobody lies. */
+export interface LeaseEvidence {
+  readonly mode: 'lease'
+  readonly replica: ReplicaIndex
 }
 
 /** What one replica proved; anyone who has the genesis can check it. */
@@ -119,8 +125,8 @@ export interface ReadOf<Value, Evidence> {
 }
 
 export type OrderedRead<Value> = Done<Value> & ReadOf<Value, OrderedEvidence>
-/** `quorum` may be answered by the log: `evidence.mode` tells. */
-export type Read<Value> = OrderedRead<Value> | ReadOf<Value, QuorumEvidence> | ReadOf<Value, StaleEvidence>
+/** `quorum` and `lease` may be answered by the log: `evidence.mode` tells. */
+export type Read<Value> = OrderedRead<Value> | ReadOf<Value, QuorumEvidence | LeaseEvidence | StaleEvidence>
 
 /** Entries from `start` on and before `end` (to the last key without it), or those whose keys begin with `prefix`. */
 export type RangeQuery = (
@@ -185,7 +191,7 @@ export class Refused extends Error {
   /**
    * The outcome of the result record (`refused`, `failed`, `limit`, `forbidden`, `conflict`, `unknown-client`), a refusal code of
    * the door, or our own: `too-large`, `unreachable`, `queue-full`, `not-sent`; of a stale read `too-old`, `no-checkpoint`,
-   * `not-provable`.
+   * `not-provable`; of a lease read `no-leases`.
    */
   readonly code: string
   /** Where the machine said why. */

@@ -1,5 +1,6 @@
 // The core as the shell drives it: its state, and the functions that look at it or change it, in one place.
 
+import { performance } from 'node:perf_hooks'
 import {
   type AdmittedKey,
   admitKey,
@@ -17,6 +18,7 @@ import {
   type Effect,
   type Input,
   ignoreReason,
+  leaseIndex,
   type Message,
   type MessageFault,
   readIndex,
@@ -50,6 +52,11 @@ export class Core {
   /** See {@link readIndex}. */
   readIndex(): Slot {
     return readIndex(this.state)
+  }
+
+  /** See {@link leaseIndex}; by the clocks as they are now. */
+  leaseIndex(): Slot | undefined {
+    return leaseIndex(this.state, performance.now(), Date.now())
   }
 
   /** True where the state of this checkpoint would be installed. */

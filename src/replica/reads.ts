@@ -2,7 +2,8 @@
 // knows what to make of it (docs/reads.md).
 //
 // A read of the current state is answered once everything is executed that this replica may have helped to decide before it was
-// asked (`readIndex`). That is what lets a client rely on q equal answers; without it all q could be of an old state.
+// asked (`readIndex`). That is what lets a client rely on q equal answers; without it all q could be of an old state. In crash mode a
+// leader with a lease answers alone, once everything is executed that it has proposed (`leaseIndex`).
 
 import { equalBytes, hex, slot } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
@@ -25,7 +26,7 @@ import type { KeptSnapshot, MachineHost } from './machine-host.ts'
 import { WaitingReads } from './waiting-reads.ts'
 
 export interface ReadsOptions {
-  readonly core: Pick<Core, 'readIndex' | 'status'>
+  readonly core: Pick<Core, 'readIndex' | 'leaseIndex' | 'status'>
   readonly host: Pick<MachineHost, 'read' | 'position' | 'snapshotAt'>
   readonly viewTimeoutMs: number
   readonly counters: Counters
@@ -72,10 +73,21 @@ export class Reads {
 
   /** Takes a question; false where there was no room, and it was refused. */
   ask(link: ClientLink, id: number, question: StateQuestion, nowMs: number): boolean {
-    const at = question.kind === 'read' ? this.options.core.readIndex() : 0
+    const at = this.slotFor(question)
+    if (at === undefined) {
+      // As cheap as an answer, and no sign of too much to do.
+      refuse({ link, id }, 'this replica holds no lease')
+      return true
+    }
     const parts = question.kind === 'read' ? question.commands : question.keys
     const bytes = parts.reduce((sum, part) => sum + part.length, 0)
     return this.put({ link, id, question, slot: at, askedAt: nowMs, bytes, answered: 0 })
+  }
+
+  /** What must be executed first; undefined where it is not for us to answer. */
+  private slotFor(question: StateQuestion): number | undefined {
+    if (question.kind === 'prove') return 0
+    return question.lease ? this.options.core.leaseIndex() : this.options.core.readIndex()
   }
 
   /** Answers what can be answered, until `over`; to be called after execution. */
@@ -170,11 +182,11 @@ export class Reads {
   }
 }
 
-function refuse(read: AskedRead, reason: string): void {
+function refuse(read: Pick<AskedRead, 'link' | 'id'>, reason: string): void {
   tell(read, true, { kind: 'refused', reason })
 }
 
 /** What the link has no room for is dropped: the client does without this replica, or asks again. */
-function tell({ link, id }: AskedRead, last: boolean, answer: Answer): void {
+function tell({ link, id }: Pick<AskedRead, 'link' | 'id'>, last: boolean, answer: Answer): void {
   link.send(encodeReplicaFrame({ kind: 'answer', id, last, answer }))
 }

@@ -17,6 +17,7 @@ import {
 } from '../../crypto/index.ts'
 import { type Request, requestId, type SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
+import { ClientReads } from './client-reads.ts'
 import type { Operation } from './history.ts'
 import type { Random } from './kernel/index.ts'
 import { Violation } from './observer.ts'
@@ -50,6 +51,7 @@ export class SimulatedClient {
   private readonly signer: Signer
   private readonly random: Random
   private readonly workload: Workload
+  private readonly reads: ClientReads | undefined
   private readonly waiting = new Map<number, Waiting>()
   private sequence = 0
   private turns = 0
@@ -66,6 +68,7 @@ export class SimulatedClient {
     this.random = world.random.fork(`client ${index}`)
     this.workload = new Workload(world.scenario.workload, index, this.random.fork('workload'))
     this.leader = replicaIndex(0)
+    this.reads = settings.reads && new ClientReads(settings.reads, world.group.membership.quorums)
   }
 
   start(): void {
@@ -90,6 +93,7 @@ export class SimulatedClient {
 
   receive(packet: Packet): void {
     if (packet.kind === 'reply') this.take(packet.reply)
+    if (packet.kind === 'read-answer') this.takeRead(packet)
   }
 
   private submit(): void {
@@ -97,13 +101,14 @@ export class SimulatedClient {
     const room = Math.min(outstanding - this.waiting.size, this.operations - this.sequence, bundle)
     if (room <= 0) return
     const fresh = Array.from({ length: this.random.between((room + 1) >> 1, room) }, () => this.prepare())
-    const signed = fresh.flatMap(({ requests }) => requests)
+    const signed = fresh.flatMap((waiting) => (this.readAside(waiting) ? [] : waiting.requests))
     for (const { sequence, operations } of fresh) {
       for (const operation of operations) this.world.announce('invoked', operation)
       this.watch(sequence)
     }
     if (this.settings.fault === 'equivocates') this.sendApart(signed)
-    else this.send(signed, this.turns++ % SAMPLE_EVERY === 0 ? this.world.members : [this.leader])
+    else if (signed.length > 0)
+      this.send(signed, this.turns++ % SAMPLE_EVERY === 0 ? this.world.members : [this.leader])
     if (this.waiting.size < outstanding) this.submit()
   }
 
@@ -147,6 +152,35 @@ export class SimulatedClient {
     }
   }
 
+  /** True where it is a read, and asked beside the log. */
+  private readAside({ sequence, operations }: Waiting): boolean {
+    const [operation] = operations
+    if (this.reads === undefined || operation?.command.kind !== 'get') return false
+    this.reads.begin(sequence)
+    const lease = this.settings.reads === 'lease'
+    const read = { id: sequence, command: commandBytes(operation.command), lease }
+    for (const replica of this.world.members) {
+      for (const address of this.world.addressesOf(replica)) {
+        this.world.transmit(FIRST_CLIENT_ADDRESS + this.index, address, { kind: 'read', client: this.index, read })
+      }
+    }
+    return true
+  }
+
+  private takeRead({ replica, id, answer }: Packet & { readonly kind: 'read-answer' }): void {
+    const settled = this.reads?.take(replica, id, answer)
+    const operation = this.waiting.get(id)?.operations[0]
+    if (settled === undefined || operation === undefined) return
+    operation.returnedUs = this.world.nowUs
+    operation.outcome = 'done'
+    operation.asOf = settled.asOf
+    operation.answer = answerOf(operation.command, settled.result)
+    this.workload.saw(operation)
+    this.world.announce('returned', operation)
+    this.waiting.delete(id)
+    this.goOn()
+  }
+
   /** Every request to a half of the replicas of its own. */
   private sendApart(requests: readonly SignedRequest[]): void {
     for (const request of requests) {
@@ -168,6 +202,7 @@ export class SimulatedClient {
         const waitedMs = (this.world.nowUs - operation.invokedUs) / 1000
         if (deadlineMs !== undefined && waitedMs > deadlineMs) operation.givenUp = true
       }
+      this.reads?.giveUp(sequence)
       this.send(waiting.requests, this.world.members)
       this.watch(sequence)
     })

@@ -1,7 +1,7 @@
 // The core as the simulator runs it: the only file here that names functions of src/consensus. Tests put other cores in its
 // place to show that the checkers see what those do wrong.
 
-import type { ReplicaIndex, Result, Verified } from '../../crypto/index.ts'
+import type { ReplicaIndex, Result, Slot, Verified } from '../../crypto/index.ts'
 import {
   type CoreConfig,
   type CoreState,
@@ -11,10 +11,12 @@ import {
   type Input,
   ignoreReason,
   init,
+  leaseIndex,
   type MachinePosition,
   type Message,
   type MessageFault,
   type Mutation,
+  readIndex,
   status,
   step,
   type VerifyContext,
@@ -32,6 +34,8 @@ export interface Core {
   ignoreReason(from: ReplicaIndex, message: Message): string | undefined
   verify(message: Message): Result<Verified<Message>, MessageFault>
   status(): CoreStatus
+  readIndex(): Slot
+  leaseIndex(nowMs: number, wallMs: number): Slot | undefined
   /** All that it remembers, to be measured and never changed. */
   readonly memory: object
 }
@@ -67,6 +71,8 @@ export const realCore: CoreFactory = ({ config, context, records, machine }) => 
     ignoreReason: (from, message) => ignoreReason(state, from, message),
     verify: (message) => verifyMessage(message, broken),
     status: () => status(state),
+    readIndex: () => readIndex(state),
+    leaseIndex: (nowMs, wallMs) => leaseIndex(state, nowMs, wallMs),
     memory: state,
   }
   return { core, effects }

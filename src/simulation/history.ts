@@ -37,6 +37,8 @@ export interface Operation {
   slot: number | undefined
   /** Its position in that slot's entry, where known. */
   index: number | undefined
+  /** Of a read that did not go through the log: a slot after which its answer was true, as whoever answered says. */
+  asOf?: number
   /** True where its caller's deadline ran out meanwhile. */
   givenUp: boolean
 }

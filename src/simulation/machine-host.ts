@@ -19,6 +19,7 @@ import {
   kv,
   MapRestoration,
   prefixed,
+  type ReadResult,
   resumeExecutor,
   SESSION_SPACE,
   type StateSnapshot,
@@ -92,6 +93,11 @@ export class MachineHost {
     const stateRoot = this.executor.stateRoot()
     this.snapshots.set(at, this.keep())
     return { results, stateRoot }
+  }
+
+  /** What the command would answer now. */
+  read(command: Uint8Array, client: Uint8Array): ReadResult {
+    return this.executor.read(command, client)
   }
 
   /** Where this request was answered lately. */

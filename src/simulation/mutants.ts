@@ -38,14 +38,22 @@ function liesWith(behaviour: string): Omit<Mutant, 'defect'> {
   return { draw: { ...SWARM, liars: [{ replica: 3, behaviour }] }, seeds: 50 }
 }
 
-export const MUTANTS: readonly Mutant[] = [...MUTATIONS, 'accept-torsion' as const, 'reset-sessions' as const].map(
-  (defect) => ({
-    defect,
-    draw: SWARM,
-    seeds: 200,
-    ...SPECIAL[defect],
-  }),
-)
+/**
+ * Chance meets these too rarely: a leader that was left answers old values only while nobody has asked it for anything else.
+ * `test/simulation/direct-reads` has the schedules that catch them.
+ */
+export const DIRECTED: ReadonlySet<Defect> = new Set(['lease-without-end', 'break-lease-promise'])
+
+export const MUTANTS: readonly Mutant[] = [
+  ...MUTATIONS.filter((each) => !DIRECTED.has(each)),
+  'accept-torsion' as const,
+  'reset-sessions' as const,
+].map((defect) => ({
+  defect,
+  draw: SWARM,
+  seeds: 200,
+  ...SPECIAL[defect],
+}))
 
 /**
  * Runs seeds until one catches the mutant.

@@ -8,6 +8,9 @@ export type Packet =
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
   | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }
+  /** Reads from a replica's own state. */
+  | { readonly kind: 'read'; readonly client: number; readonly read: ReadQuestion }
+  | { readonly kind: 'read-answer'; readonly replica: ReplicaIndex; readonly id: number; readonly answer: ReadAnswer }
   | { readonly kind: 'snapshot-ask'; readonly from: ReplicaIndex; readonly slot: Slot; readonly path: Uint8Array }
   | {
       readonly kind: 'snapshot-chunk'
@@ -18,6 +21,15 @@ export type Packet =
       readonly frontier: Frontier
       readonly chunk: Uint8Array
     }
+
+export interface ReadQuestion {
+  readonly id: number
+  readonly command: Uint8Array
+  readonly lease: boolean
+}
+
+/** Undefined where there is no lease to answer under. */
+export type ReadAnswer = { readonly slot: Slot; readonly result: Uint8Array } | undefined
 
 /** One replica's answers to one client's requests of one slot, under one receipt: enough for the client to check them alone. */
 export interface SlotReply {

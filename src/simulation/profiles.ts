@@ -57,7 +57,11 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     mild,
     crashMode: quorums.crashMode,
   }
-  const clients = drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile)
+  const clients = drawReads(
+    random.fork('reads'),
+    options.profile,
+    drawClients(random.fork('clients'), parameters.viewTimeoutMs, options.profile),
+  )
   const leases = options.profile === 'twins' ? {} : drawLeases(random.fork('leases'), parameters.viewTimeoutMs)
   const sides: SplitPlan = { ...group, twins, clients: clients.length, timeoutMs: parameters.viewTimeoutMs }
   return {
@@ -195,6 +199,15 @@ function drawClients(random: Random, timeoutMs: number, profile: ProfileName): C
     ...(random.chance(0.1) ? { deadlineMs: timeoutMs * 2 } : {}),
     ...(equivocator && i === 0 ? { fault: 'equivocates' as const } : {}),
   }))
+}
+
+/** Who reads beside the log; a stream of its own, so that the others are as they were before anybody did. */
+function drawReads(random: Random, profile: ProfileName, clients: readonly ClientSettings[]): ClientSettings[] {
+  if (profile === 'fast') return [...clients]
+  const modes = profile === 'crash' ? (['quorum', 'lease', 'lease'] as const) : (['quorum'] as const)
+  return clients.map((client) =>
+    random.chance(0.5) && client.fault === undefined ? { ...client, reads: random.pick(modes) } : client,
+  )
 }
 
 function drawWorkload(random: Random): Scenario['workload'] {

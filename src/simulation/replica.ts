@@ -18,6 +18,7 @@ import { Clock, Disk, type Random } from './kernel/index.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
+import { Reads } from './reads.ts'
 import type { Damage } from './scenario.ts'
 import { SnapshotService } from './snapshots.ts'
 import { Storage } from './storage.ts'
@@ -36,6 +37,7 @@ interface Life {
   readonly core: Core
   readonly host: MachineHost
   readonly door: Door
+  readonly reads: Reads
   readonly storage: Storage
   readonly snapshots: SnapshotService
   readonly behaviour: Behaviour | undefined
@@ -115,6 +117,7 @@ export class SimulatedReplica implements ReplicaView {
       core,
       host,
       door: new Door(world, this, host, context, () => core.status().view),
+      reads: new Reads({ world, self: this, core, host }),
       storage: new Storage(world, this.disk, host, () => this.life === life),
       snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(this.lies())),
       behaviour: behaviour?.make(this.lies()),
@@ -202,6 +205,10 @@ export class SimulatedReplica implements ReplicaView {
         if (requests.length > 0) this.input(life, { kind: 'requests', requests })
         return
       }
+      case 'read': {
+        const { nowUs } = this.world
+        return life.reads.ask(packet.client, packet.read, this.clock.monotonicMs(nowUs), this.clock.wallMs(nowUs))
+      }
       case 'snapshot-ask':
         return life.snapshots.answer(packet)
       case 'snapshot-chunk': {
@@ -211,13 +218,10 @@ export class SimulatedReplica implements ReplicaView {
         this.world.announce('installed', this, installed.checkpoint)
         const { checkpoint, kept } = installed
         const { frontier, timestampMs } = kept
-        return this.input(life, {
-          kind: 'installed',
-          checkpoint,
-          frontier,
-          timestampMs,
-          dueMs: life.host.position.dueMs,
-        })
+        const { dueMs } = life.host.position
+        this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs, dueMs })
+        if (this.life === life) life.reads.flush()
+        return
       }
       default:
         return
@@ -305,6 +309,7 @@ export class SimulatedReplica implements ReplicaView {
 
   private executed(life: Life, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
     this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot, dueMs: life.host.position.dueMs })
+    if (this.life === life) life.reads.flush()
   }
 
   private signer(): Signer {

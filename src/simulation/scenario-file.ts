@@ -58,6 +58,7 @@ export const CALM: Scenario = {
 const OPTIONAL: Readonly<Record<string, string>> = {
   'clients[].deadlineMs': 'number',
   'clients[].fault': 'string',
+  'clients[].reads': 'string',
   'parameters.rotation.slots': 'number',
   'workload.leases': 'number',
   'workload.leaseTtlMs': 'number',

@@ -65,6 +65,8 @@ export interface ClientSettings {
    * had crashed, and asks for it again with the same signed request.
    */
   readonly fault?: 'equivocates' | 'resumes'
+  /** How it reads, beside the log; through the log where undefined, or where that does not work. */
+  readonly reads?: 'quorum' | 'lease'
 }
 
 export interface WorkloadSettings {

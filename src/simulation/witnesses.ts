@@ -4,6 +4,7 @@
 import { hex } from '../../crypto/index.ts'
 import type { DurableRecord, Effect, Input, MessageFault, NewView } from '../consensus/index.ts'
 import { decodeResultRecord, type EntryResults } from '../machine/index.ts'
+import type { Operation } from './history.ts'
 import type { PowerCut } from './kernel/index.ts'
 import type { Observer, ReplicaView } from './observer.ts'
 
@@ -26,6 +27,7 @@ export const WITNESSES = [
   'restart with votes',
   'request ordered again',
   'number used twice by a client',
+  'read beside the log',
   'lie proved',
   'bad message refused',
 ] as const
@@ -74,6 +76,10 @@ export class Witnesses implements Observer {
   stopped(_replica: ReplicaView, { lost, kept }: PowerCut): void {
     if (lost > 0) this.see('power cut lost writes')
     if (kept > 0) this.see('power cut kept unconfirmed writes')
+  }
+
+  returned({ asOf }: Operation): void {
+    if (asOf !== undefined) this.see('read beside the log')
   }
 
   refused(_replica: ReplicaView, _from: number, fault: MessageFault): void {

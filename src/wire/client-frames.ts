@@ -78,7 +78,7 @@ function fromWire({ kind, value }: wire.Question): Question {
     case 'evidence':
       return { kind: 'evidence' }
     case 'read':
-      return { kind, commands: value.commands.map((command) => command.slice()) }
+      return { kind, commands: value.commands.map((command) => command.slice()), lease: value.lease }
     case 'prove':
       return { kind, keys: value.keys.map((key) => key.slice()) }
   }

@@ -24,7 +24,7 @@ export type Question =
   | { readonly kind: 'new-views' }
   | { readonly kind: 'evidence' }
   /** Commands that only read, for the replica's own state once it holds everything that the replica helped to decide. */
-  | { readonly kind: 'read'; readonly commands: readonly Uint8Array[] }
+  | { readonly kind: 'read'; readonly commands: readonly Uint8Array[]; readonly lease: boolean }
   /** Values of keys of the whole state, with proofs under a stable checkpoint. */
   | { readonly kind: 'prove'; readonly keys: readonly Uint8Array[] }
 

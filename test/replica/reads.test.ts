@@ -2,7 +2,7 @@
 // in for; test/replica/reads-cluster.test.ts has whole replicas.
 
 import { describe, expect, it } from 'vitest'
-import { EMPTY_FRONTIER, equalBytes, slot, utf8, ZERO_DIGEST } from '../../crypto/index.ts'
+import { EMPTY_FRONTIER, equalBytes, type Slot, slot, utf8, ZERO_DIGEST } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { CoreStatus, StableCheckpoint } from '../../src/consensus/index.ts'
 import { createExecutor, encodeKvCommand, kv, kvStateKey, verifyStateProof } from '../../src/machine/index.ts'
@@ -19,6 +19,7 @@ const TIMEOUT_MS = 1000
 /** A replica at the slot that the test says. */
 class Stand {
   readIndex = 0
+  leaseIndex: Slot | undefined
   transferring = false
   stable: StableCheckpoint = { slot: slot(0), logRoot: ZERO_DIGEST, stateRoot: ZERO_DIGEST, signatures: [] }
   readonly snapshots = new Map<number, KeptSnapshot>()
@@ -37,7 +38,7 @@ class Stand {
       return Object.assign(Object.create(null), { ...rest, stable, transferring })
     }
     this.reads = new Reads({
-      core: { readIndex: () => slot(this.readIndex), status },
+      core: { readIndex: () => slot(this.readIndex), leaseIndex: () => this.leaseIndex, status },
       host: {
         read: (command, client) => executor.read(command, client),
         snapshotAt: (at) => this.snapshots.get(at),
@@ -86,7 +87,7 @@ class Stand {
 }
 
 const get = (key: string) => encodeKvCommand({ kind: 'get', key: utf8(key) })
-const READ = { kind: 'read', commands: [get('k')] } as const
+const READ = { kind: 'read', lease: false, commands: [get('k')] } as const
 
 describe('a read of the current state', () => {
   it('waits until everything is executed that the replica may have helped to decide before it was asked', () => {
@@ -131,11 +132,26 @@ describe('a read of the current state', () => {
     expect(stand.reads.held).toBe(0)
   })
 
+  it('under a lease is answered alone once the lease allows, and refused at once without one', () => {
+    const stand = new Stand()
+    const alone = { ...READ, lease: true }
+    stand.reads.ask(stand.link(), 1, alone, 0)
+    expect(stand.answers).toMatchObject([{ id: 1, last: true, answer: { kind: 'refused' } }])
+    stand.put('k', 'v')
+    stand.leaseIndex = slot(2)
+    stand.reads.ask(stand.link(), 2, alone, 0)
+    stand.flush()
+    expect(stand.answers).toHaveLength(1)
+    stand.put('k', 'w')
+    stand.flush()
+    expect(stand.answers[1]).toMatchObject({ id: 2, last: true, answer: { kind: 'read', slot: 2 } })
+  })
+
   it('changes nothing, and says that a command that writes is forbidden', () => {
     const stand = new Stand()
     const before = stand.executor.stateRoot()
     const command = encodeKvCommand({ kind: 'put', key: utf8('k'), value: utf8('v'), previous: false })
-    stand.reads.ask(stand.link(), 1, { kind: 'read', commands: [command] }, 0)
+    stand.reads.ask(stand.link(), 1, { kind: 'read', lease: false, commands: [command] }, 0)
     stand.flush()
     expect(stand.answers).toMatchObject([{ answer: { results: [{ outcome: 'forbidden' }] } }])
     expect(stand.executor.stateRoot()).toEqual(before)
@@ -154,7 +170,7 @@ describe('reads of one question', () => {
     const stand = new Stand()
     for (const key of ['a', 'b', 'c', 'd', 'e']) stand.put(key, key.repeat(200 * 1024))
     const keys = ['a', 'b', 'none', 'c', 'd', 'e']
-    stand.reads.ask(stand.link(), 1, { kind: 'read', commands: keys.map(get) }, 0)
+    stand.reads.ask(stand.link(), 1, { kind: 'read', lease: false, commands: keys.map(get) }, 0)
     stand.flush()
     const told = stand.answers.flatMap(({ answer }) =>
       answer.kind === 'read' ? answer.results.map((result, i) => [keys[answer.first + i], result] as const) : [],
@@ -169,7 +185,7 @@ describe('reads of one question', () => {
 
   it('of which there are none are answered by nothing', () => {
     const stand = new Stand()
-    stand.reads.ask(stand.link(), 1, { kind: 'read', commands: [] }, 0)
+    stand.reads.ask(stand.link(), 1, { kind: 'read', lease: false, commands: [] }, 0)
     stand.flush()
     expect(stand.answers).toMatchObject([{ last: true, answer: { kind: 'read', results: [] } }])
   })
@@ -195,7 +211,7 @@ describe('too many reads', () => {
   it('are refused by their bytes too', () => {
     const stand = new Stand()
     stand.readIndex = 1
-    const large = { kind: 'read', commands: [new Uint8Array(1024 * 1024)] } as const
+    const large = { kind: 'read', lease: false, commands: [new Uint8Array(1024 * 1024)] } as const
     for (let id = 0; id < 4; id++) stand.reads.ask(stand.link(), id, large, 0)
     expect(stand.reads.held).toBe(2)
   })

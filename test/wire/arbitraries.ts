@@ -260,7 +260,7 @@ export const questions: Arbitraries<Question> = {
   checkpoints: fc.record({ kind: kind('checkpoints'), from: anySlot, to: anySlot }),
   'new-views': fc.record({ kind: kind('new-views') }),
   evidence: fc.record({ kind: kind('evidence') }),
-  read: fc.record({ kind: kind('read'), commands: fc.array(anyBytes, { maxLength: 3 }) }),
+  read: fc.record({ kind: kind('read'), commands: fc.array(anyBytes, { maxLength: 3 }), lease: fc.boolean() }),
   prove: fc.record({ kind: kind('prove'), keys: fc.array(anyBytes, { maxLength: 3 }) }),
 }
 

@@ -139,7 +139,8 @@ const questions: readonly Question[] = [
   { kind: 'checkpoints', from: slot(1), to: slot(300) },
   { kind: 'new-views' },
   { kind: 'evidence' },
-  { kind: 'read', commands: [utf8('get a'), utf8('')] },
+  { kind: 'read', commands: [utf8('get a'), utf8('')], lease: false },
+  { kind: 'read', commands: [utf8('get a')], lease: true },
   { kind: 'prove', keys: [utf8('a'), utf8('b')] },
 ]
 

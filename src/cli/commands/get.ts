@@ -29,7 +29,7 @@ export const get: Command = {
     return readWith(
       input,
       context,
-      ['ordered', 'quorum', 'stale'],
+      ['ordered', 'quorum', 'lease', 'stale'],
       (client, options) => client.get(key, options),
       (entry) => {
         if (entry === undefined) {

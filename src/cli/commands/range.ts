@@ -33,7 +33,7 @@ export const range: Command = {
     return readWith(
       input,
       context,
-      ['ordered', 'quorum'],
+      ['ordered', 'quorum', 'lease'],
       (client, options) => client.range({ ...query, countOnly, keysOnly }, options),
       ({ entries, count, more }) => {
         const value = { count, more, entries: entries.map((entry) => entryValue(entry, inBase64)) }

@@ -12,19 +12,20 @@ const MOST_AGE_S = 86_400 * 365
 
 export const READ_OPTION: OptionSpec = Object.freeze({
   flags: '--read <mode>',
-  describe: 'ordered: through the log (default); quorum: q replicas agree',
+  describe: 'ordered: through the log (default); quorum: q replicas agree; lease: the leader alone (crash mode)',
 })
 
 export const STALE_OPTIONS: readonly OptionSpec[] = Object.freeze([
   {
     flags: '--read <mode>',
-    describe: 'ordered: through the log (default); quorum: q replicas agree; stale: one replica proves it',
+    describe:
+      'ordered: through the log (default); quorum: q replicas agree; lease: the leader alone (crash mode); stale: one replica proves it',
   },
   { flags: '--max-age <seconds>', describe: 'with --read stale: how old a proven state may be (default: any age)' },
   { flags: '--proof <file>', describe: 'with --read stale: keep the proof; check it with: quorate audit verify' },
 ])
 
-type Mode = 'ordered' | 'quorum' | 'stale'
+type Mode = 'ordered' | 'quorum' | 'lease' | 'stale'
 
 /** Reads in the way that `--read` names, keeps what proves the answer where that is asked for, and tells what came of it. */
 export async function readWith<Value>(
@@ -93,6 +94,8 @@ async function factsOf({ evidence }: Read<unknown>, input: Input, genesis: Genes
       return { mode, signers: evidence.receipt.certificate.signatures.map(({ replica }) => Number(replica)) }
     case 'quorum':
       return { mode, replicas: evidence.replicas }
+    case 'lease':
+      return { mode, replica: evidence.replica }
     case 'stale': {
       await keepProof(input, evidence, genesis)
       const signers = evidence.checkpoint.signatures.map(({ replica }) => Number(replica))

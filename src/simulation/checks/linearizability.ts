@@ -42,7 +42,7 @@ interface Position {
 
 function searchOrder(history: readonly Operation[], limit: number): boolean | undefined {
   // The order of the log, where known, is tried first: of a sound run it is the answer, found without a wrong turn.
-  const operations = [...history].sort((a, b) => (a.slot ?? END) - (b.slot ?? END) || (a.index ?? 0) - (b.index ?? 0))
+  const operations = [...history].sort((a, b) => slotOf(a) - slotOf(b) || indexOf(a) - indexOf(b))
   const taken = new Uint8Array(operations.length)
   /** Positions from which there is no way on. */
   const tried = new Set<string>()
@@ -80,6 +80,15 @@ function searchOrder(history: readonly Operation[], limit: number): boolean | un
 }
 
 const END = Number.MAX_SAFE_INTEGER
+
+function slotOf({ slot, asOf }: Operation): number {
+  return slot ?? asOf ?? END
+}
+
+/** What was read from a state comes after all that made it. */
+function indexOf({ index, asOf }: Operation): number {
+  return asOf === undefined ? (index ?? 0) : END
+}
 
 /** Operations that may come next: invoked before any operation that is not in order yet returned. */
 function candidatesOf(operations: readonly Operation[], taken: Uint8Array): number[] {

@@ -1,0 +1,42 @@
+// Two ways to read from the state of replicas, without the log: what q replicas say alike, and in crash mode what a leader says alone.
+
+import type { ReplicaIndex } from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/index.ts'
+import type { Links } from './links.ts'
+
+export interface ReadRule {
+  readonly mode: 'quorum' | 'lease'
+  /** Equal answers that settle a read. */
+  readonly need: number
+  /** Its questions are numbered from here on, to twice that; the numbers of other questions never get so far. */
+  readonly firstId: number
+  /** Whom to ask now. */
+  targets(): readonly ReplicaIndex[]
+  /** Replicas that may answer a read for which so many were asked. */
+  voters(asked: number): number
+  /** Who answered a read, or that nobody did. */
+  settled(replica: ReplicaIndex | undefined): void
+}
+
+export function quorumRule({ membership }: Genesis, links: Links): ReadRule {
+  const { quorum, replicas } = membership.quorums
+  return {
+    ...{ mode: 'quorum', need: quorum, firstId: 2 ** 40 },
+    targets: () => links.up(),
+    voters: () => replicas,
+    settled: () => {},
+  }
+}
+
+/** Nobody lies, so one answer is enough; whoever holds no lease says so at once. The one that had one is asked alone from then on. */
+export function leaseRule(links: Links): ReadRule {
+  let holder: ReplicaIndex | undefined
+  return {
+    ...{ mode: 'lease', need: 1, firstId: 2 ** 41 },
+    targets: () => (holder !== undefined && links.connected(holder) ? [holder] : links.up()),
+    voters: (asked) => asked,
+    settled(replica) {
+      holder = replica
+    },
+  }
+}
