@@ -33,7 +33,7 @@ export async function elect(client: Client, name: string, options: TakeOptions =
 
 /** Who leads now; undefined where nobody does. */
 export async function leaderOf(client: Client, name: string, options?: CallOptions): Promise<Leader | undefined> {
-  const { value } = await client.get(lockKey('election', name), options)
+  const { value } = await client.get(lockKey('election', name), { ...options, read: 'quorum' })
   return value === undefined ? undefined : { value: value.value, revision: value.createRevision }
 }
 

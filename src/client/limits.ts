@@ -123,7 +123,7 @@ export const KEEP_ALIVE_RETRY_SHARE = 1 / 20
 export const TAKE_TTL_MS = 10_000
 /** Milliseconds for giving a lock back; then it is left to end by itself. */
 export const GIVE_BACK_MS = 5_000
-/** Milliseconds between two looks at a key that has to go, at first; doubled up to the second: each look is a slot of the log. */
+/** Milliseconds between two looks at a key that has to go, at first; doubled up to the second. */
 export const GONE_POLL_MS: readonly [least: number, most: number] = [50, 1000]
 /** Milliseconds between two looks at who leads. */
 export const OBSERVE_POLL_MS = 500

@@ -1,4 +1,4 @@
-// Waits for a key to go, by looking again and again, less and less often.
+// Waits for a key to go, by looking again and again, less and less often. A look from a quorum costs no slot of the log.
 
 import { GONE_POLL_MS, RETRY_JITTER } from './limits.ts'
 import type { CallOptions, Client } from './types.ts'
@@ -10,7 +10,7 @@ export async function waitUntilGone(client: Client, key: Uint8Array, options: Ca
   let waitMs = firstMs
   for (;;) {
     signal?.throwIfAborted()
-    const { value } = await client.get(key, options)
+    const { value } = await client.get(key, { ...options, read: 'quorum' })
     if (value === undefined) return
     await pause(waitMs * (1 + RETRY_JITTER * Math.random()), signal)
     waitMs = Math.min(2 * waitMs, mostMs)
