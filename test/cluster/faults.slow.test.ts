@@ -1,5 +1,6 @@
-// Four replicas as real processes, one of them in trouble at a time, under load all the while. After each trouble: every request has
-// an outcome, the history is linearizable, the honest agree on the state, and nobody honest is blamed.
+// Real processes, one of them in trouble at a time, or all of them, under load all the while: four, seven, and three in crash mode. After
+// each trouble: every request has an outcome, the history is linearizable, the honest agree on the state, everything that they keep
+// audits, and nobody honest is blamed.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { Harness } from './harness.ts'
@@ -11,14 +12,20 @@ afterEach(async () => {
   harness = undefined
 })
 
-async function four(options: Partial<Parameters<typeof Harness.start>[0]> = {}): Promise<Harness> {
-  harness = await Harness.start({ replicas: 4, ...options })
-  return harness
-}
+describe.each([
+  ['four replicas', { replicas: 4 }],
+  ['seven replicas', { replicas: 7 }],
+  ['three replicas in crash mode', { replicas: 3, byzantine: 0 }],
+] as const)('%s under load', (_, group) => {
+  const { replicas } = group
 
-describe('four replicas under load', () => {
+  async function started(options: Partial<Parameters<typeof Harness.start>[0]> = {}): Promise<Harness> {
+    harness = await Harness.start({ ...group, ...options })
+    return harness
+  }
+
   it('go on when their leader is killed, and take it back', async () => {
-    const made = await four()
+    const made = await started()
     const { cluster } = made
     const load = await made.load()
     await made.answered(load, 200)
@@ -29,24 +36,24 @@ describe('four replicas under load', () => {
     await cluster.start(killed)
     await made.answered(load, 200)
     await made.verdict()
-    expect(made.honest()).toHaveLength(4)
+    expect(made.honest()).toHaveLength(replicas)
   })
 
   it('go on when a follower is killed, and bring it up to date', async () => {
-    const made = await four()
+    const made = await started()
     const { cluster } = made
     const load = await made.load()
     await made.answered(load, 100)
-    const follower = ((cluster.leader() ?? 0) + 1) % 4
+    const follower = ((cluster.leader() ?? 0) + 1) % replicas
     await cluster.kill(follower)
     await made.answered(load, 600)
     await cluster.start(follower)
     await made.verdict()
-    expect(made.honest()).toHaveLength(4)
+    expect(made.honest()).toHaveLength(replicas)
   })
 
   it('go on while one is stopped for ten seconds, which then catches up', async () => {
-    const made = await four()
+    const made = await started()
     const { cluster } = made
     const load = await made.load()
     await made.answered(load, 100)
@@ -57,11 +64,25 @@ describe('four replicas under load', () => {
     await made.answered(load, 100)
     cluster.resume(paused)
     await made.verdict()
-    expect(made.honest()).toHaveLength(4)
+    expect(made.honest()).toHaveLength(replicas)
+  })
+
+  it('go on while one after another is restarted', async () => {
+    const made = await started()
+    const { cluster } = made
+    const load = await made.load()
+    for (const index of cluster.indexes) {
+      await made.answered(load, 50)
+      await cluster.stop(index)
+      await cluster.start(index)
+      await made.connected()
+    }
+    await made.verdict()
+    expect(made.honest()).toHaveLength(replicas)
   })
 
   it('have lost nothing when all of them lose power at once', async () => {
-    const made = await four()
+    const made = await started()
     const { cluster } = made
     const load = await made.load()
     await made.answered(load, 300)
@@ -69,11 +90,11 @@ describe('four replicas under load', () => {
     await cluster.startAll()
     await made.answered(load, 100)
     await made.verdict()
-    expect(made.honest()).toHaveLength(4)
+    expect(made.honest()).toHaveLength(replicas)
   })
 
   it('go on when the wire between leader and a follower is cut, without leaving the leader', async () => {
-    const made = await four({ links: [[0, 1]] })
+    const made = await started({ links: [[0, 1]] })
     const { cluster } = made
     const load = await made.load()
     await made.answered(load, 100)
@@ -84,21 +105,6 @@ describe('four replicas under load', () => {
     await made.answered(load, 400)
     made.link(0, 1).join()
     await made.verdict()
-    expect(cluster.reports().map(({ view }) => view)).toEqual([0, 0, 0, 0])
-  })
-})
-
-describe('three replicas in crash mode', () => {
-  it('go on when their leader is killed, and take it back', async () => {
-    harness = await Harness.start({ replicas: 3, byzantine: 0 })
-    const { cluster } = harness
-    const load = await harness.load()
-    await harness.answered(load, 200)
-    const killed = cluster.leader() ?? 0
-    await cluster.kill(killed)
-    await harness.answered(load, 200)
-    await cluster.start(killed)
-    await harness.verdict()
-    expect(harness.honest()).toHaveLength(3)
+    expect(cluster.reports().map(({ view }) => view)).toEqual(cluster.indexes.map(() => 0))
   })
 })
