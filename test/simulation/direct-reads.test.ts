@@ -73,6 +73,14 @@ describe('reads beside the log', () => {
     expect(runs.map(({ failure }) => failure)).toEqual(SEEDS.map(() => undefined))
   })
 
+  it('hold when the leader stands still for a while, and when its wall clock is set back meanwhile', () => {
+    const pause: Fault = { do: 'pause', replica: 0, when: { atMs: 120 }, until: { atMs: 1500 } }
+    const back: Fault = { do: 'clock', replica: 0, byMs: -5000, when: { atMs: 800 }, until: { atMs: 1700 } }
+    const runs = SEEDS.map((seed) => run(seed, 'lease', { faults: [pause, back] }))
+    expect(runs.map(({ failure }) => failure)).toEqual(SEEDS.map(() => undefined))
+    expect(Math.min(...runs.map(({ aside }) => aside))).toBeGreaterThan(0)
+  })
+
   it('hold where a liar answers what was true once (n = 4)', () => {
     const group = { replicas: 4, byzantine: 1, crash: 0 }
     const runs = SEEDS.map((seed) => run(seed, 'quorum', { group, liars: [{ replica: 3, behaviour: 'reorder' }] }))
