@@ -48,7 +48,7 @@ describe('a command on keys', () => {
     [['range', 'a', '--end', ''], '--end is empty; leave it away for a prefix'],
     [['range', 'a', '--limit', '0'], '--limit must be a whole number from 1 to 100000, not "0"'],
     [['get', 'a', '--timeout', 'soon'], '--timeout must be a whole number from 1 to 86400, not "soon"'],
-    [['get', 'a', '--read', 'fast'], '--read must be one of ordered, quorum, stale, not "fast"'],
+    [['get', 'a', '--read', 'fast'], '--read must be one of ordered, quorum, lease, stale, not "fast"'],
     [['range', 'a', '--read', 'stale'], 'a range cannot be read stale: the state proves single keys'],
     [['get', 'a', '--max-age', '5'], '--max-age is for --read stale, and this is --read ordered'],
     [['get', 'a', '--read', 'quorum', '--proof', 'p'], '--proof is for --read stale, and this is --read quorum'],

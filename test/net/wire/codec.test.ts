@@ -48,7 +48,7 @@ describe('a frame', () => {
     ['a field that nobody knows', '62 04 08 01 18 01', 'trailing: FetchEntries'],
     ['a field of another wire type', '62 03 0a 01 01', 'not-canonical: FetchEntries'],
     ['a tag that is longer than needed', '62 03 88 00 01', 'trailing: FetchEntries'],
-    ['a kind that nobody knows', '82 01 00', 'unknown-kind: Message'],
+    ['a kind that nobody knows', 'fa 01 00', 'unknown-kind: Message'],
     ['two kinds', '72 00 7a 00', 'trailing: Message'],
     ['one kind twice', '72 00 72 00', 'trailing: Message'],
     ['a zero behind the end', '72 00 00', 'trailing: Message'],
