@@ -64,15 +64,15 @@ export function askForLease(state: CoreState): void {
   for (const peer of otherMembers(state)) tell(state, peer, { kind: 'lease-ask', view: state.view, ...moment })
 }
 
-/** A2. `content` says whether we have nothing to complain of. */
+/** A2. `content` says whether we have nothing to complain of; asked last, since it costs most. */
 export function onLeaseAsk(
   state: CoreState,
   from: ReplicaIndex,
   { view, monotonicMs, wallMs }: Message & { readonly kind: 'lease-ask' },
-  content: boolean,
+  content: () => boolean,
 ): void {
   const follows = state.phase === 'active' && view === state.view && from === leader(state)
-  if (!state.config.membership.quorums.crashMode || !follows || !content || state.lease.deferred !== undefined) return
+  if (!state.config.membership.quorums.crashMode || !follows || state.lease.deferred !== undefined || !content()) return
   state.lease.promising = true
   tell(state, from, { kind: 'lease-grant', view, monotonicMs, wallMs })
 }

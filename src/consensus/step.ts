@@ -148,7 +148,7 @@ function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>
     case 'probe-answer':
       return onProbeAnswer(state, from, message.view)
     case 'lease-ask':
-      return onLeaseAsk(state, from, message, complaint(state) === undefined && state.probe === undefined)
+      return onLeaseAsk(state, from, message, () => complaint(state) === undefined && state.probe === undefined)
     case 'lease-grant':
       return onLeaseGrant(state, from, message)
     default:
