@@ -52,6 +52,7 @@ describe('a command on keys', () => {
     [['range', 'a', '--read', 'stale'], 'a range cannot be read stale: the state proves single keys'],
     [['get', 'a', '--max-age', '5'], '--max-age is for --read stale, and this is --read ordered'],
     [['get', 'a', '--read', 'quorum', '--proof', 'p'], '--proof is for --read stale, and this is --read quorum'],
+    [['get', 'a', '--read', 'lease', '--proof', 'p'], '--proof is for --read stale, and this is --read lease'],
     [
       ['get', 'a', '--read', 'stale', '--receipt', 'r'],
       '--receipt is for --read ordered: a stale read leaves no receipt',
