@@ -11,10 +11,10 @@ import { UsageError } from '../../src/cli/command.ts'
 import { bytesOf, lineOf, shown } from '../../src/cli/kv/bytes.ts'
 import { decodeRequestFile, encodeRequestFile } from '../../src/cli/kv/request-file.ts'
 import { readTransaction } from '../../src/cli/kv/txn-file.ts'
-import { main } from '../../src/cli/main.ts'
 import { signBundle } from '../../src/client/bundle.ts'
 import { decodeKvCommand, encodeKvCommand } from '../../src/machine/index.ts'
 import { signerNamed } from '../keys/sample.ts'
+import { quorate } from './run.ts'
 
 let root: string
 let cluster: string
@@ -27,18 +27,6 @@ beforeAll(async () => {
   })
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
-
-async function quorate(...args: string[]) {
-  const [out, error]: [string[], string[]] = [[], []]
-  const code = await main(args, {
-    environment: {},
-    signal: new AbortController().signal,
-    out: (text) => out.push(text),
-    error: (text) => error.push(text),
-    progress: () => {},
-  })
-  return { code, out: out.join(''), error: error.join('') }
-}
 
 describe('a command on keys', () => {
   it.each([

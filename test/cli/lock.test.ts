@@ -9,9 +9,9 @@ import { hex, inclusionProof, leafHash, merkleTree, utf8 } from '../../crypto/in
 import { encodeReceiptFile } from '../../src/audit/verify/index.ts'
 import { inputOf, UsageError } from '../../src/cli/command.ts'
 import { runGuarded } from '../../src/cli/kv/guarded.ts'
-import { main } from '../../src/cli/main.ts'
 import { lockTransaction } from '../../src/machine/index.ts'
 import { TestLog, testGenesis } from '../audit/support.ts'
+import { quorate } from './run.ts'
 
 let root: string
 
@@ -19,18 +19,6 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'quorate-lock-'))
 })
 afterAll(() => rm(root, { recursive: true, force: true }))
-
-async function quorate(...args: string[]) {
-  const [out, error]: [string[], string[]] = [[], []]
-  const code = await main(args, {
-    environment: {},
-    signal: new AbortController().signal,
-    out: (text) => out.push(text),
-    error: (text) => error.push(text),
-    progress: () => {},
-  })
-  return { code, out: out.join(''), error: error.join('') }
-}
 
 describe('the command line of a lock', () => {
   it.each([
