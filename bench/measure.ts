@@ -25,7 +25,8 @@ export interface RatioOf {
 
 export interface Figure {
   readonly name: string
-  readonly unit: 'us' | '/s' | 'x'
+  /** `x`: times; nothing for a plain number. */
+  readonly unit: 'us' | 'ms' | '/s' | 'x' | 'MiB' | '%' | ''
   readonly median: number
   readonly min: number
   readonly max: number
@@ -102,7 +103,8 @@ async function milliseconds(call: Case['call'], calls: number, clock = () => per
   return clock() - start
 }
 
-function figure(name: string, unit: Figure['unit'], values: readonly number[]): Figure {
+/** The median of `values`, and what they lie between. */
+export function figure(name: string, unit: Figure['unit'], values: readonly number[]): Figure {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (index: number) => sorted[index] ?? Number.NaN
   return {

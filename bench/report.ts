@@ -1,5 +1,6 @@
 // What a benchmark prints: a table for people, one JSON object for programs, and a bar on stderr while it runs.
 
+import { availableParallelism, cpus } from 'node:os'
 import type { Figure } from './measure.ts'
 
 export interface Report {
@@ -10,13 +11,21 @@ export interface Report {
   readonly figures: readonly Figure[]
 }
 
-const UNITS: Readonly<Record<Figure['unit'], string>> = { us: 'µs', '/s': '/s', x: 'times' }
+const UNITS: Readonly<Record<Figure['unit'], string>> = {
+  us: 'µs',
+  ms: 'ms',
+  '/s': '/s',
+  x: 'times',
+  MiB: 'MiB',
+  '%': '%',
+  '': '',
+}
 
 /** A Markdown table, aligned, so that it can be pasted into docs/performance.md as it is. */
 export function table({ figures }: Report): string {
   const rows = figures.map(({ name, unit, median, min, max }) => [
     name,
-    `${rounded(median)} ${UNITS[unit]}`,
+    `${rounded(median)} ${UNITS[unit]}`.trimEnd(),
     rounded(min),
     rounded(max),
   ])
@@ -55,6 +64,16 @@ export function progressBar(total: number, stream: NodeJS.WriteStream): { step(l
 
 /** Three digits that count, with thousands set apart. */
 function rounded(value: number): string {
+  if (!Number.isFinite(value)) return '-'
   const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+export function machine(): Report['machine'] {
+  const { node, openssl } = process.versions
+  return { node, openssl, cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism() }
+}
+
+export function today(): string {
+  return new Date().toISOString().slice(0, 10)
 }

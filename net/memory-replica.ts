@@ -10,6 +10,7 @@ import type {
   PeerChannel,
   ReplicaTransport,
   ReplicaTransportHandlers,
+  Traffic,
   TransportCounter,
 } from './transport.ts'
 
@@ -66,7 +67,9 @@ export class MemoryReplica implements ReplicaTransport {
     const [peer, routes] = entry
     const copy = Uint8Array.from(frame)
     const deliver = () => peer.#handlers?.peerFrame(this.self, channel, copy)
-    return this.#network.post(routes[channel], copy, deliver) || this.#drop('queue-full')
+    if (!this.#network.post(routes[channel], copy, deliver)) return this.#drop('queue-full')
+    this.#counters.wrote(copy.length)
+    return true
   }
 
   connected(peer: ReplicaIndex): boolean {
@@ -75,6 +78,10 @@ export class MemoryReplica implements ReplicaTransport {
 
   counters(): Readonly<Partial<Record<TransportCounter, number>>> {
     return this.#counters.read()
+  }
+
+  sent(): Traffic {
+    return this.#counters.sent
   }
 
   queuedBytes(): number {
@@ -185,7 +192,10 @@ class MemoryLink implements ClientLink {
     const tooLarge = frame.length > this.#network.limits.maxFrameBytes.replica
     const copy = Uint8Array.from(frame)
     const deliver = () => this.#client.receive(this.#self, copy)
-    if (!tooLarge && this.#network.post(this.route, copy, deliver)) return true
+    if (!tooLarge && this.#network.post(this.route, copy, deliver)) {
+      this.#counters.wrote(copy.length)
+      return true
+    }
     this.#counters.add(tooLarge ? 'frame-too-large' : 'queue-full')
     return false
   }

@@ -17,6 +17,11 @@ export type TransportCounter =
   | 'stream-reset'
   | 'malformed-prefix'
 
+export interface Traffic {
+  readonly writes: number
+  readonly bytes: number
+}
+
 /** One client at the other end of an authenticated connection. */
 export interface ClientLink {
   /** The key that the channel proved. */
@@ -51,6 +56,8 @@ export interface ReplicaTransport {
   /** Multiaddrs that it listens on, once started. */
   readonly addresses: readonly string[]
   counters(): Readonly<Partial<Record<TransportCounter, number>>>
+  /** What left for members and clients: writes, and the bytes in them before encryption. */
+  sent(): Traffic
   /** Bytes that wait to be written, over all receivers. */
   queuedBytes(): number
 }

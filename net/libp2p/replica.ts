@@ -6,7 +6,13 @@ import type { Libp2p } from 'libp2p'
 import { type PublicKey, publicKey, type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
 import { Counters } from '../counters.ts'
 import { DEFAULT_LIMITS, type NetLimits } from '../limits.ts'
-import type { PeerChannel, ReplicaTransport, ReplicaTransportHandlers, TransportCounter } from '../transport.ts'
+import type {
+  PeerChannel,
+  ReplicaTransport,
+  ReplicaTransportHandlers,
+  Traffic,
+  TransportCounter,
+} from '../transport.ts'
 import { ClientDoor } from './client-door.ts'
 import { Dialer } from './dialer.ts'
 import { endStream } from './end.ts'
@@ -60,6 +66,10 @@ class ReplicaEnd implements ReplicaTransport {
 
   counters(): Readonly<Partial<Record<TransportCounter, number>>> {
     return this.#counters.read()
+  }
+
+  sent(): Traffic {
+    return this.#counters.sent
   }
 
   queuedBytes(): number {

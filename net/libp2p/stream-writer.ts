@@ -83,6 +83,7 @@ export class StreamWriter {
       if (bytes === undefined) return
       try {
         stream.send(bytes)
+        this.#options.counters.wrote(bytes.length)
       } catch (error) {
         // Sending ends the connection where that has just gone away; its 'close' event, on its way, tells everyone
         // else.

@@ -18,6 +18,8 @@ export class Counters {
   messages = 0
   turns = 0
   chunksSent = 0
+  /** Made with the consensus key. */
+  signatures = 0
   /** Frames to peers that the transport had no room for. */
   unsent = 0
 

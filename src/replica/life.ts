@@ -1,7 +1,7 @@
 // One life of a replica: everything between an opened store and a closed one, put together. replica.ts starts and stops it.
 
 import { performance } from 'node:perf_hooks'
-import { equalBytes, type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
 import { type CoreConfig, type Effect, type Input, init, replicaVerifiers } from '../consensus/index.ts'
@@ -80,20 +80,22 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const context = contextOf(options, host, verifier)
   const recovered = await recover({ path: options.data, recovered: store.recovered, context, host, log, signal })
   const self = keys.index
-  const config: CoreConfig = { ...context, self, signer: keys.consensus, mutations: new Set() }
+  const counters = new Counters()
+  const signer = counting(keys.consensus, counters)
+  const config: CoreConfig = { ...context, self, signer, mutations: new Set() }
   const { state, effects } = init(config, recovered.records, host.position)
   const common: Common = {
     ...parts,
     ...{ self, host, verifier, recovered },
     peers: genesis.members.map((_, i) => replicaIndex(i)).filter((each) => each !== self),
     core: new Core(state, context),
-    counters: new Counters(),
+    counters,
     alarms: new Alarms(recovered.alarms),
     lies: options.liar && liesOf(options.liar, genesis, keys),
     step: (input) => turn.step(input),
     put: (input) => turn.put(input),
   }
-  const { peers, core, counters, alarms, lies } = common
+  const { peers, core, alarms, lies } = common
   const liar = lies?.name ?? ''
   const status = () =>
     statusOf({ ...{ self, peers, core, host, store, transport, alarms, liar, startedMs }, kept: recovered.kept })
@@ -112,6 +114,16 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
       illness: () => alarms.texts.at(-1),
     },
   }
+}
+
+function counting({ publicKey, sign }: Signer, counters: Counters): Signer {
+  return Object.freeze({
+    publicKey,
+    sign(message: Uint8Array) {
+      counters.signatures++
+      return sign(message)
+    },
+  })
 }
 
 function contextOf({ genesis }: ReplicaOptions, host: MachineHost, verifier: CachingVerifier) {

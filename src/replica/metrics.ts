@@ -120,15 +120,20 @@ function addPlaces(metrics: Metrics, { status, clients, transport, store }: Metr
   metrics.gauge('peers_connected', 'members connected', () => status().connected.length)
   metrics.gauge('clients_connected', 'client keys connected', clients)
   metrics.gauge('queued_bytes', 'bytes that wait to be sent', () => transport.queuedBytes())
+  metrics.gauge('resident_bytes', 'bytes of memory that the process holds', () => process.memoryUsage.rss())
   metrics.gauge('store_bytes', 'bytes of the store on disk', () => store.counters().bytesOnDisk)
 }
 
 function addLoad(metrics: Metrics, sources: MetricsSources): void {
-  const { status, counters, verifier, store } = sources
+  const { status, counters, verifier, store, transport } = sources
   metrics.counter('requests', 'requests executed', () => status().requests)
   metrics.counter('messages', 'messages of peers looked at', () => counters.messages)
+  metrics.counter('signatures', 'signatures made', () => counters.signatures)
   metrics.counter('signature_checks', 'signatures checked', () => verifier.checks)
   metrics.counter('signature_checks_spared', 'signatures known from before', () => verifier.hits)
+  metrics.counter('network_writes', 'writes to members and clients', () => transport.sent().writes)
+  metrics.counter('network_written_bytes', 'bytes in them, before encryption', () => transport.sent().bytes)
+  metrics.table('cpu_microseconds', 'processor time of the process', ['mode'], () => Object.entries(process.cpuUsage()))
   metrics.counter('store_appends', 'appends to the log', () => store.counters().appends)
   metrics.counter('store_syncs', 'syncs of the log', () => store.counters().syncs)
   metrics.counter('store_written_bytes', 'bytes written to the store', () => store.counters().bytesWritten)

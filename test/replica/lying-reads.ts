@@ -68,6 +68,7 @@ export function lyingTransport(inner: ReplicaTransport, { reads, excluded }: Rea
       return inner.addresses
     },
     counters: () => inner.counters(),
+    sent: () => inner.sent(),
     queuedBytes: () => inner.queuedBytes(),
   }
 

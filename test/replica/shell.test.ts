@@ -75,6 +75,7 @@ function spied(inner: ReplicaTransport, seen: (frame: Uint8Array) => void): Repl
       return inner.addresses
     },
     counters: () => inner.counters(),
+    sent: () => inner.sent(),
     queuedBytes: () => inner.queuedBytes(),
   }
 }

@@ -36,6 +36,8 @@ export interface ReplicaProcess {
   /** The newest report, and when it came (`performance.now()`); undefined until there is one. */
   readonly latest: { readonly report: ReplicaReport; readonly atMs: number } | undefined
   readonly ending: Ending | undefined
+  /** Once it listens, where it was told to serve metrics. */
+  readonly metricsPort: number | undefined
   /** Resolves once it listens. @throws {LaunchError} where it ended before. */
   listening(): Promise<readonly string[]>
   /** Resolves once it ended. */
@@ -77,6 +79,7 @@ class Launched implements ReplicaProcess {
   readonly index: number
   latest: { readonly report: ReplicaReport; readonly atMs: number } | undefined
   ending: Ending | undefined
+  metricsPort: number | undefined
   private readonly child: ChildProcess
   private readonly end: Promise<Ending>
   private readonly start: Promise<readonly string[]>
@@ -91,7 +94,10 @@ class Launched implements ReplicaProcess {
     const listens = new Promise<readonly string[]>((resolve) => {
       child.on('message', (value) => {
         const message = replicaMessageOf(value)
-        if (message?.kind === 'listening') resolve(message.addresses)
+        if (message?.kind === 'listening') {
+          this.metricsPort = message.metricsPort ?? undefined
+          resolve(message.addresses)
+        }
         if (message?.kind === 'status') this.keep(message.report)
       })
     })

@@ -155,6 +155,11 @@ export class LocalCluster {
     return this.processes.get(index)?.pid
   }
 
+  /** Where `index` serves metrics, if its config says that it shall. */
+  metricsPort(index: number): number | undefined {
+    return this.processes.get(index)?.metricsPort
+  }
+
   ending(index: number): Ending | undefined {
     return this.processes.get(index)?.ending
   }
