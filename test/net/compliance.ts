@@ -79,6 +79,18 @@ export function transportCompliance(name: string, makeHarness: (limits: Partial<
       expect(b.heard.frames.slice(sizes.length).map(textOf)).toEqual(many)
     })
 
+    it('counts what was written: frames with their prefixes at most, several in one write at best', async () => {
+      const { a, b } = await pair()
+      const before = a.transport.sent()
+      for (let i = 0; i < 50; i++) a.transport.send(R1, 'consensus', new Uint8Array(1000).fill(i))
+      await b.heard.until(() => b.heard.frames.length === 50)
+      const { writes, bytes } = a.transport.sent()
+      expect(bytes - before.bytes).toBeGreaterThanOrEqual(50 * 1000)
+      expect(bytes - before.bytes).toBeLessThanOrEqual(50 * (1000 + 3))
+      expect(writes - before.writes).toBeGreaterThanOrEqual(1)
+      expect(writes - before.writes).toBeLessThanOrEqual(50)
+    })
+
     it('carries both directions at once', async () => {
       const { a, b } = await pair()
       b.heard.onPeerFrame = (from, channel, bytes) => {

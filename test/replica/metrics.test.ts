@@ -22,6 +22,10 @@ it('serves metrics and health on a loopback port, and nothing else', async () =>
   expect(text).toMatch(/^quorate_slot_executed [1-9]\d*$/m)
   expect(text).toMatch(/^quorate_requests_total [1-9]\d*$/m)
   expect(text).toMatch(/^quorate_lies_total\{accused="0",kind="[a-z-]+"\} [1-9]\d*$/m)
+  for (const name of ['signatures_total', 'network_writes_total', 'network_written_bytes_total', 'resident_bytes']) {
+    expect(text).toMatch(new RegExp(`^quorate_${name} [1-9]`, 'm'))
+  }
+  expect(text).toMatch(/^quorate_cpu_microseconds_total\{mode="user"\} [1-9]\d*$/m)
   // Read again, counters do not add up.
   const lies = (page: string) => /^quorate_lies_total.*$/m.exec(page)?.[0]
   expect(lies(await (await at('/metrics')).text())).toBe(lies(text))
