@@ -1,8 +1,12 @@
 // npm run bench -- <suite>: runs one suite of benchmarks and prints its figures.
 
 import { Command, CommanderError } from 'commander'
+import { KeysError } from '../keys/index.ts'
 import { UsageError } from '../src/cli/command.ts'
+import { LaunchError } from '../src/cli/launch/child.ts'
 import { addLoad } from './cluster/command.ts'
+import { BenchError } from './errors.ts'
+import { addSmoke } from './smoke.ts'
 import { addSuites } from './suites.ts'
 
 const EXAMPLES = `
@@ -11,6 +15,7 @@ Examples:
   $ npm run --silent bench -- crypto --runs 15 --json > crypto.json
   $ npm run bench -- load --replicas 4 --clients 4 --outstanding 16
   $ npm run bench -- load --help
+  $ npm run bench -- smoke
 `
 
 const program = new Command('npm run bench --')
@@ -26,11 +31,20 @@ program.action((suite?: string) => {
 })
 addSuites(program)
 addLoad(program)
+addSmoke(program)
 
 try {
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof UsageError) console.error(`error: ${error.message}`)
-  else if (!(error instanceof CommanderError)) throw error
-  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : 2
+  process.exitCode = exitCodeOf(error)
+}
+
+/** 2 for a user's mistake, 1 for a measurement that failed; both with one sentence. @throws whatever is a bug. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const mistake = error instanceof UsageError || error instanceof KeysError
+  if (!mistake && !(error instanceof BenchError) && !(error instanceof LaunchError)) throw error
+  // A genesis with faults lists them line by line.
+  console.error(`error: ${error.message.replace(/\s*\n\s*/g, ' ')}`)
+  return mistake ? 2 : 1
 }

@@ -34,6 +34,8 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
     ...[latency('most', 'max'), latency('mean', 'mean')],
     of('longest time without an answer', 'ms', ({ load }) => load.longestGapMs),
     of('failed operations', '', ({ load }) => Object.values(load.failures).reduce((sum, each) => sum + each, 0)),
+    of('requests sent again', '', ({ load }) => load.counters.retries ?? 0),
+    of('reads that the log answered instead', '', ({ load }) => load.counters['read-fallbacks'] ?? 0),
     of('views begun or given up, all replicas', '', (run) => {
       return run.replicas.reduce((sum, each) => sum + each.seconds * (each.rates.get('views_total') ?? 0), 0)
     }),

@@ -52,9 +52,11 @@ export class Load {
   /** @throws what is neither an outcome nor expected. */
   async measure(seconds: number): Promise<Measured> {
     const window = new Window(performance.now())
+    const before = this.counters()
     this.window = window
     await pause(seconds * 1000)
-    window.close(performance.now())
+    const counters = [...this.counters()].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const)
+    window.close(performance.now(), Object.fromEntries(counters))
     while (this.awaited > 0 && this.failure === undefined) await pause(5)
     this.window = undefined
     if (this.failure !== undefined) throw this.failure
@@ -136,6 +138,15 @@ export class Load {
     const client = this.clients[id % this.clients.length]
     if (client === undefined) throw new Error('a load without clients')
     return new Caller({ client, id, keys: this.keysEach, setting: this.setting })
+  }
+
+  /** Of all clients together. */
+  private counters(): Map<string, number> {
+    const sums = new Map<string, number>()
+    for (const client of this.clients) {
+      for (const [name, count] of Object.entries(client.counters())) sums.set(name, (sums.get(name) ?? 0) + count)
+    }
+    return sums
   }
 
   private fail(error: unknown): void {

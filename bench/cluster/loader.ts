@@ -2,14 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { BenchError } from '../errors.ts'
 import { type Job, type LoaderCommand, type LoaderMessage, loaderMessageOf, type Measured } from './messages.ts'
 
 const PROGRAM = fileURLToPath(new URL('./loader-process.ts', import.meta.url))
-
-/** The loader ended or found something that must not be. */
-export class LoaderError extends Error {
-  override readonly name = 'LoaderError'
-}
 
 export class Loader {
   private readonly child: ChildProcess
@@ -35,22 +31,22 @@ export class Loader {
     this.child.once('error', end)
   }
 
-  /** Resolves when the load runs and the code is warm. @throws {LoaderError} */
+  /** Resolves when the load runs and the code is warm. @throws {BenchError} */
   async ready(): Promise<void> {
     await this.expect('ready')
   }
 
-  /** @throws {LoaderError} */
+  /** @throws {BenchError} */
   async measure(seconds: number): Promise<Measured> {
     this.tell({ kind: 'measure', seconds })
     return this.expect('measured')
   }
 
-  /** Ends the load and the loader; resolves with how many values were read back and found right. @throws {LoaderError} */
+  /** Ends the load and the loader; resolves with how many values were read back and found right. @throws {BenchError} */
   async finish(): Promise<number> {
     this.tell({ kind: 'finish' })
     const { checked, wrong } = await this.expect('finished')
-    if (wrong.length > 0) throw new LoaderError(wrong.join('; '))
+    if (wrong.length > 0) throw new BenchError(wrong.join('; '))
     return checked
   }
 
@@ -67,9 +63,9 @@ export class Loader {
   ): Promise<Extract<LoaderMessage, { readonly kind: Kind }>> {
     for (;;) {
       const message = this.messages.shift()
-      if (message?.kind === 'failed') throw new LoaderError(`the loader failed: ${message.reason}`)
+      if (message?.kind === 'failed') throw new BenchError(`the loader failed: ${message.reason}`)
       if (message !== undefined && isOf(message, kind)) return message
-      if (message === undefined && this.ended) throw new LoaderError(`the loader ended before it was ${kind}`)
+      if (message === undefined && this.ended) throw new BenchError(`the loader ended before it was ${kind}`)
       if (message === undefined) {
         await new Promise<void>((resolve) => {
           this.wake = resolve

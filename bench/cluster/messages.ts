@@ -29,6 +29,8 @@ const measured = z.object({
   /** Milliseconds: the longest time without an answer. */
   longestGapMs: count,
   failures: z.record(z.string(), count),
+  /** What the clients counted, by name; see ClientCounter. */
+  counters: z.record(z.string(), count),
   cpuUs: z.object({ user: count, system: count }),
   residentBytes: count,
 })

@@ -7,10 +7,15 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { defaultClients } from '../../keys/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
+import type { ReplicaReport } from '../../src/cli/launch/messages.ts'
+import { BenchError } from '../errors.ts'
 import { Loader } from './loader.ts'
 import type { Measured } from './messages.ts'
 import { type Metrics, readMetrics, type Work, workOf } from './metrics.ts'
 import type { Setting } from './settings.ts'
+
+/** Replicas that start on a busy machine take their time. */
+const CONNECTED_WITHIN_MS = 60_000
 
 export interface RunOptions {
   readonly signal: AbortSignal
@@ -30,7 +35,7 @@ export interface LoadedCluster {
   measure(seconds: number): Promise<{ readonly load: Measured; readonly replicas: readonly Work[] }>
 }
 
-/** @throws {LoaderError} where the load failed or read what was not written; {@link LaunchError}; the signal's reason. */
+/** @throws {BenchError} where the load failed or read what was not written; {@link LaunchError}; the signal's reason. */
 export async function run(setting: Setting, options: RunOptions): Promise<RunResult> {
   return withCluster(setting, options, ({ measure }) => measure(setting.seconds))
 }
@@ -45,34 +50,39 @@ export async function withCluster<Value>(
   const root = await mkdtemp(join(tmpdir(), 'quorate-bench-'))
   let cluster: LocalCluster | undefined
   let loader: Loader | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  // Nobody may be listening any more when it comes.
-  aborted.catch(() => {})
+  const end = async () => {
+    loader?.kill()
+    await cluster?.dispose()
+  }
   const work = async () => {
     onPhase?.('start')
     cluster = await makeCluster(setting, join(root, 'keyset'))
+    signal.throwIfAborted()
     await cluster.startAll()
-    await cluster.until('all are connected', (reports) => {
-      return (
-        reports.length === setting.replicas && reports.every((each) => each.connected.length === reports.length - 1)
-      )
-    })
+    const joined = (peers: readonly number[]) => peers.length === setting.replicas - 1
+    const allJoined = (reports: readonly ReplicaReport[]) =>
+      reports.length === setting.replicas && reports.every(({ connected }) => joined(connected))
+    await cluster.until('all are connected', allJoined, { timeoutMs: CONNECTED_WITHIN_MS, signal })
     onPhase?.('warm up')
     const clients = defaultClients(setting.clients).map(({ name }) => name)
     loader = new Loader({ cluster: cluster.folder, clients, setting })
     await loader.ready()
     onPhase?.('measure')
-    const value = await use(measuring(cluster, loader, setting))
+    const value = await use(measuring(cluster, loader, setting, signal))
     onPhase?.('read back')
     return { ...value, checked: await loader.finish() }
   }
+  const onAbort = () => void end()
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return await Promise.race([work(), aborted])
+    return await work()
+  } catch (error) {
+    // Whatever fails because everything was ended, failed because of that.
+    signal.throwIfAborted()
+    throw error
   } finally {
-    loader?.kill()
-    await cluster?.dispose()
+    signal.removeEventListener('abort', onAbort)
+    await end()
     await rm(root, { recursive: true, force: true })
   }
 }
@@ -90,12 +100,23 @@ function makeCluster(setting: Setting, folder: string): Promise<LocalCluster> {
   })
 }
 
-function measuring(cluster: LocalCluster, loader: Loader, { killLeader }: Setting): LoadedCluster {
+function measuring(cluster: LocalCluster, loader: Loader, { killLeader }: Setting, signal: AbortSignal): LoadedCluster {
+  let killed: number | undefined
+  const kill = async (afterMs: number) => {
+    await pause(afterMs, undefined, { signal })
+    killed = cluster.leader()
+    if (killed !== undefined) await cluster.kill(killed)
+  }
   return {
     async measure(seconds) {
       const before = await metricsOfAll(cluster)
-      const [load] = await Promise.all([loader.measure(seconds), killLeader && killIn(cluster, seconds * 500)])
+      const [load] = await Promise.all([loader.measure(seconds), killLeader && kill((seconds * 1000) / 2)])
       const after = await metricsOfAll(cluster)
+      for (const index of cluster.indexes) {
+        const ending = cluster.ending(index)
+        if (ending !== undefined && index !== killed)
+          throw new BenchError(`replica ${index} ended under the load: ${ending.text}`)
+      }
       const replicas = [...after].flatMap(([replica, metrics]) => {
         const first = before.get(replica)
         return first === undefined ? [] : [workOf(replica, first, metrics)]
@@ -103,12 +124,6 @@ function measuring(cluster: LocalCluster, loader: Loader, { killLeader }: Settin
       return { load, replicas }
     },
   }
-}
-
-async function killIn(cluster: LocalCluster, ms: number): Promise<void> {
-  await pause(ms)
-  const leader = cluster.leader()
-  if (leader !== undefined) await cluster.kill(leader)
 }
 
 async function metricsOfAll(cluster: LocalCluster): Promise<ReadonlyMap<number, Metrics>> {

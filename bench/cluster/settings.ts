@@ -9,6 +9,18 @@ import { DURABILITIES } from '../../src/cli/serve/config.ts'
 
 export const OPERATIONS = Object.freeze(['put', 'get'] as const)
 export const READS = Object.freeze(['ordered', 'quorum', 'stale', 'lease'] as const)
+/** Options that may be comma lists. */
+const SWEPT = Object.freeze([
+  'replicas',
+  'durability',
+  'clients',
+  'outstanding',
+  'rate',
+  'size',
+  'operation',
+  'read',
+] as const)
+const CLOSED_LOOP = 0
 /** Room for the key and the frame beside a value in a request. */
 const REQUEST_OVERHEAD_BYTES = 1024
 
@@ -72,26 +84,30 @@ export function sweepOf(options: SettingOptions): Sweep {
     durability: words('--durability', options.durability ?? 'fsync', DURABILITIES),
     clients: numbers('--clients', options.clients ?? '4', 1, 256),
     outstanding: numbers('--outstanding', options.outstanding ?? '16', 1, 65_536),
-    rate: options.rate === undefined ? [undefined] : numbers('--rate', options.rate, 1, 1_000_000),
+    rate: options.rate === undefined ? [CLOSED_LOOP] : numbers('--rate', options.rate, 1, 1_000_000),
     size: numbers('--size', options.size ?? '100', 0, largestValue(options)),
     operation: words('--operation', options.operation ?? 'put', OPERATIONS),
     read: words('--read', options.read ?? 'ordered', READS),
   }
-  const several = Object.entries(lists).filter(([, values]) => values.length > 1)
+  const several = SWEPT.filter((name) => lists[name].length > 1)
   if (several.length > 1) {
-    const names = several.map(([name]) => `--${name}`).join(' and ')
+    const names = several.map((name) => `--${name}`).join(' and ')
     throw new UsageError(`${names} have several values each; only one option may`)
   }
   if (options.rate !== undefined && options.outstanding !== undefined)
     throw new UsageError('--rate is for the open loop and --outstanding for the closed one; name one of them')
-  const over = several[0]?.[0] as keyof typeof lists | undefined
+  const [over] = several
   const count = over === undefined ? 1 : lists[over].length
-  const at = <Value>(values: readonly Value[], i: number): Value => (values.length > 1 ? values[i] : values[0]) as Value
   const settings = Array.from({ length: count }, (_, i) => {
     const replicas = at(lists.replicas, i)
+    const rate = at(lists.rate, i)
     return checked({
       ...{ replicas, crash, durability: at(lists.durability, i), clients: at(lists.clients, i) },
-      ...{ outstanding: at(lists.outstanding, i), rate: at(lists.rate, i), size: at(lists.size, i) },
+      ...{
+        outstanding: at(lists.outstanding, i),
+        rate: rate === CLOSED_LOOP ? undefined : rate,
+        size: at(lists.size, i),
+      },
       ...{ operation: at(lists.operation, i), read: at(lists.read, i) },
       keys: number('--keys', options.keys ?? '1000', 1, 1_000_000),
       liars: liarsOf(options.liar ?? [], replicas, crash),
@@ -119,6 +135,13 @@ export function settingText(setting: Setting): Readonly<Record<string, string | 
   }
 }
 
+/** The only value, or the one of its turn. */
+function at<Value>(values: readonly Value[], i: number): Value {
+  const value = values.length > 1 ? values[i] : values[0]
+  if (value === undefined) throw new RangeError('an option without values')
+  return value
+}
+
 function checked(setting: Setting): Setting {
   const { replicas, crash, operation, read, killLeader } = setting
   if (read === 'lease' && !crash) throw new UsageError('--read lease needs --crash: elsewhere a leader may lie')
@@ -141,14 +164,16 @@ function liarsOf(texts: readonly string[], replicas: number, crash: boolean): st
   return liars.map(({ replica, behaviour }) => `${replica}=${behaviour}`)
 }
 
-/** `NAME=NUMBER` of the genesis' parameters; bounds are checked where the genesis is made. */
+/** `NAME=VALUE` of the genesis' parameters; bounds are checked where the genesis is made. */
 function parametersOf(texts: readonly string[]): Partial<Parameters> {
-  const known = Object.keys(DEFAULT_PARAMETERS).filter((name) => name !== 'rotation' && name !== 'signedVotes')
+  const known = Object.keys(DEFAULT_PARAMETERS).filter((name) => name !== 'rotation')
   const entries = texts.map((text) => {
-    const [, name = '', value = ''] = /^([A-Za-z]+)=([0-9]+)$/.exec(text) ?? []
-    if (!known.includes(name))
-      throw new UsageError(`--parameter ${JSON.stringify(text)}: write NAME=NUMBER, of ${known.join(', ')}`)
-    return [name, Number(value)]
+    const [, name = '', value = ''] = /^([A-Za-z]+)=([0-9]+|true|false)$/.exec(text) ?? []
+    if (!known.includes(name) || (name === 'signedVotes') === /^[0-9]/.test(value))
+      throw new UsageError(
+        `--parameter ${JSON.stringify(text)}: write NAME=NUMBER (or signedVotes=false), of ${known.join(', ')}`,
+      )
+    return [name, name === 'signedVotes' ? value === 'true' : Number(value)]
   })
   return Object.fromEntries(entries)
 }

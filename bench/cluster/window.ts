@@ -18,6 +18,7 @@ export class Window {
   private gapMs = 0
   private endMs = Number.POSITIVE_INFINITY
   private cpuUs = { user: 0, system: 0 }
+  private counters: Readonly<Record<string, number>> = {}
 
   constructor(nowMs: number) {
     this.startMs = nowMs
@@ -29,8 +30,9 @@ export class Window {
     return momentMs >= this.startMs && momentMs < this.endMs
   }
 
-  /** The end of the measured time; what was begun before may still be noted. */
-  close(nowMs: number): void {
+  /** The end of the measured time, and what the clients counted in it; what was begun before may still be noted. */
+  close(nowMs: number, counters: Readonly<Record<string, number>> = {}): void {
+    this.counters = counters
     this.endMs = nowMs
     this.gapMs = Math.max(this.gapMs, nowMs - this.lastMs)
     this.cpuUs = process.cpuUsage(this.cpu)
@@ -69,6 +71,7 @@ export class Window {
       },
       longestGapMs: this.gapMs,
       failures: Object.fromEntries(this.failures),
+      counters: this.counters,
       cpuUs: this.cpuUs,
       residentBytes: process.memoryUsage.rss(),
     }
