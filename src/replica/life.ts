@@ -13,6 +13,7 @@ import { Counters } from './counters.ts'
 import { Door } from './door.ts'
 import { Inbound } from './inbound.ts'
 import { Journal } from './journal.ts'
+import { LentStates } from './lent-states.ts'
 import { type Lies, liesOf } from './liar.ts'
 import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
@@ -99,8 +100,8 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const liar = lies?.name ?? ''
   const status = () =>
     statusOf({ ...{ self, peers, core, host, store, transport, alarms, liar, startedMs }, kept: recovered.kept })
-  const { journal, writer, snapshots } = keepingOf(common)
-  const { questions, reads, watches, door, inbound } = entranceOf(common, status)
+  const { journal, writer, snapshots, lent } = keepingOf(common)
+  const { questions, reads, watches, door, inbound } = entranceOf(common, status, lent)
   const notices = noticesOf(log, alarms, fatal)
   const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, watches, notices })
   return {
@@ -144,8 +145,9 @@ function keepingOf(common: Common) {
     bytes: recovered.journalBytes,
     onDurable: (number) => put({ kind: 'durable', number }),
   })
+  const lent = new LentStates(host)
   const snapshots = new Snapshots({
-    ...{ self, host, counters },
+    ...{ self, host, counters, lent },
     replicas: members.length,
     viewTimeoutMs: parameters.viewTimeoutMs,
     lie: lies?.chunk,
@@ -167,17 +169,17 @@ function keepingOf(common: Common) {
     },
     onFailure: fatal,
   })
-  snapshots.attach(writer, recovered.stable?.slot ?? 0)
-  return { journal, writer, snapshots }
+  snapshots.attach(writer, recovered.stable)
+  return { journal, writer, snapshots, lent }
 }
 
 /** Where peers and clients are let in. */
-function entranceOf(common: Common, status: () => ReplicaStatus) {
+function entranceOf(common: Common, status: () => ReplicaStatus, lent: LentStates) {
   const { options, store, core, host, verifier, counters, recovered, step } = common
   const { membership, parameters } = options.genesis
   const { epoch } = membership
   const clock = () => performance.now()
-  const reads = new Reads({ core, host, counters, viewTimeoutMs: parameters.viewTimeoutMs, clock })
+  const reads = new Reads({ core, host, lent, counters, viewTimeoutMs: parameters.viewTimeoutMs, clock })
   const questions = new Questions({ store, epoch, kept: recovered.kept, status })
   const watches = new Watches({ log: host.changes, knows: (client) => host.knows(client), within })
   const door = new Door({
@@ -185,7 +187,9 @@ function entranceOf(common: Common, status: () => ReplicaStatus) {
     deliver: (requests) => step({ kind: 'requests', requests }),
     ask(link, id, question) {
       // Reads are metered by what they take, where they are answered.
-      if (question.kind === 'read' || question.kind === 'prove') return reads.ask(link, id, question, clock()) ? 0 : 1
+      if (question.kind === 'read' || question.kind === 'prove' || question.kind === 'state') {
+        return reads.ask(link, id, question, clock()) ? 0 : 1
+      }
       questions.ask(link, id, question)
       return 1
     },

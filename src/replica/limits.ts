@@ -69,7 +69,10 @@ export const COMMIT_REQUESTS = 1_024
 
 /** Snapshots kept below the newest stable one, for peers that have just learned of it. */
 export const KEPT_SNAPSHOTS = 1
-/** Snapshots kept beyond that while a peer goes on fetching them; with the others fewer than the machine keeps open. */
+/**
+ * Snapshots kept beyond that while a peer goes on fetching them, and one more for a client that does: with the newest stable one, at
+ * most two above it and two for the writer no more than the machine keeps open.
+ */
 export const SERVED_SNAPSHOTS = 1
 /** View time-outs after a peer's last ask until its snapshot is given up. */
 export const SERVE_TIMEOUTS = 8

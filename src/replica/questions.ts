@@ -25,7 +25,7 @@ export interface QuestionsOptions {
 }
 
 /** Those about the replica itself; reads of the machine's state are answered by reads.ts. */
-export type OwnQuestion = Exclude<Question, { readonly kind: 'read' | 'prove' }>
+export type OwnQuestion = Exclude<Question, { readonly kind: 'read' | 'prove' | 'state' }>
 type PagedQuestion = Exclude<OwnQuestion, { readonly kind: 'status' }>
 
 /** Pages of one answer, each with its size. */

@@ -8,11 +8,12 @@
 import { equalBytes, hex, slot } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
-import { POSITION_STATE_KEY, type ProvenValue, type ReadResult } from '../machine/index.ts'
+import { FIRST_PATH, POSITION_STATE_KEY, type ProvenValue, type ReadResult } from '../machine/index.ts'
 import { type Answer, encodeReplicaFrame, type ProvenState, type Question } from '../wire/index.ts'
 import type { Core } from './core.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
+import type { LentStates } from './lent-states.ts'
 import {
   ANSWER_BYTES,
   READ_MS_BURST,
@@ -28,13 +29,16 @@ import { WaitingReads } from './waiting-reads.ts'
 export interface ReadsOptions {
   readonly core: Pick<Core, 'readIndex' | 'leaseIndex' | 'status'>
   readonly host: Pick<MachineHost, 'read' | 'position' | 'snapshotAt'>
+  readonly lent: Pick<LentStates, 'lend'>
   readonly viewTimeoutMs: number
   readonly counters: Counters
   /** Milliseconds that never go back. */
   readonly clock: () => number
 }
 
-export type StateQuestion = Extract<Question, { readonly kind: 'read' | 'prove' }>
+export type StateQuestion = Extract<Question, { readonly kind: 'read' | 'prove' | 'state' }>
+
+type AskedState = Extract<Question, { readonly kind: 'state' }>
 
 /** A question of one client. */
 export interface AskedRead {
@@ -79,14 +83,13 @@ export class Reads {
       refuse({ link, id }, 'this replica holds no lease')
       return true
     }
-    const parts = question.kind === 'read' ? question.commands : question.keys
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    const bytes = partsOf(question).reduce((sum, part) => sum + part.length, 0)
     return this.put({ link, id, question, slot: at, askedAt: nowMs, bytes, answered: 0 })
   }
 
   /** What must be executed first; undefined where it is not for us to answer. */
   private slotFor(question: StateQuestion): number | undefined {
-    if (question.kind === 'prove') return 0
+    if (question.kind !== 'read') return 0
     return question.lease ? this.options.core.leaseIndex() : this.options.core.readIndex()
   }
 
@@ -111,7 +114,7 @@ export class Reads {
   }
 
   private isReady({ slot: at, question }: AskedRead): boolean {
-    if (question.kind === 'prove') return true
+    if (question.kind !== 'read') return true
     const { core, host } = this.options
     return host.position.slot >= at && !core.status().transferring
   }
@@ -128,10 +131,12 @@ export class Reads {
     }
     const { clock } = this.options
     const begunAt = clock()
-    if (read.question.kind === 'prove') this.prove(read, read.question.keys)
-    else if (this.isReady(read)) this.answer(read, read.question.commands, begunAt + READ_STEP_MS)
+    const { question } = read
+    if (question.kind === 'prove') this.prove(read, question.keys)
+    else if (question.kind === 'state') this.lend(read, question, nowMs)
+    else if (this.isReady(read)) this.answer(read, question.commands, begunAt + READ_STEP_MS)
     const spent = clock() - begunAt
-    const over = read.question.kind === 'prove' || read.answered >= read.question.commands.length
+    const over = question.kind !== 'read' || read.answered >= question.commands.length
     // The others of the question wait for their next turn, behind those of other clients.
     if (!over) this.put(read)
     return spent
@@ -164,6 +169,15 @@ export class Reads {
     tell(read, true, { kind: 'prove', state: this.provenState(keys) })
   }
 
+  private lend(read: AskedRead, { atMost, path }: AskedState, nowMs: number): void {
+    if (path.length !== FIRST_PATH.length) return refuse(read, 'no chunk begins there')
+    const lent = this.options.lent.lend(atMost, nowMs)
+    if (lent === undefined) return tell(read, true, { kind: 'state', part: undefined })
+    const { checkpoint, kept } = lent
+    const { bytes: chunk } = kept.state.chunk(path)
+    tell(read, true, { kind: 'state', part: { checkpoint, frontier: kept.frontier, chunk } })
+  }
+
   private provenState(keys: readonly Uint8Array[]): ProvenState | undefined {
     const { stable } = this.options.core.status()
     if (this.stateOf(stable) !== undefined) this.proven = stable
@@ -180,6 +194,11 @@ export class Reads {
     const kept = at === 0 ? undefined : this.options.host.snapshotAt(at)
     return kept !== undefined && equalBytes(kept.state.root, stateRoot) ? kept : undefined
   }
+}
+
+function partsOf(question: StateQuestion): readonly Uint8Array[] {
+  if (question.kind === 'state') return [question.path]
+  return question.kind === 'read' ? question.commands : question.keys
 }
 
 function refuse(read: Pick<AskedRead, 'link' | 'id'>, reason: string): void {

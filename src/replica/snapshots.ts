@@ -6,6 +6,7 @@ import type { StableCheckpoint } from '../consensus/index.ts'
 import { decodeTransferFrame, type TransferFrame } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
+import type { LentStates } from './lent-states.ts'
 import {
   BAD_FRAME_FACTOR,
   BYTES_PER_CHECK,
@@ -30,6 +31,8 @@ export interface SnapshotsOptions {
   readonly viewTimeoutMs: number
   readonly counters: Counters
   readonly lie: ChunkLie | undefined
+  /** Those that clients fetch. */
+  readonly lent: LentStates
   /** False where the core no longer wants this state. */
   readonly awaits: (checkpoint: StableCheckpoint) => boolean
   /** The machine is now in this state. */
@@ -54,10 +57,11 @@ export class Snapshots {
     this.options = options
   }
 
-  /** To be called once, before anything else; `stable` is the slot of the newest stable checkpoint. */
-  attach(writer: SnapshotWriter, stable: number): void {
+  /** To be called once, before anything else; `stable` is the newest stable checkpoint. */
+  attach(writer: SnapshotWriter, stable: StableCheckpoint | undefined): void {
     this.writer = writer
-    this.stable = stable
+    this.stable = stable?.slot ?? 0
+    if (stable !== undefined) this.options.lent.note(stable)
   }
 
   /** Frames that found no room. */
@@ -88,6 +92,7 @@ export class Snapshots {
     for (const [slot, askedAt] of this.served) {
       if (nowMs - askedAt > SERVE_TIMEOUTS * this.options.viewTimeoutMs) this.served.delete(slot)
     }
+    this.options.lent.expire(nowMs - SERVE_TIMEOUTS * this.options.viewTimeoutMs)
     this.release()
   }
 
@@ -103,6 +108,7 @@ export class Snapshots {
   /** This checkpoint is stable: older snapshots may go, and its own may go to disk. */
   stabilize(checkpoint: StableCheckpoint): void {
     this.stable = Math.max(this.stable, checkpoint.slot)
+    this.options.lent.note(checkpoint)
     const kept = this.options.host.snapshotAt(checkpoint.slot)
     if (kept !== undefined) this.writer?.offer(checkpoint, kept)
     this.release()
@@ -110,12 +116,13 @@ export class Snapshots {
 
   /** Closes what nobody reads any more. */
   release(): void {
-    const { host } = this.options
+    const { host, lent } = this.options
     const pinned = this.writer?.pinned ?? []
     const served = [...this.served.keys()].sort((a, b) => b - a).slice(0, SERVED_SNAPSHOTS)
     const old = host.snapshotSlots().filter((at) => at < this.stable)
     const spared = old.slice(Math.max(0, old.length - KEPT_SNAPSHOTS))
-    for (const at of old) if (![...pinned, ...served, ...spared].includes(at)) host.release(at)
+    const kept = new Set<number | undefined>([...pinned, ...served, ...spared, lent.pinned])
+    for (const at of old) if (!kept.has(at)) host.release(at)
   }
 
   /** What the frame has cost, in signature checks. */
@@ -149,6 +156,7 @@ export class Snapshots {
     this.served.clear()
     const { checkpoint } = transfer
     const kept = this.options.host.install(step.map, step.frontier, this.writer?.pinned)
+    this.options.lent.note(checkpoint)
     this.options.installed(checkpoint, kept)
     this.writer?.put(checkpoint, kept)
     this.release()

@@ -63,6 +63,8 @@ function toWire(question: Question): wire.Question {
       return { kind: 'read', value: question }
     case 'prove':
       return { kind: 'prove', value: question }
+    case 'state':
+      return { kind: 'state', value: question }
   }
 }
 
@@ -81,5 +83,7 @@ function fromWire({ kind, value }: wire.Question): Question {
       return { kind, commands: value.commands.map((command) => command.slice()), lease: value.lease }
     case 'prove':
       return { kind, keys: value.keys.map((key) => key.slice()) }
+    case 'state':
+      return { kind, atMost: slot(value.atMost), path: value.path.slice() }
   }
 }

@@ -27,6 +27,8 @@ export type Question =
   | { readonly kind: 'read'; readonly commands: readonly Uint8Array[]; readonly lease: boolean }
   /** Values of keys of the whole state, with proofs under a stable checkpoint. */
   | { readonly kind: 'prove'; readonly keys: readonly Uint8Array[] }
+  /** The chunk that begins at `path` of the newest state of a stable checkpoint up to the slot `atMost`. */
+  | { readonly kind: 'state'; readonly atMost: Slot; readonly path: Uint8Array }
 
 /** Replica to client. */
 export type ReplicaFrame =
@@ -75,6 +77,13 @@ export type Answer =
   | { readonly kind: 'read'; readonly slot: Slot; readonly first: number; readonly results: readonly ReadResult[] }
   /** Undefined before the first stable checkpoint. */
   | { readonly kind: 'prove'; readonly state: ProvenState | undefined }
+  /** Undefined where there is no such state here. */
+  | { readonly kind: 'state'; readonly part: StatePart | undefined }
+
+/** A chunk of the state of a stable checkpoint; see `MapRestoration`. Nothing in it is verified. */
+export interface StatePart extends ArchivedCheckpoint {
+  readonly chunk: Uint8Array
+}
 
 /** Parts of the state under a stable checkpoint. Nothing in it is verified. */
 export interface ProvenState extends ArchivedCheckpoint {

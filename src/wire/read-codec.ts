@@ -9,6 +9,7 @@ import { whole } from './malformed.ts'
 
 type ReadAnswer = Extract<Answer, { readonly kind: 'read' }>
 type ProveAnswer = Extract<Answer, { readonly kind: 'prove' }>
+type StateAnswer = Extract<Answer, { readonly kind: 'state' }>
 
 export function toWireReadResults({ slot: at, first, results }: ReadAnswer): wire.ReadResults {
   return {
@@ -47,6 +48,15 @@ export function fromWireProofs({ found }: wire.StateProofs): ProveAnswer {
     values: values.map(fromWireValue),
   }
   return { kind: 'prove', state }
+}
+
+export function toWireState({ part }: StateAnswer): wire.StateAnswer {
+  return { found: part && { checkpoint: toWireCheckpoint(part), chunk: part.chunk } }
+}
+
+export function fromWireState({ found }: wire.StateAnswer): StateAnswer {
+  if (found === undefined) return { kind: 'state', part: undefined }
+  return { kind: 'state', part: { ...fromWireCheckpoint(found.checkpoint), chunk: found.chunk.slice() } }
 }
 
 function toWireValue({ value, proof }: ProvenValue): wire.ProvenValue {

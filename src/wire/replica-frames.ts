@@ -7,7 +7,14 @@ import { fromWireEvidence, toWireEvidence } from './evidence.ts'
 import type { Answer, RefusalCode, ReplicaFrame, ReplicaStatus, ReplyItem, SlotReply } from './frames.ts'
 import { hashesOf, joined } from './hashes.ts'
 import { read, whole } from './malformed.ts'
-import { fromWireProofs, fromWireReadResults, toWireProofs, toWireReadResults } from './read-codec.ts'
+import {
+  fromWireProofs,
+  fromWireReadResults,
+  fromWireState,
+  toWireProofs,
+  toWireReadResults,
+  toWireState,
+} from './read-codec.ts'
 import { fromWireNewView, fromWireVote, toWireNewView, toWireVote } from './votes.ts'
 import { fromWireUpdate, toWireUpdate } from './watch-codec.ts'
 
@@ -97,6 +104,8 @@ function toWireAnswer(answer: Answer): wire.Answer {
       return { kind: 'read', value: toWireReadResults(answer) }
     case 'prove':
       return { kind: 'prove', value: toWireProofs(answer) }
+    case 'state':
+      return { kind: 'state', value: toWireState(answer) }
   }
 }
 
@@ -118,6 +127,8 @@ function fromWireAnswer({ kind, value }: wire.Answer): Answer {
       return fromWireReadResults(value)
     case 'prove':
       return fromWireProofs(value)
+    case 'state':
+      return fromWireState(value)
   }
 }
 

@@ -7,6 +7,7 @@ import type { ClientLink } from '../../net/index.ts'
 import type { CoreStatus, StableCheckpoint } from '../../src/consensus/index.ts'
 import { createExecutor, encodeKvCommand, kv, kvStateKey, verifyStateProof } from '../../src/machine/index.ts'
 import { Counters } from '../../src/replica/counters.ts'
+import type { LentState } from '../../src/replica/lent-states.ts'
 import { WAITING_READS_PER_CLIENT } from '../../src/replica/limits.ts'
 import type { KeptSnapshot } from '../../src/replica/machine-host.ts'
 import { Reads } from '../../src/replica/reads.ts'
@@ -24,6 +25,7 @@ class Stand {
   stable: StableCheckpoint = { slot: slot(0), logRoot: ZERO_DIGEST, stateRoot: ZERO_DIGEST, signatures: [] }
   readonly snapshots = new Map<number, KeptSnapshot>()
   readonly counters = new Counters()
+  lent: (atMost: number) => LentState | undefined = () => undefined
   readonly executor = createExecutor({ machine: kv, clients: [{ key: KEY, role: 'writer' }] })
   readonly answers: { readonly id: number; readonly last: boolean; readonly answer: Answer }[] = []
   readonly reads: Reads
@@ -46,6 +48,7 @@ class Stand {
           return { slot: slot(executor.slot), frontier: EMPTY_FRONTIER, timestampMs: 0, dueMs: undefined }
         },
       },
+      lent: { lend: (atMost) => this.lent(atMost) },
       viewTimeoutMs: TIMEOUT_MS,
       counters: this.counters,
       // Every look at it costs a third of a millisecond.

@@ -262,6 +262,7 @@ export const questions: Arbitraries<Question> = {
   evidence: fc.record({ kind: kind('evidence') }),
   read: fc.record({ kind: kind('read'), commands: fc.array(anyBytes, { maxLength: 3 }), lease: fc.boolean() }),
   prove: fc.record({ kind: kind('prove'), keys: fc.array(anyBytes, { maxLength: 3 }) }),
+  state: fc.record({ kind: kind('state'), atMost: anySlot, path: fc.uint8Array({ maxLength: 32 }) }),
 }
 
 export const clientFrames: Arbitraries<ClientFrame> = {
@@ -352,6 +353,10 @@ export const answers: Arbitraries<Answer> = {
       }),
       { nil: undefined },
     ),
+  }),
+  state: fc.record({
+    kind: kind('state'),
+    part: fc.option(fc.record({ checkpoint: anyStable, frontier: anyFrontier, chunk: anyBytes }), { nil: undefined }),
   }),
 }
 

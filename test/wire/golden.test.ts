@@ -142,6 +142,7 @@ const questions: readonly Question[] = [
   { kind: 'read', commands: [utf8('get a'), utf8('')], lease: false },
   { kind: 'read', commands: [utf8('get a')], lease: true },
   { kind: 'prove', keys: [utf8('a'), utf8('b')] },
+  { kind: 'state', atMost: slot(256), path: bytesFor('path') },
 ]
 
 const archived = { ...chosen, receipt: vote('receipt'), records: [utf8('record 1'), utf8('record 2')] }
@@ -196,6 +197,8 @@ const answers: readonly Answer[] = [
       ],
     },
   },
+  { kind: 'state', part: undefined },
+  { kind: 'state', part: { checkpoint: stable, frontier, chunk: utf8('chunk') } },
 ]
 
 const watched: readonly WatchUpdate[] = [
