@@ -113,6 +113,16 @@ export const WATCH_DROPPED = 64
 export const WITNESSED_KEYS = 65_536
 /** Certificates that were checked and are remembered, for watches of one client that see the same slots. */
 export const CHECKED_CERTIFICATES = 1_024
+/** Milliseconds until a replica that had no more of its log to tell is asked again. */
+export const LOG_POLL_MS = 200
+/** Milliseconds that an answer about a log is waited for at least, however young it must be. */
+export const LOG_ANSWER_MS = 1_000
+/** Looks at a slot that is missing in the middle of a log, until it counts as left out: its disk may stand still meanwhile. */
+export const LOG_GAP_LOOKS = 25
+/** Looks at one that the replica says it keeps no longer, until that is believed. */
+export const LOG_CUT_LOOKS = 3
+/** Requests of a log executed here after which the state's root is brought up to date. */
+export const COMMIT_REQUESTS = 1_024
 /** Milliseconds until replicas are asked again how far they are, when too few answered. */
 export const WATCH_START_MS = 1_000
 /** Share of a lease's time to live after which it is kept alive again: two keep-alives may fail before the third comes too late. */

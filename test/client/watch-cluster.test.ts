@@ -196,6 +196,7 @@ describe("a watch's events", () => {
         const watches = [
           client.watch({ prefix }, { after: 0 }),
           client.watch({ prefix }, { after: 0, replica: replicaIndex(run % 4) }),
+          client.watch({ prefix }, { after: 0, replica: replicaIndex(run % 4), wholeLog: true }),
         ]
         let last = 0
         for (const shape of shapes) {

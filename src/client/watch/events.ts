@@ -1,9 +1,9 @@
 // From what replicas say about a slot to the events that a user gets.
 
-import { type Certificate, publicKey, utf8 } from '../../../crypto/index.ts'
+import { type Certificate, compareBytes, publicKey, utf8 } from '../../../crypto/index.ts'
 import { requestId } from '../../consensus/index.ts'
 import { type EntryRange, entryRange, kvChange, prefixRange } from '../../machine/index.ts'
-import type { WatchedRequest, WatchedSlot } from '../../wire/index.ts'
+import type { WatchedRequest, WatchedSlot, WatchRange } from '../../wire/index.ts'
 import type { EventFacts, WatchEvent, WatchedEvents, WatchTarget } from './types.ts'
 
 /** The machine's keys that a user means. */
@@ -17,6 +17,11 @@ export function rangeOf(target: WatchTarget): EntryRange {
   }
   const key = bytesOf(target.key)
   return entryRange(key, Uint8Array.of(...key, 0))
+}
+
+/** Whether a machine key lies in the range. */
+export function isWithin(key: Uint8Array, { start, end }: WatchRange): boolean {
+  return compareBytes(start, key) <= 0 && (end === undefined || compareBytes(key, end) < 0)
 }
 
 /** The events, or undefined where these are no entries of the key-value store. */

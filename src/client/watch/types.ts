@@ -14,6 +14,13 @@ export interface WatchOptions {
   readonly after?: number
   /** Listens to this replica alone, with proofs of what it says; to t that agree unless told. See docs/watches.md. */
   readonly replica?: ReplicaIndex
+  /**
+   * With `replica`: follows all of its log and executes it here, so that nothing can be left out or made up. Costs the whole log on the
+   * wire, and the whole state in memory.
+   */
+  readonly wholeLog?: boolean
+  /** With `wholeLog`: ends with `too-old` where the newest that the replica has to tell is older than so many milliseconds. */
+  readonly maxAgeMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -54,6 +61,7 @@ export type DropReason =
   | 'watch-malformed'
   | 'watch-overdrawn'
   | 'watch-bad-certificate'
+  | 'watch-lied'
 
 /**
  * The events of some keys, slot by slot, for one reader. Ends by throwing a {@link WatchEnded}, a `ClientError` when the client is
@@ -71,11 +79,11 @@ export interface Watch extends AsyncIterableIterator<WatchedEvents, undefined> {
 
 /**
  * Why a watch ended by itself: the changes after its position are no longer kept, the client has too many watches, it may not watch,
- * or the one replica that it listens to lied.
+ * the one replica that it listens to lied, or has nothing young enough to tell.
  */
 export class WatchEnded extends Error {
   override readonly name = 'WatchEnded'
-  readonly code: 'fell-behind' | 'too-many' | 'not-allowed' | 'lied'
+  readonly code: 'fell-behind' | 'too-many' | 'not-allowed' | 'lied' | 'too-old'
   /** With `fell-behind`: the first slot that can still be had; `after: firstSlot - 1` watches from there, with a gap. */
   readonly firstSlot: number | undefined
 

@@ -2,8 +2,9 @@
 
 import { type ReplicaIndex, type SignatureVerifier, slot } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/index.ts'
+import { type AuditContext, auditContext } from '../../audit/verify/index.ts'
 import { unsignedVotesReason } from '../../consensus/index.ts'
-import type { WatchCredit, WatchUpdate } from '../../wire/index.ts'
+import type { WatchCredit, WatchRange, WatchUpdate } from '../../wire/index.ts'
 import type { Counters } from '../counters.ts'
 import { ClientError, closedError } from '../errors.ts'
 import { WATCH_LOOK_MS, WATCHES } from '../limits.ts'
@@ -13,6 +14,7 @@ import type { Ticker } from '../ticker.ts'
 import { Certificates } from './certificates.ts'
 import { rangeOf } from './events.ts'
 import { KvWatch } from './kv-watch.ts'
+import { LogWatch } from './log-watch.ts'
 import { Starts } from './starts.ts'
 import type { BeginRequest, SubscriptionOffice } from './subscriptions.ts'
 import { type Watch, WatchEnded, type WatchOptions, type WatchTarget } from './types.ts'
@@ -35,7 +37,9 @@ export class Watches {
   private readonly parts: WatchesParts
   private readonly starts: Starts
   private readonly certificates: Certificates | undefined
+  private context: AuditContext | undefined
   private readonly open = new Set<KvWatch>()
+  private readonly logs = new Set<LogWatch>()
   private readonly asked = new Map<number, Asked>()
   private readonly strikes = new Map<ReplicaIndex, number>()
   /** Credit that leaves at the end of the turn: by replica, then by number. */
@@ -55,11 +59,13 @@ export class Watches {
   }
 
   /** @throws {RangeError} for a slot or replica that there cannot be. @throws {ClientError} */
-  watch(target: WatchTarget, { after, replica, signal }: WatchOptions): Watch {
+  watch(target: WatchTarget, options: WatchOptions): Watch {
     const { genesis, verifier, counters } = this.parts
+    const { after, replica, signal } = options
     signal?.throwIfAborted()
-    this.refuse(replica)
+    this.refuse(options)
     const range = rangeOf(target)
+    if (options.wholeLog === true && replica !== undefined) return this.follow(range, replica, options)
     const start = after === undefined ? this.starts.now() : Promise.resolve(slot(after))
     // Whoever does not wait for it learns of a failure from the events.
     start.catch(() => {})
@@ -114,15 +120,39 @@ export class Watches {
 
   close(): void {
     this.closed = true
-    for (const watch of this.open) watch.fail(closedError())
+    for (const watch of [...this.open, ...this.logs]) watch.fail(closedError())
   }
 
-  private refuse(replica: ReplicaIndex | undefined): void {
+  /** A watch that follows the whole log of one replica. */
+  private follow(range: WatchRange, replica: ReplicaIndex, { after, maxAgeMs, signal }: WatchOptions): Watch {
+    const { genesis, verifier, questions, counters, ticker } = this.parts
+    this.context ??= auditContext(genesis, verifier)
+    const stop = () => watch.abort(signal?.reason)
+    const watch: LogWatch = new LogWatch({
+      ...{ range, replica, maxAgeMs, context: this.context, questions, counters },
+      after: after === undefined ? undefined : slot(after),
+      now: () => ticker.now(),
+      over: () => {
+        this.logs.delete(watch)
+        signal?.removeEventListener('abort', stop)
+      },
+    })
+    signal?.addEventListener('abort', stop, { once: true })
+    this.logs.add(watch)
+    watch.run()
+    ticker.wake()
+    return watch
+  }
+
+  private refuse({ replica, wholeLog = false, maxAgeMs }: WatchOptions): void {
     const { links, genesis } = this.parts
     if (this.closed) throw closedError()
-    if (this.open.size >= WATCHES) {
+    if (this.open.size + this.logs.size >= WATCHES) {
       throw new WatchEnded('too-many', `this client has ${WATCHES} watches open; close some, or use more clients`)
     }
+    if (wholeLog && replica === undefined)
+      throw new RangeError('wholeLog: name the replica whose log is to be followed')
+    if (maxAgeMs !== undefined && !wholeLog) throw new RangeError('maxAgeMs: only with wholeLog')
     if (replica === undefined) return
     if (!links.members.includes(replica)) {
       throw new RangeError(`replica: expected an index below ${links.members.length}, got ${replica}`)
@@ -170,10 +200,11 @@ export class Watches {
   }
 
   private look(nowMs: number): boolean {
+    for (const watch of this.logs) watch.look(nowMs)
     if (nowMs - this.lookedAt >= WATCH_LOOK_MS) {
       this.lookedAt = nowMs
       for (const watch of this.open) watch.settle()
     }
-    return this.open.size > 0
+    return this.open.size + this.logs.size > 0
   }
 }
