@@ -262,4 +262,13 @@ describe('quorate watch', () => {
     expect(event).toMatchObject({ event: 'put', key: 'json/a', value: '2', version: 2 })
     expect(end.position).toBeGreaterThanOrEqual(event.slot)
   })
+
+  it('follows the whole log of one replica', async () => {
+    const running = watched(2, '--prefix', 'whole/', '--after', '0', '--replica', '1', '--whole-log')
+    await quorate('put', 'whole/a', '1')
+    await quorate('del', 'whole/a')
+    const { code, out } = await running
+    expect(code).toBe(0)
+    expect(out.replaceAll(/^[0-9]+/gm, 'S')).toBe('S  put  whole/a  1\nS  del  whole/a\n')
+  })
 })

@@ -50,6 +50,8 @@ describe('a command on keys', () => {
     [['watch'], 'name either a KEY or a --prefix'],
     [['watch', 'a', '--prefix', 'b'], 'name either a KEY or a --prefix'],
     [['watch', 'a', '--after', 'now'], '--after must be a whole number from 0 to 9007199254740991, not "now"'],
+    [['watch', 'a', '--whole-log'], '--whole-log needs --replica: whose log is to be followed'],
+    [['watch', 'a', '--replica', '0', '--max-age', '60'], '--max-age needs --whole-log'],
     [['watch', 'a', '--replica', '1'], '--replica must be a whole number from 0 to 0, not "1"'],
     [['get', 'a', '--frob'], "unknown option '--frob'"],
   ])('%j is wrong usage and says why', async (args, sentence) => {
