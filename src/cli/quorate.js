@@ -5,6 +5,10 @@
 
 // biome-ignore lint/style/useNodejsImportProtocol: Node 12 does not know the prefix
 import { existsSync } from 'fs'
+// biome-ignore lint/style/useNodejsImportProtocol: Node 12 does not know the prefix
+import * as modules from 'module'
+// biome-ignore lint/style/useNodejsImportProtocol: Node 12 does not know the prefix
+import { fileURLToPath } from 'url'
 
 const NEEDED = 24
 
@@ -15,7 +19,10 @@ if (Number(version.split('.')[0]) < NEEDED) {
 } else {
   const source = new URL('./main.ts', import.meta.url)
   const built = new URL('../../dist/src/cli/main.js', import.meta.url)
-  import(existsSync(source) ? source : built)
+  const fromSource = existsSync(source)
+  // What Node made of the sources is kept, beside the packages that they came with: half of a short command's time is making it.
+  if (fromSource) modules.enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url)))
+  import(fromSource ? source : built)
     .then((module) => module.runProcess())
     .catch((error) => {
       console.error(error)
