@@ -132,7 +132,21 @@ export class LogWatch implements Watch {
     return this.reader.queued < WATCH_WINDOW_BYTES
   }
 
+  /** Without a slot to begin after, a log that was cut on the way to its end is begun anew, from a newer state. */
   private async follow(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.followFromState()
+      } catch (error) {
+        const mayBeginAnew = error instanceof WatchEnded && error.code === 'fell-behind' && this.after === undefined
+        if (!mayBeginAnew) throw error
+        this.gaps = 0
+        await this.pause(LOG_POLL_MS)
+      }
+    }
+  }
+
+  private async followFromState(): Promise<never> {
     const { context, after = Number.MAX_SAFE_INTEGER } = this.parts
     const executor = await stateUpTo(after, {
       context,
