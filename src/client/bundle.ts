@@ -1,21 +1,11 @@
 // Signs requests as one bundle: one signature over the RFC 6962 root of their identities, and for each its way to that root.
 
-import { type Digest, EMPTY_ROOT, type Signer, statementBytes, writeU64 } from '../../crypto/index.ts'
-import type { Request, SignedRequest } from '../consensus/index.ts'
-import { fastNodeHash, fastSha256 } from './hashing.ts'
-
-/** The identity of a request, as `requestId` of src/consensus computes it: the leaf hash of client, number and command. */
-export function idOf({ client, sequence, command }: Request): Digest {
-  const input = new Uint8Array(1 + client.length + 8 + command.length)
-  input.set(client, 1)
-  writeU64(input, 1 + client.length, sequence)
-  input.set(command, 1 + client.length + 8)
-  return fastSha256(input)
-}
+import { type Digest, EMPTY_ROOT, nodeHash, type Signer, statementBytes } from '../../crypto/index.ts'
+import { type Request, requestId, type SignedRequest } from '../consensus/index.ts'
 
 /** The requests with their places in a bundle signed by `signer`, in their order. Requires at least one, all of the signer's. */
 export function signBundle(requests: readonly Request[], clusterId: Digest, signer: Signer): SignedRequest[] {
-  const ids = requests.map(idOf)
+  const ids = requests.map(requestId)
   const levels = levelsOf(ids)
   const root = levels.at(-1)?.[0] ?? EMPTY_ROOT
   const count = requests.length
@@ -35,7 +25,7 @@ function levelsOf(leaves: readonly Digest[]): readonly (readonly Digest[])[] {
     const level: Digest[] = []
     for (let i = 0; i < below.length; i += 2) {
       const [left = EMPTY_ROOT, right] = [below[i], below[i + 1]]
-      level.push(right === undefined ? left : fastNodeHash(left, right))
+      level.push(right === undefined ? left : nodeHash(left, right))
     }
     levels.push(level)
     below = level

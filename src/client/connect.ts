@@ -1,7 +1,7 @@
 // Makes a client: its numbers, its links, and what stands on them.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
-import { nativeVerifier } from '../../keys/native/index.ts'
+import { nativeVerifier, useNativeHash } from '../../keys/native/index.ts'
 import { type ClientTransportHandlers, libp2pClientTransport } from '../../net/index.ts'
 import { decodeReplicaFrame } from '../wire/index.ts'
 import { ClusterClient } from './client.ts'
@@ -26,6 +26,7 @@ import { Watches } from './watch/watches.ts'
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { genesis, key, seed, signal } = options
   signal?.throwIfAborted()
+  useNativeHash()
   const sequences = await sequencesOf(options)
   const transport = options.transport ?? libp2pClientTransport({ genesis, seed })
   const [counters, ticker, links] = [new Counters(), new Ticker(), new Links(transport, genesis)]

@@ -4,9 +4,9 @@
 
 import { equalBytes, type ReplicaIndex, type SignatureVerifier, type Signer } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
-import type { SignedRequest } from '../consensus/index.ts'
+import { requestId, type SignedRequest } from '../consensus/index.ts'
 import type { RefusalCode, SlotReply } from '../wire/index.ts'
-import { idOf, signBundle } from './bundle.ts'
+import { signBundle } from './bundle.ts'
 import { Call } from './call.ts'
 import type { Counters } from './counters.ts'
 import { ClientError, closedError } from './errors.ts'
@@ -90,7 +90,7 @@ export class Pipeline {
   async resume(request: SignedRequest, options: CallOptions = {}): Promise<Done<Uint8Array>> {
     if (this.closed) throw closedError()
     const { key } = this.parts
-    if (!equalBytes(request.request.client, key.publicKey) || !equalBytes(idOf(request.request), request.id)) {
+    if (!equalBytes(request.request.client, key.publicKey) || !equalBytes(requestId(request.request), request.id)) {
       throw new ClientError('bad-request', 'the request to ask about again is not one of this client')
     }
     const { sequence } = request.request

@@ -1,8 +1,7 @@
 // A results tree of which only the root was known, and by and by what inclusion proofs showed. A slot with many of a client's requests
 // brings a proof for each, which share most of their hashes: whatever one proof showed is not computed again for the next.
 
-import { DIGEST_BYTES, type Digest, digest, equalBytes, MAX_PROOF_HASHES } from '../../crypto/index.ts'
-import { fastNodeHash } from './hashing.ts'
+import { DIGEST_BYTES, type Digest, digest, equalBytes, MAX_PROOF_HASHES, nodeHash } from '../../crypto/index.ts'
 
 export class ProvenTree {
   readonly size: number
@@ -37,7 +36,7 @@ export class ProvenTree {
         if (bytes?.length !== DIGEST_BYTES) return false
         const sibling = digest(bytes)
         climbed.push([level, left ? node - 1 : node + 1, sibling])
-        hash = left ? fastNodeHash(sibling, hash) : fastNodeHash(hash, sibling)
+        hash = left ? nodeHash(sibling, hash) : nodeHash(hash, sibling)
       }
       node = Math.floor(node / 2)
       width = Math.ceil(width / 2)

@@ -8,6 +8,7 @@ import {
   type Digest,
   digest,
   hex,
+  leafHash,
   type Membership,
   type PublicKey,
   type ReplicaIndex,
@@ -21,7 +22,6 @@ import {
 import type { SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { ReplyItem, SlotReply } from '../wire/index.ts'
-import { fastLeafHash } from './hashing.ts'
 import { STRIKES, TALLIES_PER_REPLICA, TALLY_BYTES_PER_REPLICA } from './limits.ts'
 import { ProvenTree } from './proven-tree.ts'
 import type { Receipt } from './types.ts'
@@ -197,7 +197,7 @@ export class Receipts {
       const { index, record: bytes, path } = item
       const record = decodeResultRecord(bytes)
       if (record === undefined) this.options.count('record-malformed')
-      else if (!tree.prove(fastLeafHash(bytes), index, path)) this.options.count('record-not-proven')
+      else if (!tree.prove(leafHash(bytes), index, path)) this.options.count('record-not-proven')
       else claims.push({ request, record, bytes, index, hashes: path.length })
     }
     return claims

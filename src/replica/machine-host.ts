@@ -1,12 +1,10 @@
 // The replicated machine inside a replica: executes entries, keeps their results for clients that ask again, and the states of
 // checkpoints for restarts and for peers.
 
-import { hash } from 'node:crypto'
 import {
   appendLeaf,
   type Certificate,
   type Digest,
-  digest,
   EMPTY_FRONTIER,
   equalBytes,
   type Frontier,
@@ -16,6 +14,7 @@ import {
   type MerkleTree,
   merkleTree,
   type Slot,
+  sha256,
   slot,
   type Verified,
   type Vote,
@@ -69,11 +68,6 @@ export interface HostOptions {
   readonly clients: readonly Client[]
   readonly checkpointInterval: number
   readonly changes?: ChangeLogLimits
-}
-
-/** SHA-256 on OpenSSL, for the state tree. */
-export function nativeHash(bytes: Uint8Array): Digest {
-  return digest(hash('sha256', bytes, 'buffer'))
 }
 
 export class MachineHost {
@@ -213,7 +207,7 @@ export class MachineHost {
 
   private fresh(): Executor {
     const { machine, clients } = this.options
-    return createExecutor({ machine, clients, hash: nativeHash, track: true })
+    return createExecutor({ machine, clients, hash: sha256, track: true })
   }
 
   private apply(entry: Entry, timestampMs: number, certificate: Certificate) {

@@ -3,7 +3,7 @@
 // state from others; nothing here is used that does not match what a quorum signed.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Certificate, equalBytes, slot } from '../../crypto/index.ts'
+import { type Certificate, equalBytes, sha256, slot } from '../../crypto/index.ts'
 import {
   type DurableRecord,
   digestKey,
@@ -18,7 +18,7 @@ import { type Recovered, type StoredSnapshot, StoreError, type StoreRecord } fro
 import { ARCHIVE_KINDS, decodeRecord, RECORD_KINDS } from '../wire/index.ts'
 import { repairableDamage } from './damage.ts'
 import { AUDIT_KEY_PREFIX, EVIDENCE_KEY_PREFIX, emptyKept, type KeptForAudit, numberIn } from './journal.ts'
-import { isFrontierOf, type MachineHost, nativeHash } from './machine-host.ts'
+import { isFrontierOf, type MachineHost } from './machine-host.ts'
 import type { Log } from './types.ts'
 
 export interface RecoverOptions {
@@ -135,7 +135,7 @@ async function restore({ recovered, host, context, log, signal }: RecoverOptions
     log.error({ slot: snapshot.slot }, 'the snapshot on disk is not of a state that was agreed; going on without it')
     return nothing
   }
-  const restoration = new MapRestoration(stable.checkpoint.stateRoot, nativeHash)
+  const restoration = new MapRestoration(stable.checkpoint.stateRoot, sha256)
   let bytes = 0
   try {
     for (const chunk of snapshot.chunks()) {

@@ -1,6 +1,7 @@
 // The life cycle of a replica: opens its store, listens, takes part, and gives everything back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { useNativeHash } from '../../keys/native/index.ts'
 import { libp2pReplicaTransport, type ReplicaTransport } from '../../net/index.ts'
 import { openStore, type Store, type StoreOptions } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
@@ -24,6 +25,7 @@ const SURROUNDINGS: Surroundings = Object.freeze({ openStore, limits: SHELL_LIMI
  * format, and {NetError} where it cannot listen.
  */
 export function createReplica(options: ReplicaOptions): Replica {
+  useNativeHash()
   return new ReplicaProcess(options, SURROUNDINGS)
 }
 

@@ -1,11 +1,11 @@
 // Fetching the state of a stable checkpoint from peers, one chunk at a time, each verified before it is used (pitfalls P57, P58).
 // A peer that is silent or sends a bad chunk is left for the next one; what was verified stays.
 
-import { equalBytes, type Frontier, type ReplicaIndex, type Slot, type Verified } from '../../crypto/index.ts'
+import { equalBytes, type Frontier, type ReplicaIndex, type Slot, sha256, type Verified } from '../../crypto/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import { type AuthenticatedMap, MapRestoration } from '../machine/index.ts'
 import type { TransferFrame } from '../wire/index.ts'
-import { isFrontierOf, nativeHash } from './machine-host.ts'
+import { isFrontierOf } from './machine-host.ts'
 
 export type Chunk = TransferFrame & { readonly kind: 'chunk' }
 
@@ -45,7 +45,7 @@ export class Transfer {
     this.progressAt = options.nowMs
     this.patienceMs = options.patienceMs
     this.onBadChunk = options.onBadChunk
-    this.restoration = new MapRestoration(checkpoint.stateRoot, nativeHash)
+    this.restoration = new MapRestoration(checkpoint.stateRoot, sha256)
   }
 
   /** Time goes on: asks again, another peer, where an answer is overdue. */

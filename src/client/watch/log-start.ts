@@ -1,11 +1,10 @@
 // The state from which a replica's log is executed: of a stable checkpoint, chunk by chunk, each held against the root that a quorum
 // signed; or, where the replica has none that is old enough, that of the genesis.
 
-import { slot } from '../../../crypto/index.ts'
+import { sha256, slot } from '../../../crypto/index.ts'
 import { type AuditContext, verifyArchivedCheckpoint } from '../../audit/verify/index.ts'
 import { createExecutor, type Executor, FIRST_PATH, MapRestoration, resumeExecutor } from '../../machine/index.ts'
 import type { StatePart } from '../../wire/index.ts'
-import { fastSha256 } from '../hashing.ts'
 import { notTheStore } from '../reading.ts'
 
 export interface LogStartParts {
@@ -22,7 +21,7 @@ export async function stateUpTo(atMost: number, { context, ask, pause }: LogStar
     const first = await ask(atMost, FIRST_PATH)
     if (first === undefined) {
       const { machine, genesis } = context
-      return createExecutor({ machine, clients: genesis.clients, hash: fastSha256, track: true })
+      return createExecutor({ machine, clients: genesis.clients, hash: sha256, track: true })
     }
     const { checkpoint } = first
     if (checkpoint.slot > atMost) return `it gives the state of slot ${checkpoint.slot} for one up to slot ${atMost}`
@@ -42,7 +41,7 @@ async function restored(
   ask: LogStartParts['ask'],
 ): Promise<Executor | string | undefined> {
   const at = first.checkpoint.slot
-  const restoration = new MapRestoration(first.checkpoint.stateRoot, fastSha256)
+  const restoration = new MapRestoration(first.checkpoint.stateRoot, sha256)
   for (let part: StatePart | undefined = first; part?.checkpoint.slot === at; ) {
     const taken = restoration.offer(part.chunk)
     if (!taken.ok) return `a part of its state of slot ${at} is not what a quorum signed (${taken.fault})`
