@@ -121,6 +121,8 @@ export const LOG_ANSWER_MS = 1_000
 export const LOG_GAP_LOOKS = 25
 /** Looks at one that the replica says it keeps no longer, until that is believed. */
 export const LOG_CUT_LOOKS = 3
+/** States from which a watch is begun that has told nothing yet, until it counts as too slow for its replica. */
+export const LOG_BEGINS = 4
 /** Requests of a log executed here after which the state's root is brought up to date. */
 export const COMMIT_REQUESTS = 1_024
 /** Milliseconds until replicas are asked again how far they are, when too few answered. */

@@ -1,7 +1,7 @@
 // What a watch of a whole log notices of the one replica's lies: everything but that it is late.
 
 import { describe, expect, it, vi } from 'vitest'
-import { leafHash, merkleRoot, replicaIndex, utf8 } from '../../crypto/index.ts'
+import { leafHash, merkleRoot, replicaIndex, slot, utf8 } from '../../crypto/index.ts'
 import { type Client, WatchEnded, type WatchOptions } from '../../src/client/index.ts'
 import { batchEntry, type Entry, requestId } from '../../src/consensus/index.ts'
 import { encodeKvCommand } from '../../src/machine/index.ts'
@@ -118,6 +118,17 @@ const LIES: readonly (readonly [name: string, lie: LogLie, fault: string])[] = [
   ],
 ]
 
+/** Says of its log that it is cut until so many states were asked for. */
+function cutUntil(states: number): LogLie {
+  let asked = 0
+  return (truth, { kind }) => {
+    if (kind === 'state') asked++
+    if (asked >= states) return truth
+    if (truth.kind === 'slots') return { ...truth, slots: [] }
+    return truth.kind === 'status' ? { ...truth, status: { ...truth.status, stable: slot(100) } } : truth
+  }
+}
+
 let firstOnes: readonly ArchivedSlot[] = []
 
 function forged(entry: Entry): Entry['requests'][number] {
@@ -199,6 +210,23 @@ describe('a watch of the whole log of one replica', () => {
     fake.agree(22_000, [put('a/5', '5')])
     await pass(1_000)
     expect(seen.lines).toEqual(['a/5=5 v1'])
+    await closed(client)
+  })
+
+  it('without a slot begins anew where the log was cut on the way to its end', async () => {
+    const { fake, client, seen, watch } = await watched(cutUntil(2), {})
+    expect(await watch.started).toBe(6)
+    fake.agree(22_000, [put('a/5', '5')])
+    await pass(1_000)
+    expect(seen.lines).toEqual(['a/5=5 v1'])
+    expect(seen.error).toBeUndefined()
+    await closed(client)
+  })
+
+  it('without a slot gives up a replica whose log is cut again and again', async () => {
+    const { fake, client, seen } = await watched(cutUntil(Number.POSITIVE_INFINITY), {})
+    expect(seen.error).toMatchObject({ code: 'fell-behind', firstSlot: 101 })
+    expect(fake.asked.filter(({ kind }) => kind === 'state')).toHaveLength(4)
     await closed(client)
   })
 

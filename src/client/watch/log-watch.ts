@@ -11,6 +11,7 @@ import {
   ARCHIVE_PAGE_SLOTS,
   CALL_TIMEOUT_MS,
   LOG_ANSWER_MS,
+  LOG_BEGINS,
   LOG_CUT_LOOKS,
   LOG_GAP_LOOKS,
   LOG_POLL_MS,
@@ -134,12 +135,12 @@ export class LogWatch implements Watch {
 
   /** Without a slot to begin after, a log that was cut on the way to its end is begun anew, from a newer state. */
   private async follow(): Promise<void> {
-    for (;;) {
+    for (let begun = 1; ; begun++) {
       try {
         return await this.followFromState()
       } catch (error) {
-        const mayBeginAnew = error instanceof WatchEnded && error.code === 'fell-behind' && this.after === undefined
-        if (!mayBeginAnew) throw error
+        const wasCut = error instanceof WatchEnded && error.code === 'fell-behind'
+        if (!wasCut || this.after !== undefined || begun === LOG_BEGINS) throw error
         this.gaps = 0
         await this.pause(LOG_POLL_MS)
       }
