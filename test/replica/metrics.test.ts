@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import { MemoryCluster, until } from './memory-cluster.ts'
+import { MemoryCluster } from './memory-cluster.ts'
 
 let cluster: MemoryCluster | undefined
 
