@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import protobuf from 'protobufjs'
 import {
+  concatBytes,
   type Digest,
   epoch,
   inclusionProof,
@@ -19,7 +20,7 @@ import {
   ZERO_DIGEST,
 } from '../crypto/index.ts'
 import * as wire from '../net/wire/index.ts'
-import { batchEntry, type Message, requestBytes, requestId, type SignedRequest } from '../src/consensus/index.ts'
+import { batchEntry, type Message, requestId, type SignedRequest } from '../src/consensus/index.ts'
 import { decodeMessage, encodeMessage } from '../src/wire/index.ts'
 import { type Group, type Plan, requireHeld, type Suite } from './measure.ts'
 
@@ -75,7 +76,7 @@ export const wireSuite: Suite = async () => {
 
 function messageCases(propose: Message, frame: Uint8Array, requests: readonly SignedRequest[]): Group {
   const unit = 'us' as const
-  const bytes = requests.map(({ request }) => requestBytes(request))
+  const bytes = requests.map(({ request: { client, command } }) => concatBytes(client, new Uint8Array(8), command))
   const ids = requests.map(({ id }) => id)
   return [
     { name: 'encode the proposal', unit, operations: 1, call: () => encodeMessage(propose) },

@@ -15,6 +15,11 @@ export function leafHash(data: Uint8Array): Digest {
   return sha256Of(LEAF_PREFIX, data)
 }
 
+/** {@link leafHash} of `parts` one after another, as if they were one byte string. */
+export function leafHashOf(...parts: readonly Uint8Array[]): Digest {
+  return sha256Of(LEAF_PREFIX, ...parts)
+}
+
 /** SHA-256(0x01 || left || right). Requires two hashes of 32 bytes: other lengths could be cut in more than one way. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Digest {
   return sha256Of(NODE_PREFIX, left, right)

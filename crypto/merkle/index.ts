@@ -3,6 +3,7 @@
 export * from './batch.ts'
 export * from './frontier.ts'
 export * from './hash.ts'
+export * from './multi-proof.ts'
 export * from './proof.ts'
 export * from './store.ts'
 export * from './verify.ts'

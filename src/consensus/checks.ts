@@ -18,10 +18,10 @@ import {
 } from '../../crypto/index.ts'
 import { checkpointBytes } from './config.ts'
 import { newViewDigest, viewChangeDigest } from './digests.ts'
-import type { SignedRequest } from './entry.ts'
 import { logWindow, type ProtocolParameters } from './limits.ts'
 import type { CheckpointVote, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { type Mutation, wronglyAccepted } from './mutants.ts'
+import type { SignedRequest } from './request.ts'
 import { select } from './select.ts'
 
 export interface VerifyContext {

@@ -10,8 +10,9 @@ import {
   slot,
   type Verified,
 } from '../../crypto/index.ts'
-import { digestKey, type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { emit, persist } from './outbox.ts'
+import { digestKey } from './request.ts'
 import { type CoreState, inWindow, slotState } from './state.ts'
 
 /** An accept certificate: decides its slot, whichever view it is from (P16). */

@@ -1,5 +1,6 @@
 // The only door of src/consensus: the protocol as one deterministic state machine. README.md is its specification.
 
+export { type BundlePart, openBundle } from './bundle.ts'
 export {
   type MessageFault,
   newViewFault,
@@ -19,6 +20,7 @@ export * from './messages.ts'
 export { MUTATIONS, type Mutation } from './mutants.ts'
 export { originOf } from './reach.ts'
 export { init } from './recover.ts'
+export * from './request.ts'
 export * from './select.ts'
 export { type CoreState, genesisCheckpoint, leads, type Phase } from './state.ts'
 export { type CoreStatus, readIndex, status } from './status.ts'

@@ -1,8 +1,9 @@
 // What goes into the core and what comes out. Effects are data; each says who carries it out and which input answers it.
 
 import type { Certificate, Digest, Frontier, ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
-import type { Entry, SignedRequest } from './entry.ts'
+import type { Entry } from './entry.ts'
 import type { CheckpointVote, Evidence, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+import type { SignedRequest } from './request.ts'
 
 export type Input =
   /** A message whose signatures were checked (verify.ts), from the peer at the other end of the channel. */

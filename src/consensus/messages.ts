@@ -3,7 +3,8 @@
 // end of the channel, and are hints: no safety rests on them.
 
 import type { Certificate, Digest, ReplicaIndex, Signature, Slot, View, Vote } from '../../crypto/index.ts'
-import type { Entry, SignedRequest } from './entry.ts'
+import type { Entry } from './entry.ts'
+import type { SignedRequest } from './request.ts'
 
 /** State agreed by q replicas after `slot` entries; slot 0 is the genesis and carries no signatures. */
 export interface StableCheckpoint {

@@ -2,11 +2,12 @@
 // a clock for it, so a leader that ignores a request is found out (pitfall P49). Bounded per client and in all.
 
 import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
-import { batchEntry, digestKey, type Entry, type SignedRequest } from './entry.ts'
+import { batchEntry, type Entry } from './entry.ts'
 import { logWindow, PENDING_PER_CLIENT, PENDING_PER_PEER, PENDING_REQUESTS, RESEND_SHARE } from './limits.ts'
 import { tell } from './outbox.ts'
 import { acceptProposal } from './proposal.ts'
 import { isReachable } from './reach.ts'
+import { digestKey, type SignedRequest } from './request.ts'
 import { type CoreState, leader, leads, otherMembers, type Pending, peerOf } from './state.ts'
 import { trimLatencies } from './suspicion.ts'
 

@@ -18,12 +18,13 @@ import {
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import type { CoreConfig } from './config.ts'
-import type { Entry, SignedRequest } from './entry.ts'
+import type { Entry } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
 import { emptyLease, type LeaseState } from './lease.ts'
 import { logWindow } from './limits.ts'
 import type { CheckpointVote, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { mutatedMembership } from './mutants.ts'
+import type { SignedRequest } from './request.ts'
 
 /** What is known of one slot above the stable checkpoint. Votes are those of the current view. */
 export interface SlotState {

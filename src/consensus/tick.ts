@@ -2,13 +2,13 @@
 // decided or a view has begun, whoever holds a piece of it says so again.
 
 import { proposeClock, watchClock } from './clock.ts'
-import { digestKey } from './entry.ts'
 import { settlePromises } from './lease.ts'
 import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
 import { publish } from './outbox.ts'
 import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
 import { releaseHeld } from './proposal.ts'
 import { passOn } from './reach.ts'
+import { digestKey } from './request.ts'
 import { forwardRequests } from './requests.ts'
 import { transfer } from './stability.ts'
 import type { CoreState, SlotState } from './state.ts'

@@ -9,7 +9,6 @@ import {
   failure,
   leaderOf,
   markVerified,
-  merkleRoot,
   type Result,
   statementBytes,
   success,
@@ -17,6 +16,7 @@ import {
   type Vote,
   verifyInclusion,
 } from '../../crypto/index.ts'
+import { OpenedRequest, requestsRoot } from './bundle.ts'
 import {
   blame,
   type Check,
@@ -30,11 +30,12 @@ import {
   viewChangeFault,
   voteFault,
 } from './checks.ts'
-import { commandBytes, digestKey, type Entry, headerDigest, noopEntry, requestId, type SignedRequest } from './entry.ts'
+import { commandBytes, type Entry, headerDigest, noopEntry } from './entry.ts'
 import { evidenceFault } from './evidence.ts'
 import { FETCH_BODIES, FETCH_ENTRIES } from './limits.ts'
 import type { Message } from './messages.ts'
 import { mutatedMembership } from './mutants.ts'
+import { digestKey, requestId, type SignedRequest } from './request.ts'
 
 /** Checks everything about `message` that does not depend on the receiver's state. Never throws on any message. */
 export function verifyMessage(message: Message, context: VerifyContext): Result<Verified<Message>, MessageFault> {
@@ -103,11 +104,15 @@ export function requestFault(signed: SignedRequest, context: VerifyContext): Che
   const { request, proof, id } = signed
   if (request.sequence < 1 || !Number.isSafeInteger(request.sequence)) return blame('bad-sequence')
   if (request.command.length > context.parameters.maxRequestBytes) return blame('request-too-large')
-  if (!equalBytes(requestId(request), id)) return blame('wrong-request-id')
+  const opened = OpenedRequest.is(signed) ? signed : undefined
+  if (opened?.isGoodBy(context)) return undefined
   const { index, count, root, path, signature } = proof
-  if (!Number.isSafeInteger(count) || !Number.isSafeInteger(index) || index < 0 || index >= count)
-    return blame('bad-bundle')
-  if (!verifyInclusion({ leaf: id, index, size: count, root }, path)) return blame('not-in-bundle')
+  if (opened === undefined) {
+    if (!equalBytes(requestId(request), id)) return blame('wrong-request-id')
+    if (!Number.isSafeInteger(count) || !Number.isSafeInteger(index) || index < 0 || index >= count)
+      return blame('bad-bundle')
+    if (!verifyInclusion({ leaf: id, index, size: count, root }, path)) return blame('not-in-bundle')
+  }
   const key = context.admit(request.client)
   if (key === undefined) return blame('inadmissible-client-key')
   const statement = {
@@ -117,7 +122,9 @@ export function requestFault(signed: SignedRequest, context: VerifyContext): Che
     count,
     root,
   } as const
-  return context.verifier.verify(key, statementBytes(statement), signature) ? undefined : blame('bad-client-signature')
+  if (!context.verifier.verify(key, statementBytes(statement), signature)) return blame('bad-client-signature')
+  opened?.markGood(context)
+  return undefined
 }
 
 /**
@@ -140,7 +147,7 @@ function entryFault(entry: Entry, context: VerifyContext): Check {
   if (header.count !== requests.length || requests.length > parameters.maxBatchRequests)
     return blame('bad-request-count')
   if (commandBytes(entry) > parameters.maxBatchBytes) return blame('batch-too-large')
-  if (!equalBytes(merkleRoot(requests.map(({ id }) => id)), header.root)) return blame('wrong-requests-root')
+  if (!equalBytes(requestsRoot(requests), header.root)) return blame('wrong-requests-root')
   if (!equalBytes(headerDigest(header), entry.digest)) return blame('wrong-entry-digest')
   return firstFault(requests, (request) => requestFault(request, context))
 }

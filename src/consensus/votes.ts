@@ -15,10 +15,10 @@ import {
   type VoteStatement,
 } from '../../crypto/index.ts'
 import { learnChosen } from './chosen.ts'
-import { digestKey } from './entry.ts'
 import { conflictOf, disobedienceOf } from './evidence.ts'
 import { accuse, answer, persist, publish } from './outbox.ts'
 import { ownStatement, ownVote } from './own-statement.ts'
+import { digestKey } from './request.ts'
 import { type CoreState, inWindow, type SlotState, slotState } from './state.ts'
 
 /** A Prepare or Accept vote of the current view, from anyone, ourselves included. */

@@ -2,11 +2,19 @@
 // once a bundle. Canonical: bundles stand in the order in which the requests first name them, each is named, and no two
 // are the same.
 
-import { type Digest, equalBytes, hex, publicKey, type Result, signature } from '../../crypto/index.ts'
+import {
+  copyOf,
+  type Digest,
+  equalBytes,
+  hex,
+  multiProof,
+  publicKey,
+  type Result,
+  signature,
+} from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
-import { requestId, type SignedRequest } from '../consensus/index.ts'
-import { absentHashes, openBundle, type Present } from './bundle-proof.ts'
-import { Malformed, read } from './malformed.ts'
+import { type BundlePart, openBundle, type SignedRequest } from '../consensus/index.ts'
+import { Malformed, read, whole } from './malformed.ts'
 
 /**
  * Requires inclusion proofs that hold, as those of every verified request do: of others the wire shows a root that
@@ -54,10 +62,8 @@ function toWireBundle({ first, members }: Group): wire.Bundle {
   const { count, signature: signed } = first.proof
   const ordered = members.toSorted((a, b) => a.proof.index - b.proof.index)
   const present = ordered.filter((each, i) => each.proof.index !== ordered[i - 1]?.proof.index)
-  const hashes = absentHashes(
-    count,
-    present.map(({ proof }) => proof),
-  )
+  const paths = new Map(present.map(({ proof }) => [proof.index, proof.path]))
+  const hashes = multiProof(count, [...paths.keys()], (index) => paths.get(index) ?? [])
   return { client: first.request.client, count, signature: signed, hashes }
 }
 
@@ -69,31 +75,32 @@ export function fromWireRequests({ bundles, requests }: wire.Requests, most = wi
   // Before any of them is hashed.
   if (requests.length > most) throw new Malformed(`Requests.requests: at most ${most}`, 'too-large')
   requireFirstUse(bundles, requests)
-  const members = bundles.map((): Present[] => [])
+  const members = bundles.map((): Part[] => [])
   const clients = bundles.map(({ client }) => publicKey(client))
   const parts = requests.map(({ bundle, index, sequence, command }) => {
     const [client, count] = [clients[bundle], bundles[bundle]?.count ?? 0]
     if (client === undefined || index >= count) throw new Malformed('Request.index: beyond its bundle')
-    const request = { client, sequence, command: command.slice() }
-    const present: Present = { index, leaf: requestId(request), path: [] }
-    members[bundle]?.push(present)
-    return { bundle, request, present }
+    const part: Part = { index, request: { client, sequence, command: copyOf(command) }, opened: undefined }
+    members[bundle]?.push(part)
+    return part
   })
-  const proofs = bundles.map(({ count, signature: signed, hashes }, i) => {
-    const root = openBundle(count, distinct(members[i] ?? []), hashes)
-    return { count, root, signature: signature(signed) }
-  })
-  const keys = new Set(
-    proofs.map(({ count, root, signature: signed }, i) => bundleKey(clients[i], count, root, signed)),
-  )
+  const keys = new Set<string>()
+  for (const [i, { count, signature: signed, hashes }] of bundles.entries()) {
+    const ordered = inOrder(members[i] ?? [])
+    const present = distinct(ordered)
+    const opened = openBundle({ count, signature: signature(signed), hashes }, present)
+    if (opened === undefined) throw new Malformed('Bundle.hashes: not as many as are needed')
+    for (const [at, part] of present.entries()) part.opened = opened[at]
+    const [first] = opened
+    if (first !== undefined) keys.add(bundleKey(clients[i], count, first.proof.root, signed))
+    fillRepeated(ordered)
+  }
   if (keys.size !== bundles.length) throw new Malformed('Requests.bundles: one twice', 'not-canonical')
-  return parts.map(({ bundle, request, present }) => {
-    const proof = proofs[bundle]
-    if (proof === undefined) throw new Malformed('Request.bundle: there is none')
-    const { count, root, signature: signed } = proof
-    const { index, path, leaf } = present
-    return { request, proof: { index, count, root, path, signature: signed }, id: leaf }
-  })
+  return parts.map(({ opened }) => whole(opened, 'Request.bundle'))
+}
+
+interface Part extends BundlePart {
+  opened: SignedRequest | undefined
 }
 
 function requireFirstUse(bundles: readonly wire.Bundle[], requests: readonly wire.Request[]): void {
@@ -106,19 +113,30 @@ function requireFirstUse(bundles: readonly wire.Bundle[], requests: readonly wir
     throw new Malformed('Requests.bundles: not those that the requests name', 'not-canonical')
 }
 
-/** Ascending by index; of a request that is here twice the first stands for both, and gives both its path. */
-function distinct(members: Present[]): Present[] {
-  const ordered = isAscending(members) ? members : members.toSorted((a, b) => a.index - b.index)
+function inOrder(members: Part[]): Part[] {
+  return isAscending(members) ? members : members.toSorted((a, b) => a.index - b.index)
+}
+
+/** Of a request that is here twice the first stands for both. */
+function distinct(ordered: readonly Part[]): Part[] {
   return ordered.filter((each, i) => {
     const previous = ordered[i - 1]
     if (previous === undefined || previous.index !== each.index) return true
-    if (!equalBytes(previous.leaf, each.leaf)) throw new Malformed('Request.index: two requests at one place')
-    each.path = previous.path
-    return false
+    const [a, b] = [previous.request, each.request]
+    if (a.sequence === b.sequence && equalBytes(a.command, b.command)) return false
+    throw new Malformed('Request.index: two requests at one place')
   })
 }
 
-function isAscending(members: readonly Present[]): boolean {
+function fillRepeated(ordered: readonly Part[]): void {
+  let last: SignedRequest | undefined
+  for (const part of ordered) {
+    part.opened ??= last
+    last = part.opened
+  }
+}
+
+function isAscending(members: readonly BundlePart[]): boolean {
   return members.every(({ index }, i) => i === 0 || index > (members[i - 1]?.index ?? 0))
 }
 

@@ -109,9 +109,9 @@ describe('requests on the wire', () => {
     ['a bundle that is not there', [whole], [at(0, 0), at(0, 1), at(1, 0)], 'not those that'],
     ['a place beyond the bundle', [whole], [at(0, 0), at(0, 2)], 'bad-value: Request.index'],
     ['a bundle of none', [{ ...whole, count: 0 }], [at(0, 0)], 'bad-value: Request.index'],
-    ['too few hashes', [whole], [at(0, 0)], 'bad-value: Bundle.hashes: too few'],
-    ['too many hashes', [part], [0, 1, 2, 3, 4, 5, 6].map((i) => at(0, i)), 'bad-value: Bundle.hashes: too many'],
-    ['half a hash', [{ ...part, hashes: part.hashes.subarray(1) }], [0, 1, 2].map((i) => at(0, i)), 'too few'],
+    ['too few hashes', [whole], [at(0, 0)], 'bad-value: Bundle.hashes: not as many'],
+    ['too many hashes', [part], [0, 1, 2, 3, 4, 5, 6].map((i) => at(0, i)), 'bad-value: Bundle.hashes: not as many'],
+    ['half a hash', [{ ...part, hashes: part.hashes.subarray(1) }], [0, 1, 2].map((i) => at(0, i)), 'not as many'],
     [
       'two at one place',
       [whole],

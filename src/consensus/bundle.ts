@@ -1,0 +1,103 @@
+// Bundles whose requests are here: identities, root and paths are computed once, where the requests come in, and nobody need compute
+// them again to know that each lies where its proof says. What is left to check of such a request is its client's signature, once a
+// bundle. A request of any other make is checked in full.
+
+import { type Digest, merkleRoot, openMultiProof, type PresentLeaf, type Signature } from '../../crypto/index.ts'
+import { type BundleProof, type Request, requestId, type SignedRequest } from './request.ts'
+
+/** What the requests of one bundle have in common. */
+export interface BundleHead {
+  readonly count: number
+  readonly signature: Signature
+  /** Hashes of what is not here, as `multiProof` makes them. */
+  readonly hashes: Uint8Array
+}
+
+/** A request of a bundle, of which client, number and command are known. */
+export interface BundlePart {
+  readonly index: number
+  readonly request: Request
+}
+
+class Bundle {
+  readonly count: number
+  readonly root: Digest
+  /** By what the signature was found good: the same again need not ask. */
+  goodBy: object | undefined
+
+  constructor(count: number, root: Digest) {
+    this.count = count
+    this.root = root
+  }
+}
+
+/** A request whose identity and proof were computed from its own content: made by {@link openBundle} alone. */
+export class OpenedRequest implements SignedRequest {
+  readonly request: Request
+  readonly proof: BundleProof
+  readonly id: Digest
+  // Private, so that no copy with another content has it.
+  readonly #bundle: Bundle
+
+  private constructor(request: Request, proof: BundleProof, id: Digest, bundle: Bundle) {
+    this.request = request
+    this.proof = proof
+    this.id = id
+    this.#bundle = bundle
+  }
+
+  /** See {@link openBundle}. */
+  static open({ count, signature, hashes }: BundleHead, parts: readonly BundlePart[]) {
+    const client = parts[0]?.request.client
+    if (client === undefined || parts.some(({ request }) => request.client !== client)) {
+      throw new RangeError('requests of a bundle: expected at least one, all of one client')
+    }
+    const leaves = parts.map(({ index, request }): PresentLeaf => ({ index, leaf: requestId(request), path: [] }))
+    const root = openMultiProof(count, leaves, hashes)
+    if (root === undefined) return undefined
+    const bundle = new Bundle(count, root)
+    return parts.map(({ index, request }, i) => {
+      const { leaf, path } = leaves[i] as PresentLeaf
+      return new OpenedRequest(request, { index, count, root, path, signature }, leaf, bundle)
+    })
+  }
+
+  /** True where identity and proof of `signed` follow from its content. */
+  static is(signed: SignedRequest): signed is OpenedRequest {
+    return #bundle in signed
+  }
+
+  /** True where the signature of this bundle was found good by `judge`. */
+  isGoodBy(judge: object): boolean {
+    return this.#bundle.goodBy === judge
+  }
+
+  /** The signature was found good by `judge`. */
+  markGood(judge: object): void {
+    this.#bundle.goodBy = judge
+  }
+
+  /** Root of the bundle, where `requests` are all of it in their order. */
+  static wholeRoot(requests: readonly SignedRequest[]): Digest | undefined {
+    const [first] = requests
+    if (first === undefined || !OpenedRequest.is(first)) return undefined
+    const bundle = first.#bundle
+    if (bundle.count !== requests.length) return undefined
+    const whole = requests.every((each, i) => #bundle in each && each.#bundle === bundle && each.proof.index === i)
+    return whole ? bundle.root : undefined
+  }
+}
+
+/**
+ * The requests of one bundle, with identities and proofs; undefined unless there are exactly as many hashes as needed. Requires `parts`
+ * ascending by index, without repetition, below `count`, and at least one.
+ * @throws {RangeError} unless all name the same client, by the same array.
+ */
+export function openBundle(head: BundleHead, parts: readonly BundlePart[]): OpenedRequest[] | undefined {
+  return OpenedRequest.open(head, parts)
+}
+
+/** RFC 6962 root of the identities of `requests`. */
+export function requestsRoot(requests: readonly SignedRequest[]): Digest {
+  return OpenedRequest.wholeRoot(requests) ?? merkleRoot(requests.map(({ id }) => id))
+}
