@@ -6,10 +6,12 @@ import {
   assembleCertificate,
   type Certificate,
   type Digest,
-  digest,
+  equalBytes,
   hex,
   leafHash,
   type Membership,
+  openMultiProof,
+  type PresentLeaf,
   type PublicKey,
   type ReplicaIndex,
   readU64,
@@ -23,7 +25,6 @@ import type { SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { ReplyItem, SlotReply } from '../wire/index.ts'
 import { STRIKES, TALLIES_PER_REPLICA, TALLY_BYTES_PER_REPLICA } from './limits.ts'
-import { ProvenTree } from './proven-tree.ts'
 import type { Receipt } from './types.ts'
 
 /** A record that t replicas stand for. */
@@ -54,11 +55,12 @@ interface Claim {
   readonly record: ResultRecord
   readonly bytes: Uint8Array
   readonly index: number
-  readonly hashes: number
+  readonly path: readonly Digest[]
 }
 
 interface News {
-  readonly item: ReplyItem
+  /** Its place among the items of the reply. */
+  readonly place: number
   readonly request: SignedRequest
 }
 
@@ -68,10 +70,10 @@ type ReceiptStatement = VoteStatement & { readonly kind: 'receipt' }
 interface Tally {
   readonly key: string
   readonly statement: ReceiptStatement
-  readonly tree: ProvenTree
+  readonly count: number
   readonly votes: Map<ReplicaIndex, Verified<Vote>>
   readonly claims: Map<SignedRequest, Claim>
-  /** Of the records, and of the tree, which keeps what proofs showed when their records are gone. */
+  /** Of the records and their proofs. */
   bytes: number
 }
 
@@ -92,8 +94,8 @@ export interface ReceiptsOptions {
 const RECORD = Object.freeze({ client: 2, sequence: 34, request: 42, end: 82 })
 
 const DEFAULT_BOUNDS = Object.freeze({ tallies: TALLIES_PER_REPLICA, bytes: TALLY_BYTES_PER_REPLICA })
-/** What one known node of a tree costs. */
-const NODE_BYTES = 128
+/** What one hash of a path costs, though others share it. */
+const HASH_BYTES = 128
 
 export class Receipts {
   private readonly options: ReceiptsOptions
@@ -129,7 +131,7 @@ export class Receipts {
     if (!voted && vote === undefined) return []
 
     const tally = known ?? emptyTally(key, statement, count)
-    const claims = this.proven(tally, news)
+    const claims = news.length === 0 ? [] : this.proven(reply, news)
     if (tally.claims.size + claims.length === 0) return []
     this.tallies.set(key, tally)
     if (vote !== undefined) this.enter(from, tally, vote)
@@ -144,7 +146,7 @@ export class Receipts {
       const claim = tally.claims.get(request)
       if (claim === undefined) continue
       tally.claims.delete(request)
-      this.charge(tally, -claim.bytes.length)
+      this.charge(tally, -costOf(claim))
       if (tally.claims.size === 0) this.drop(tally)
     }
     this.about.delete(request)
@@ -166,8 +168,7 @@ export class Receipts {
   private newsIn(items: readonly ReplyItem[], tally: Tally | undefined): News[] {
     const { client, find } = this.options
     const news: News[] = []
-    for (const item of items) {
-      const { record } = item
+    for (const [place, { record }] of items.entries()) {
       const sequence = record.length < RECORD.end ? undefined : readU64(record, RECORD.sequence)
       if (sequence === undefined) {
         this.options.count('record-malformed')
@@ -177,7 +178,7 @@ export class Receipts {
       if (request === undefined || tally?.claims.has(request)) continue
       // Another process with this key may use the same number for something else.
       if (!holdsAt(record, RECORD.request, request.id) || !holdsAt(record, RECORD.client, client)) continue
-      news.push({ item, request })
+      news.push({ place, request })
     }
     return news
   }
@@ -191,14 +192,17 @@ export class Receipts {
     return undefined
   }
 
-  private proven({ tree }: Tally, news: readonly News[]): Claim[] {
+  /** Claims of a reply; none where not all its items are below the signed root. */
+  private proven({ receipt, count, items, hashes }: SlotReply, news: readonly News[]): Claim[] {
+    const leaves = provenLeaves(items, count, hashes, receipt.statement.digest)
+    if (leaves === undefined) return this.refuse('record-not-proven')
     const claims: Claim[] = []
-    for (const { item, request } of news) {
-      const { index, record: bytes, path } = item
-      const record = decodeResultRecord(bytes)
+    for (const { place, request } of news) {
+      const [item, leaf] = [items[place], leaves[place]]
+      if (item === undefined || leaf === undefined) throw new Error('unreachable: every item has its leaf')
+      const record = decodeResultRecord(item.record)
       if (record === undefined) this.options.count('record-malformed')
-      else if (!tree.prove(leafHash(bytes), index, path)) this.options.count('record-not-proven')
-      else claims.push({ request, record, bytes, index, hashes: path.length })
+      else claims.push({ request, record, bytes: item.record, index: item.index, path: leaf.path })
     }
     return claims
   }
@@ -206,7 +210,7 @@ export class Receipts {
   private claim(tally: Tally, claim: Claim): void {
     if (tally.claims.has(claim.request)) return
     tally.claims.set(claim.request, claim)
-    this.charge(tally, claim.bytes.length + NODE_BYTES * (2 * claim.hashes + 1))
+    this.charge(tally, costOf(claim))
     const tallies = this.about.get(claim.request) ?? new Set()
     this.about.set(claim.request, tallies.add(tally))
   }
@@ -248,14 +252,14 @@ export class Receipts {
   }
 
   private settled(tally: Tally): Settled[] {
-    const { statement, votes, claims, tree } = tally
+    const { statement, votes, claims, count } = tally
     const { membership } = this.options
     if (votes.size < membership.quorums.trust) return []
     const certificate: Certificate | undefined = assembleCertificate(statement, votes.values(), membership)
     if (certificate === undefined) throw new Error('unreachable: t members signed one statement')
-    return [...claims.values()].map(({ request, record, bytes, index }) => ({
+    return [...claims.values()].map(({ request, record, bytes, index, path }) => ({
       record,
-      receipt: { request, certificate, record: bytes, index, count: tree.size, path: tree.pathOf(index) },
+      receipt: { request, certificate, record: bytes, index, count, path },
     }))
   }
 
@@ -266,8 +270,20 @@ export class Receipts {
 }
 
 function emptyTally(key: string, statement: ReceiptStatement, count: number): Tally {
-  const root: Digest = digest(statement.digest)
-  return { key, statement, tree: new ProvenTree(root, count), votes: new Map(), claims: new Map(), bytes: 0 }
+  return { key, statement, count, votes: new Map(), claims: new Map(), bytes: 0 }
+}
+
+/** The items' leaves with their paths; undefined unless all are where they are said to be in the tree with this root. */
+function provenLeaves(items: readonly ReplyItem[], count: number, hashes: Uint8Array, root: Uint8Array) {
+  const ascending = items.every(({ index }, i) => index > (items[i - 1]?.index ?? -1))
+  if (!ascending || items.length === 0 || (items.at(-1)?.index ?? count) >= count) return undefined
+  const leaves = items.map(({ index, record }): PresentLeaf => ({ index, leaf: leafHash(record), path: [] }))
+  const opened = openMultiProof(count, leaves, hashes)
+  return opened !== undefined && equalBytes(opened, root) ? leaves : undefined
+}
+
+function costOf({ bytes, path }: Claim): number {
+  return bytes.length + HASH_BYTES * (path.length + 1)
 }
 
 function holdsAt(bytes: Uint8Array, offset: number, expected: Uint8Array): boolean {

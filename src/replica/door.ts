@@ -1,7 +1,7 @@
 // Where a replica meets its clients: who may ask, what is known already, what the core has to see, and who gets an answer. A door
 // that turns somebody away decides nothing: what counts is judged when an entry is executed.
 
-import { equalBytes, hex, type Slot, type Verified, type View, type Vote } from '../../crypto/index.ts'
+import { equalBytes, hex, type PublicKey, type Slot, type Verified, type Vote } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import {
   type Message,
@@ -23,7 +23,7 @@ import {
   CLIENT_QUEUES_BYTES,
   WATCH_CHECKS,
 } from './limits.ts'
-import type { Answered, MachineHost } from './machine-host.ts'
+import type { MachineHost } from './machine-host.ts'
 import { Replies } from './replies.ts'
 import type { CachingVerifier } from './verify-cache.ts'
 import type { Watches } from './watches.ts'
@@ -46,7 +46,7 @@ interface ClientFrameFrom {
 
 export class Door {
   private readonly options: DoorOptions
-  private readonly replies = new Replies()
+  private readonly replies: Replies
   /** By client key. */
   private readonly links = new Map<string, Set<ClientLink>>()
   /** What the frames of this turn ask for, and how much of it each client does. */
@@ -61,6 +61,7 @@ export class Door {
 
   constructor(options: DoorOptions) {
     this.options = options
+    this.replies = new Replies(options.host)
   }
 
   get dropped(): number {
@@ -130,27 +131,9 @@ export class Door {
     results.receipt = receipt
     if (this.links.size === 0) return
     const { view } = core.status()
-    const byClient = new Map<string, number[]>()
-    for (const [index, { request }] of results.requests.entries()) {
-      const name = hex(request.client)
-      if (!this.links.has(name)) continue
-      const indexes = byClient.get(name)
-      if (indexes === undefined) byClient.set(name, [index])
-      else indexes.push(index)
+    for (const [client, indexes] of indexesByClient(results.clients)) {
+      for (const link of this.links.get(hex(client)) ?? []) this.replies.add(link, slot, view, indexes)
     }
-    for (const [name, indexes] of byClient) {
-      for (const link of this.links.get(name) ?? []) {
-        for (const index of indexes) this.reply(link, { slot, index }, view)
-      }
-    }
-  }
-
-  private reply(link: ClientLink, answered: Answered, view: View): void {
-    const { host } = this.options
-    const results = host.resultsOf(answered.slot)
-    const item = host.item(answered)
-    if (results?.receipt === undefined || item === undefined) return
-    this.replies.add(link, { view, receipt: results.receipt, count: results.records.length }, item)
   }
 
   /** What the frame has cost, in signature checks. */
@@ -198,7 +181,7 @@ export class Door {
     let bad = false
     for (const request of requests) {
       const answered = host.answerTo(request.id)
-      if (answered !== undefined) this.reply(link, answered, view)
+      if (answered !== undefined) this.replies.add(link, answered.slot, view, [answered.index])
       else if (!core.isPending(request)) {
         const full = waiting + more >= PENDING_PER_CLIENT || core.pending + wanted.length >= PENDING_REQUESTS
         const taken = this.admit(link, request, full)
@@ -233,6 +216,17 @@ export class Door {
 type Admission =
   | { readonly kind: 'wanted'; readonly request: Verified<SignedRequest> }
   | { readonly kind: 'refused'; readonly code: RefusalCode }
+
+/** By client the places of its requests, ascending. A bundle's requests have one array as their client. */
+function indexesByClient(clients: readonly PublicKey[]): Iterable<readonly [PublicKey, readonly number[]]> {
+  const groups = new Map<PublicKey, number[]>()
+  for (const [index, client] of clients.entries()) {
+    const group = groups.get(client)
+    if (group === undefined) groups.set(client, [index])
+    else group.push(index)
+  }
+  return groups
+}
 
 function refusalOf({ code }: MessageFault): RefusalCode {
   if (code === 'request-too-large') return 'too-large'

@@ -3,23 +3,24 @@
 
 import {
   appendLeaf,
+  type BatchTree,
+  batchTree,
   type Certificate,
   type Digest,
   EMPTY_FRONTIER,
   equalBytes,
   type Frontier,
   frontierRoot,
-  inclusionProof,
   leafHash,
-  type MerkleTree,
-  merkleTree,
+  multiProof,
+  type PublicKey,
   type Slot,
   sha256,
   slot,
   type Verified,
   type Vote,
 } from '../../crypto/index.ts'
-import { digestKey, type Entry, type MachinePosition, type SignedRequest } from '../consensus/index.ts'
+import { digestKey, type Entry, type MachinePosition } from '../consensus/index.ts'
 import {
   type AuthenticatedMap,
   type Client,
@@ -30,9 +31,8 @@ import {
   type StateMachine,
   type StateSnapshot,
 } from '../machine/index.ts'
-import type { ReplyItem } from '../wire/index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
-import { COMMIT_REQUESTS, KEPT_RESULT_BYTES, KEPT_RESULTS } from './limits.ts'
+import { COMMIT_REQUESTS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, RESULT_BYTES } from './limits.ts'
 
 /** The state after a checkpoint's slot, and the log up to it. */
 export interface KeptSnapshot {
@@ -55,12 +55,18 @@ export interface Executed {
   readonly stateRoot: Digest | undefined
 }
 
-/** What came of one slot. */
+/** What came of one slot. Of its requests only what answers need: their commands would be most of the memory. */
 export interface SlotResults {
-  readonly requests: readonly SignedRequest[]
+  readonly clients: readonly PublicKey[]
   readonly records: readonly Uint8Array[]
   receipt: Verified<Vote> | undefined
-  tree: MerkleTree | undefined
+}
+
+interface KeptResults extends SlotResults {
+  /** {@link digestKey}s of the requests' identities. */
+  readonly keys: readonly string[]
+  /** Of the newest slots; made anew where it is asked for later. */
+  tree: BatchTree | undefined
 }
 
 export interface HostOptions {
@@ -69,6 +75,8 @@ export interface HostOptions {
   readonly checkpointInterval: number
   readonly changes?: ChangeLogLimits
 }
+
+const NO_HASHES = new Uint8Array(0)
 
 export class MachineHost {
   /** Requests executed since the start. */
@@ -79,7 +87,7 @@ export class MachineHost {
   private executor: Executor
   private frontier: Frontier = EMPTY_FRONTIER
   private uncommitted = 0
-  private readonly results = new Map<number, SlotResults>()
+  private readonly results = new Map<number, KeptResults>()
   private resultBytes = 0
   private readonly answered = new Map<string, Answered>()
   private readonly snapshots = new Map<number, KeptSnapshot>()
@@ -103,12 +111,9 @@ export class MachineHost {
   /** Executes the next entry and keeps its results for clients. */
   execute(entry: Entry, timestampMs: number, certificate: Certificate): Executed {
     const { slot: at } = entry.header
-    const { records, root } = this.apply(entry, timestampMs, certificate)
+    const { records, root, tree } = this.apply(entry, timestampMs, certificate)
     this.requests += records.length
-    this.results.set(at, { requests: entry.requests, records, receipt: undefined, tree: undefined })
-    for (const record of records) this.resultBytes += record.length
-    for (const [index, { id }] of entry.requests.entries()) this.answered.set(digestKey(id), { slot: at, index })
-    this.forgetResults(at)
+    this.keepResults(entry, records, tree)
     if (at % this.options.checkpointInterval !== 0) return { slot: at, resultsRoot: root, stateRoot: undefined }
     const kept = this.keep()
     return { slot: at, resultsRoot: root, stateRoot: kept.state.root }
@@ -139,13 +144,15 @@ export class MachineHost {
     return this.results.get(at)
   }
 
-  /** The record of one request, with its proof under the results root of its slot. */
-  item({ slot: at, index }: Answered): ReplyItem | undefined {
+  /** Proves the records at `indexes`, ascending, under the results root of their slot. */
+  proofOf(at: number, indexes: readonly number[]): Uint8Array {
     const known = this.results.get(at)
-    const record = known?.records[index]
-    if (known === undefined || record === undefined) return undefined
-    known.tree ??= merkleTree(known.records.map(leafHash))
-    return { index, record, path: inclusionProof(known.tree.read, index, known.records.length) }
+    if (known === undefined) throw new RangeError(`slot ${at}: its results are not kept`)
+    const { records } = known
+    if (indexes.length === records.length) return NO_HASHES
+    known.tree ??= batchTree(records.map(leafHash))
+    const { tree } = known
+    return multiProof(records.length, indexes, (index) => tree.path(index))
   }
 
   snapshotAt(at: number): KeptSnapshot | undefined {
@@ -225,6 +232,18 @@ export class MachineHost {
     return results
   }
 
+  private keepResults({ header, requests }: Entry, records: readonly Uint8Array[], tree: BatchTree): void {
+    const { slot: at } = header
+    const keys = requests.map(({ id }) => digestKey(id))
+    const clients = requests.map(({ request }) => request.client)
+    this.results.set(at, { clients, keys, records, receipt: undefined, tree })
+    for (const record of records) this.resultBytes += record.length + RESULT_BYTES
+    for (const [index, key] of keys.entries()) this.answered.set(key, { slot: at, index })
+    const older = this.results.get(at - KEPT_TREES)
+    if (older !== undefined) older.tree = undefined
+    this.forgetResults(at)
+  }
+
   private forgetAll(): void {
     for (const at of this.snapshots.keys()) this.release(at)
     this.results.clear()
@@ -238,9 +257,8 @@ export class MachineHost {
       if (at === newest || (at > newest - KEPT_RESULTS && this.resultBytes <= KEPT_RESULT_BYTES)) return
       const known = this.results.get(at)
       this.results.delete(at)
-      for (const record of known?.records ?? []) this.resultBytes -= record.length
-      for (const { id } of known?.requests ?? []) {
-        const key = digestKey(id)
+      for (const record of known?.records ?? []) this.resultBytes -= record.length + RESULT_BYTES
+      for (const key of known?.keys ?? []) {
         if (this.answered.get(key)?.slot === at) this.answered.delete(key)
       }
     }

@@ -1,20 +1,20 @@
-// Answers to clients: of one slot all that one client asked in it together, under the slot's receipt, and everything for one link
-// of one turn in one frame.
+// Answers to clients: of one slot all that one client asked in it together, under the slot's receipt and one proof, and everything for
+// one link of one turn in one frame.
 
-import type { Digest, View, Vote } from '../../crypto/index.ts'
+import { DIGEST_BYTES, type Digest, type Slot, type View } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
-import { encodeReplicaFrame, type RefusalCode, type ReplyItem, type SlotReply } from '../wire/index.ts'
+import { encodeReplicaFrame, type RefusalCode, type SlotReply } from '../wire/index.ts'
 import { REPLY_FRAME_BYTES } from './limits.ts'
+import type { MachineHost } from './machine-host.ts'
 
-/** Bytes of an item beside its record and path, and of a reply beside its items; generously. */
+/** Bytes of an item beside its record, and of a reply beside its items; generously. */
 const ITEM_BYTES = 16
 const REPLY_BYTES = 300
 
 interface OpenReply {
+  readonly slot: Slot
   readonly view: View
-  readonly receipt: Vote
-  readonly count: number
-  readonly items: ReplyItem[]
+  readonly indexes: number[]
 }
 
 interface Outgoing {
@@ -23,32 +23,37 @@ interface Outgoing {
 }
 
 export class Replies {
+  private readonly host: Pick<MachineHost, 'resultsOf' | 'proofOf'>
   private readonly outgoing = new Map<ClientLink, Outgoing>()
 
-  /** Queues one answer for a link; answers of one slot that come one after the other share a reply. */
-  add(
-    link: ClientLink,
-    said: { readonly view: View; readonly receipt: Vote; readonly count: number },
-    item: ReplyItem,
-  ) {
-    const bytes = item.record.length + 32 * item.path.length + ITEM_BYTES
-    let out = this.outgoing.get(link)
-    if (out !== undefined && out.bytes + bytes > REPLY_FRAME_BYTES) {
-      this.send(link, out)
-      out = undefined
+  constructor(host: Pick<MachineHost, 'resultsOf' | 'proofOf'>) {
+    this.host = host
+  }
+
+  /** Queues the answers at `indexes` of a slot for a link; those of one slot that come one after the other share a reply. */
+  add(link: ClientLink, slot: Slot, view: View, indexes: readonly number[]): void {
+    const { records = [] } = this.host.resultsOf(slot) ?? {}
+    const pathBytes = DIGEST_BYTES * Math.ceil(Math.log2(records.length))
+    for (const index of indexes) {
+      const bytes = (records[index]?.length ?? 0) + pathBytes + ITEM_BYTES
+      let out = this.outgoing.get(link)
+      if (out !== undefined && out.bytes + bytes > REPLY_FRAME_BYTES) {
+        this.send(link, out)
+        out = undefined
+      }
+      if (out === undefined) {
+        out = { replies: [], bytes: 0 }
+        this.outgoing.set(link, out)
+      }
+      let reply = out.replies.at(-1)
+      if (reply?.slot !== slot) {
+        reply = { slot, view, indexes: [] }
+        out.replies.push(reply)
+        out.bytes += REPLY_BYTES
+      }
+      reply.indexes.push(index)
+      out.bytes += bytes
     }
-    if (out === undefined) {
-      out = { replies: [], bytes: 0 }
-      this.outgoing.set(link, out)
-    }
-    let reply = out.replies.at(-1)
-    if (reply?.receipt !== said.receipt) {
-      reply = { ...said, items: [] }
-      out.replies.push(reply)
-      out.bytes += REPLY_BYTES
-    }
-    reply.items.push(item)
-    out.bytes += bytes
   }
 
   /** Everything queued leaves. What a link has no room for is dropped; its client asks again. */
@@ -62,7 +67,20 @@ export class Replies {
   }
 
   private send(link: ClientLink, { replies }: Outgoing): void {
-    const whole: readonly SlotReply[] = replies
-    link.send(encodeReplicaFrame({ kind: 'replies', replies: whole }))
+    const whole = replies.flatMap((reply) => this.slotReply(reply) ?? [])
+    if (whole.length > 0) link.send(encodeReplicaFrame({ kind: 'replies', replies: whole }))
+  }
+
+  /** Undefined where the results are no longer kept, or their receipt is not signed yet. */
+  private slotReply({ slot, view, indexes }: OpenReply): SlotReply | undefined {
+    const results = this.host.resultsOf(slot)
+    if (results?.receipt === undefined) return undefined
+    const { receipt, records } = results
+    const ordered = [...new Set(indexes)].sort((a, b) => a - b)
+    const items = ordered.flatMap((index) => {
+      const record = records[index]
+      return record === undefined ? [] : [{ index, record }]
+    })
+    return { view, receipt, count: records.length, items, hashes: this.host.proofOf(slot, ordered) }
   }
 }

@@ -53,7 +53,10 @@ export interface SlotReply {
   readonly receipt: Vote
   /** Leaves of the results tree. */
   readonly count: number
+  /** Ascending by index. */
   readonly items: readonly ReplyItem[]
+  /** What proves all items together under the receipt's digest; see `multiProof`. */
+  readonly hashes: Uint8Array
 }
 
 export interface ReplyItem {
@@ -61,8 +64,6 @@ export interface ReplyItem {
   readonly index: number
   /** The result record, see src/machine/result-record.ts. */
   readonly record: Uint8Array
-  /** Its inclusion proof under the receipt's digest. */
-  readonly path: readonly Digest[]
 }
 
 export type Answer =

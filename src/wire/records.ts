@@ -1,6 +1,6 @@
 // What a replica keeps on disk: the core's records, and what the shell adds.
 
-import { encodeCertificate, encodeFrontier, type Result, type Vote } from '../../crypto/index.ts'
+import { copyOf, encodeCertificate, encodeFrontier, type Result, type Vote } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import type { DurableRecord } from '../consensus/index.ts'
 import { fromWireCheckpoint, toWireCheckpoint } from './archive-codec.ts'
@@ -113,6 +113,6 @@ export function encodeOutcome({ receipt, records }: Outcome): Uint8Array {
 
 export function decodeOutcome(bytes: Uint8Array): Result<Outcome, wire.WireFault> {
   return read(wire.decodeOutcome(bytes), ({ receipt, records }) => {
-    return { receipt: fromWireVote(receipt), records: records.map((record) => record.slice()) }
+    return { receipt: fromWireVote(receipt), records: records.map(copyOf) }
   })
 }

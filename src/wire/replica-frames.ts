@@ -1,11 +1,10 @@
 // Frames from replicas to clients.
 
-import { digest, fromUtf8, type Result, replicaIndex, slot, utf8, view } from '../../crypto/index.ts'
+import { copyOf, digest, fromUtf8, type Result, replicaIndex, slot, utf8, view } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import { fromWireCheckpoint, fromWireSlot, toWireCheckpoint, toWireSlot } from './archive-codec.ts'
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
-import type { Answer, RefusalCode, ReplicaFrame, ReplicaStatus, ReplyItem, SlotReply } from './frames.ts'
-import { hashesOf, joined } from './hashes.ts'
+import type { Answer, RefusalCode, ReplicaFrame, ReplicaStatus, SlotReply } from './frames.ts'
 import { read, whole } from './malformed.ts'
 import {
   fromWireProofs,
@@ -69,21 +68,18 @@ export function decodeReplicaFrame(bytes: Uint8Array): Result<ReplicaFrame, wire
   })
 }
 
-function toWireReply({ view: at, receipt, count, items }: SlotReply): wire.SlotReply {
+function toWireReply({ view: at, receipt, count, items, hashes }: SlotReply): wire.SlotReply {
+  return { view: at, receipt: toWireVote(receipt), count, items, hashes }
+}
+
+function fromWireReply({ view: at, receipt, count, items, hashes }: wire.SlotReply): SlotReply {
   return {
-    view: at,
-    receipt: toWireVote(receipt),
+    view: view(at),
+    receipt: fromWireVote(receipt),
     count,
-    items: items.map(({ index, record, path }) => ({ index, record, path: joined(path) })),
+    items: items.map(({ index, record }) => ({ index, record: copyOf(record) })),
+    hashes: copyOf(hashes),
   }
-}
-
-function fromWireReply({ view: at, receipt, count, items }: wire.SlotReply): SlotReply {
-  return { view: view(at), receipt: fromWireVote(receipt), count, items: items.map(fromWireItem) }
-}
-
-function fromWireItem({ index, record, path }: wire.ReplyItem): ReplyItem {
-  return { index, record: record.slice(), path: hashesOf(path, 'ReplyItem.path') }
 }
 
 function toWireAnswer(answer: Answer): wire.Answer {

@@ -9,6 +9,7 @@ import {
   inclusionProof,
   leafHash,
   merkleTree,
+  multiProof,
   type PublicKey,
   type ReplicaIndex,
   replicaIndex,
@@ -168,13 +169,10 @@ export class FakeCluster {
     which = records.map((_, i) => i),
   ): SlotReply {
     const tree = merkleTree(records.map(leafHash))
-    const items = which.map((index) => ({
-      index,
-      record: records[index] ?? new Uint8Array(0),
-      path: inclusionProof(tree.read, index, records.length),
-    }))
+    const items = which.map((index) => ({ index, record: records[index] ?? new Uint8Array(0) }))
+    const hashes = multiProof(records.length, which, (index) => inclusionProof(tree.read, index, records.length))
     const receipt = this.receipt(replica, slot, tree.root())
-    return { view: view(this.view), receipt, count: records.length, items }
+    return { view: view(this.view), receipt, count: records.length, items, hashes }
   }
 
   /** What `replica` truly has to say about the slot of these requests. */

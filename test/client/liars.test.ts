@@ -1,7 +1,7 @@
 // What b liars can do to a client: nothing, however early they answer. Each lie is one small function from the true reply.
 
 import { describe, expect, it } from 'vitest'
-import { digest, leafHash, utf8, verifyCertificate, verifyInclusion, view } from '../../crypto/index.ts'
+import { leafHash, utf8, verifyCertificate, verifyInclusion, view } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { Client, Done } from '../../src/client/index.ts'
 import { encodeKvResult, encodeResultRecord } from '../../src/machine/index.ts'
@@ -65,9 +65,9 @@ const LIES: readonly (readonly [name: string, lie: (self: number) => Lie, counte
   ['says that the slot has more results', () => (truth) => said({ ...truth, count: truth.count + 1 }), undefined],
   ['says that the slot has no results', () => (truth) => said({ ...truth, count: 0 }), 'receipt-malformed'],
   [
-    'shows a path of garbage',
-    () => (truth) => said(changed(truth, (item) => ({ ...item, path: [digest(new Uint8Array(32)), ...item.path] }))),
-    undefined,
+    'shows a proof of garbage',
+    () => (truth) => said({ ...truth, hashes: Uint8Array.of(...truth.hashes, ...new Uint8Array(32)) }),
+    'record-not-proven',
   ],
   [
     "signs in an honest replica's name",

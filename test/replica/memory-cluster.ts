@@ -5,12 +5,12 @@ import {
   inclusionProof,
   leafHash,
   merkleTree,
+  openMultiProof,
   type ReplicaIndex,
   replicaIndex,
   type Signer,
   statementBytes,
   utf8,
-  verifyInclusion,
 } from '../../crypto/index.ts'
 import { DEFAULT_PARAMETERS, type Genesis, type Parameters, type ReplicaKeys } from '../../keys/index.ts'
 import { type ClientTransport, MemoryNetwork } from '../../net/index.ts'
@@ -298,14 +298,14 @@ export class TestClient {
   }
 
   private takeReplies(from: ReplicaIndex, { replies }: Reply): void {
-    for (const { receipt, count, items } of replies) {
-      for (const { index, record, path } of items) {
-        const root = receipt.statement.digest
-        // A liar's receipt is of other results than it sends.
-        if (!verifyInclusion({ leaf: leafHash(record), index, size: count, root }, path)) {
-          this.badProofs.add(from)
-          continue
-        }
+    for (const { receipt, count, items, hashes } of replies) {
+      const leaves = items.map(({ index, record }) => ({ index, leaf: leafHash(record), path: [] }))
+      // A liar's receipt is of other results than it sends.
+      if (hex(openMultiProof(count, leaves, hashes) ?? new Uint8Array()) !== hex(receipt.statement.digest)) {
+        this.badProofs.add(from)
+        continue
+      }
+      for (const { record } of items) {
         const decoded = decodeResultRecord(record)
         if (decoded === undefined) throw new Error('bad record')
         const key = hex(decoded.request)

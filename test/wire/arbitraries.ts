@@ -288,9 +288,8 @@ const anyReply: Arbitrary<SlotReply> = fc.record({
   view: anyView,
   receipt: vote('receipt'),
   count: fc.nat(65_536),
-  items: fc.array(fc.record({ index: fc.nat(65_535), record: anyBytes, path: fc.array(anyDigest, { maxLength: 4 }) }), {
-    maxLength: 3,
-  }),
+  items: fc.array(fc.record({ index: fc.nat(65_535), record: anyBytes }), { maxLength: 3 }),
+  hashes: anyBytes,
 })
 
 export const anyArchivedSlot: Arbitrary<ArchivedSlot> = fc.record({

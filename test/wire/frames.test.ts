@@ -70,13 +70,6 @@ describe('a frame whose form is right is refused', () => {
       wire.encodeReplicaFrame({ kind: 'refusal', value: { request: bytesFor('request'), code: 7 } }),
     ).toThrow()
   })
-
-  it('with an inclusion proof of broken hashes', () => {
-    const item = { index: 0, record: utf8('record'), path: new Uint8Array(33) }
-    const reply = { view: 1, receipt: wireVote, count: 1, items: [item] }
-    const frame = wire.encodeReplicaFrame({ kind: 'replies', value: { replies: [reply] } })
-    expect(faultOf(decodeReplicaFrame(frame))).toBe('bad-value: ReplyItem.path: no multiple of 32 bytes')
-  })
 })
 
 describe("a client's requests", () => {

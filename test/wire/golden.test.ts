@@ -240,7 +240,8 @@ it('the formats of wire and disk stay as they are', () => {
     view: view(5),
     receipt: vote('receipt'),
     count: 2,
-    items: [{ index: 1, record: utf8('record'), path: [bytesFor('path')] }],
+    items: [{ index: 1, record: utf8('record') }],
+    hashes: bytesFor('path'),
   }
   const [path, chunk] = [Uint8Array.from(bytesFor('path')), utf8('chunk')]
   const made = {
