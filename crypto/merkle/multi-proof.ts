@@ -9,11 +9,10 @@
 import { DIGEST_BYTES, type Digest, digest } from '../brands.ts'
 import { nodeHash } from './hash.ts'
 
-/** A leaf that is here; `path` is filled by {@link openMultiProof}, sibling of the leaf first. */
+/** A leaf that is here. */
 export interface PresentLeaf {
   readonly index: number
   readonly leaf: Digest
-  path: Digest[]
 }
 
 const NOTHING = new Uint8Array(0)
@@ -46,10 +45,15 @@ export function multiProof(
 }
 
 /**
- * Fills the paths of `present` and gives the root of the tree of `count` leaves; undefined unless there are exactly as many hashes as
- * needed. Requires what {@link multiProof} requires.
+ * The root of the tree of `count` leaves; undefined unless there are exactly as many hashes as needed. Where `paths` is given, the
+ * PATH of each leaf of `present` is added to the list in its place, sibling of the leaf first. Requires what {@link multiProof} requires.
  */
-export function openMultiProof(count: number, present: readonly PresentLeaf[], hashes: Uint8Array): Digest | undefined {
+export function openMultiProof(
+  count: number,
+  present: readonly PresentLeaf[],
+  hashes: Uint8Array,
+  paths?: readonly Digest[][],
+): Digest | undefined {
   let at = 0
   const visit = (start: number, end: number, from: number, to: number): Digest | undefined => {
     const first = present[from]
@@ -64,7 +68,7 @@ export function openMultiProof(count: number, present: readonly PresentLeaf[], h
     const left = visit(start, split, from, middle)
     const right = left === undefined ? undefined : visit(split, end, middle, to)
     if (left === undefined || right === undefined) return undefined
-    for (let i = from; i < to; i++) present[i]?.path.push(i < middle ? right : left)
+    if (paths !== undefined) for (let i = from; i < to; i++) paths[i]?.push(i < middle ? right : left)
     return nodeHash(left, right)
   }
   const root = visit(0, count, 0, present.length)

@@ -194,15 +194,15 @@ export class Receipts {
 
   /** Claims of a reply; none where not all its items are below the signed root. */
   private proven({ receipt, count, items, hashes }: SlotReply, news: readonly News[]): Claim[] {
-    const leaves = provenLeaves(items, count, hashes, receipt.statement.digest)
-    if (leaves === undefined) return this.refuse('record-not-proven')
+    const paths = provenPaths(items, count, hashes, receipt.statement.digest)
+    if (paths === undefined) return this.refuse('record-not-proven')
     const claims: Claim[] = []
     for (const { place, request } of news) {
-      const [item, leaf] = [items[place], leaves[place]]
-      if (item === undefined || leaf === undefined) throw new Error('unreachable: every item has its leaf')
+      const [item, path] = [items[place], paths[place]]
+      if (item === undefined || path === undefined) throw new Error('unreachable: every item has its path')
       const record = decodeResultRecord(item.record)
       if (record === undefined) this.options.count('record-malformed')
-      else claims.push({ request, record, bytes: item.record, index: item.index, path: leaf.path })
+      else claims.push({ request, record, bytes: item.record, index: item.index, path })
     }
     return claims
   }
@@ -273,13 +273,14 @@ function emptyTally(key: string, statement: ReceiptStatement, count: number): Ta
   return { key, statement, count, votes: new Map(), claims: new Map(), bytes: 0 }
 }
 
-/** The items' leaves with their paths; undefined unless all are where they are said to be in the tree with this root. */
-function provenLeaves(items: readonly ReplyItem[], count: number, hashes: Uint8Array, root: Uint8Array) {
+/** The items' paths; undefined unless all are where they are said to be in the tree with this root. */
+function provenPaths(items: readonly ReplyItem[], count: number, hashes: Uint8Array, root: Uint8Array) {
   const ascending = items.every(({ index }, i) => index > (items[i - 1]?.index ?? -1))
   if (!ascending || items.length === 0 || (items.at(-1)?.index ?? count) >= count) return undefined
-  const leaves = items.map(({ index, record }): PresentLeaf => ({ index, leaf: leafHash(record), path: [] }))
-  const opened = openMultiProof(count, leaves, hashes)
-  return opened !== undefined && equalBytes(opened, root) ? leaves : undefined
+  const leaves = items.map(({ index, record }): PresentLeaf => ({ index, leaf: leafHash(record) }))
+  const paths = items.map((): Digest[] => [])
+  const opened = openMultiProof(count, leaves, hashes, paths)
+  return opened !== undefined && equalBytes(opened, root) ? paths : undefined
 }
 
 function costOf({ bytes, path }: Claim): number {

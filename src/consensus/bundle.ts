@@ -20,14 +20,53 @@ export interface BundlePart {
 }
 
 class Bundle {
-  readonly count: number
+  readonly head: BundleHead
   readonly root: Digest
   /** By what the signature was found good: the same again need not ask. */
   goodBy: object | undefined
+  private readonly leaves: readonly PresentLeaf[]
+  private paths: ReadonlyMap<number, readonly Digest[]> | undefined
 
-  constructor(count: number, root: Digest) {
-    this.count = count
+  constructor(head: BundleHead, root: Digest, leaves: readonly PresentLeaf[]) {
+    this.head = head
     this.root = root
+    this.leaves = leaves
+  }
+
+  /** Hardly ever asked for, of requests that part from their bundle; of all at once, since then others are too. */
+  pathOf(index: number): readonly Digest[] {
+    if (this.paths === undefined) {
+      const paths = this.leaves.map((): Digest[] => [])
+      openMultiProof(this.head.count, this.leaves, this.head.hashes, paths)
+      this.paths = new Map(this.leaves.map((leaf, i) => [leaf.index, paths[i] ?? []]))
+    }
+    return this.paths.get(index) ?? []
+  }
+}
+
+class OpenedProof implements BundleProof {
+  readonly index: number
+  readonly count: number
+  readonly root: Digest
+  readonly signature: Signature
+  declare readonly path: readonly Digest[]
+  readonly #bundle: Bundle
+
+  constructor(index: number, bundle: Bundle) {
+    this.index = index
+    this.count = bundle.head.count
+    this.root = bundle.root
+    this.signature = bundle.head.signature
+    this.#bundle = bundle
+    Object.defineProperty(this, 'path', OpenedProof.#PATH)
+  }
+
+  /** A property of its own, so that a copy has it as a value. */
+  static readonly #PATH = {
+    enumerable: true,
+    get(this: OpenedProof): readonly Digest[] {
+      return this.#bundle.pathOf(this.index)
+    },
   }
 }
 
@@ -47,18 +86,18 @@ export class OpenedRequest implements SignedRequest {
   }
 
   /** See {@link openBundle}. */
-  static open({ count, signature, hashes }: BundleHead, parts: readonly BundlePart[]) {
+  static open(head: BundleHead, parts: readonly BundlePart[]) {
     const client = parts[0]?.request.client
     if (client === undefined || parts.some(({ request }) => request.client !== client)) {
       throw new RangeError('requests of a bundle: expected at least one, all of one client')
     }
-    const leaves = parts.map(({ index, request }): PresentLeaf => ({ index, leaf: requestId(request), path: [] }))
-    const root = openMultiProof(count, leaves, hashes)
+    const leaves = parts.map(({ index, request }): PresentLeaf => ({ index, leaf: requestId(request) }))
+    const root = openMultiProof(head.count, leaves, head.hashes)
     if (root === undefined) return undefined
-    const bundle = new Bundle(count, root)
+    const bundle = new Bundle(head, root, leaves)
     return parts.map(({ index, request }, i) => {
-      const { leaf, path } = leaves[i] as PresentLeaf
-      return new OpenedRequest(request, { index, count, root, path, signature }, leaf, bundle)
+      const { leaf } = leaves[i] as PresentLeaf
+      return new OpenedRequest(request, new OpenedProof(index, bundle), leaf, bundle)
     })
   }
 
@@ -82,7 +121,7 @@ export class OpenedRequest implements SignedRequest {
     const [first] = requests
     if (first === undefined || !OpenedRequest.is(first)) return undefined
     const bundle = first.#bundle
-    if (bundle.count !== requests.length) return undefined
+    if (bundle.head.count !== requests.length) return undefined
     const whole = requests.every((each, i) => #bundle in each && each.#bundle === bundle && each.proof.index === i)
     return whole ? bundle.root : undefined
   }

@@ -106,12 +106,12 @@ export function requestFault(signed: SignedRequest, context: VerifyContext): Che
   if (request.command.length > context.parameters.maxRequestBytes) return blame('request-too-large')
   const opened = OpenedRequest.is(signed) ? signed : undefined
   if (opened?.isGoodBy(context)) return undefined
-  const { index, count, root, path, signature } = proof
+  const { index, count, root, signature } = proof
   if (opened === undefined) {
     if (!equalBytes(requestId(request), id)) return blame('wrong-request-id')
     if (!Number.isSafeInteger(count) || !Number.isSafeInteger(index) || index < 0 || index >= count)
       return blame('bad-bundle')
-    if (!verifyInclusion({ leaf: id, index, size: count, root }, path)) return blame('not-in-bundle')
+    if (!verifyInclusion({ leaf: id, index, size: count, root }, proof.path)) return blame('not-in-bundle')
   }
   const key = context.admit(request.client)
   if (key === undefined) return blame('inadmissible-client-key')

@@ -19,7 +19,7 @@ import { decodePosition, encodePosition, POSITION_STATE_KEY } from './position.t
 import { encodeResultRecord, encodeWindow, type Outcome } from './result-record.ts'
 import { type Answer, Sessions } from './sessions.ts'
 import { type CommandContext, CommandRefused, type StateMachine } from './state-machine.ts'
-import { Transaction } from './transaction.ts'
+import { type StateChange, Transaction } from './transaction.ts'
 
 /** An agreed request; what consensus calls a signed request is one. */
 export interface ExecutableRequest {
@@ -50,16 +50,6 @@ export interface EntryResults {
   readonly root: Digest
   /** What the machine wrote, in order; empty unless {@link ExecutorOptions.track} asks for it. */
   readonly changes: readonly StateChange[]
-}
-
-/** One key of the machine's that an entry changed. */
-export interface StateChange {
-  /** Position of the request that did it; undefined where it happened by itself, at the agreed time of the entry. */
-  readonly index: number | undefined
-  /** The machine's own key, as it gave it to the store. */
-  readonly key: Uint8Array
-  /** Undefined where the key was deleted. */
-  readonly value: Uint8Array | undefined
 }
 
 export interface ReadResult {
@@ -257,7 +247,7 @@ class MapExecutor implements Executor {
 
   private conclude(transaction: Transaction, stands: boolean, index: number | undefined): void {
     if (!stands) transaction.rollback()
-    else if (this.track) for (const change of transaction.changes()) this.changes.push({ index, ...change })
+    else if (this.track) transaction.noteChanges(index, this.changes)
     transaction.end()
   }
 

@@ -11,3 +11,4 @@ export { decodePosition, POSITION_STATE_KEY, type StatePosition } from './positi
 export * from './result-record.ts'
 export * from './state-machine.ts'
 export * from './state-proof.ts'
+export { changeBytes, type StateChange } from './transaction.ts'

@@ -16,6 +16,16 @@ import type { RangeQuery, Store, StoreEntry } from './state-machine.ts'
 /** Why a command was stopped, whether or not the machine noticed. */
 export type StoreFault = 'limit' | 'forbidden' | 'failed'
 
+/** One key of the machine's that an entry changed; as text, which the state has anyway, since most changes are never looked at. */
+export interface StateChange {
+  /** Position of the request that did it; undefined where it happened by itself, at the agreed time of the entry. */
+  readonly index: number | undefined
+  /** The machine's own key, as it gave it to the store. */
+  readonly key: Text
+  /** Undefined where the key was deleted. */
+  readonly value: Text | undefined
+}
+
 /** Stops the machine; the executor looks at {@link Transaction.fault} and not at this. */
 class StoreFaultError extends Error {
   override readonly name = 'StoreFaultError'
@@ -87,12 +97,12 @@ export class Transaction implements Store {
     }
   }
 
-  /** The keys written, each once, with what they hold now. */
-  changes(): readonly { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[] {
-    return [...new Set(this.keys)].map((key) => {
-      const value = this.map.get(key)
-      return { key: toBytes(key, 1), value: value === undefined ? undefined : toBytes(value) }
-    })
+  /** Notes the keys written, each once, with what they hold now. */
+  noteChanges(index: number | undefined, into: StateChange[]): void {
+    const { keys, map } = this
+    for (const key of keys.length < 2 ? keys : new Set(keys)) {
+      into.push({ index, key: key.slice(1) as Text, value: map.get(key) })
+    }
   }
 
   /** The command is over: a machine that kept the store finds it closed. */
@@ -141,4 +151,9 @@ export class Transaction implements Store {
     this.fault ??= fault
     throw new StoreFaultError(this.fault)
   }
+}
+
+/** A change in bytes. */
+export function changeBytes({ index, key, value }: StateChange) {
+  return { index, key: toBytes(key), value: value === undefined ? undefined : toBytes(value) }
 }

@@ -10,7 +10,7 @@ import {
   type Slot,
 } from '../../crypto/index.ts'
 import { commandBytes, type Entry } from '../consensus/index.ts'
-import { type StateChange, type Text, toText } from '../machine/index.ts'
+import type { StateChange } from '../machine/index.ts'
 import { CHANGE_LOG_BYTES, CHANGE_LOG_SLOTS, CHANGED_SLOT_BYTES, CHANGED_SLOT_CHANGES } from './limits.ts'
 import { holds, type KeyRange } from './range-index.ts'
 
@@ -22,7 +22,6 @@ export class ChangedSlot {
   readonly changes: readonly StateChange[]
   /** Kept in memory for it, roughly; the entry's requests included. */
   readonly bytes: number
-  private texts: readonly Text[] | undefined
   private sorted: readonly number[] | undefined
   private tree: MerkleTree | undefined
 
@@ -32,7 +31,7 @@ export class ChangedSlot {
     this.certificate = certificate
     this.timestampMs = timestampMs
     this.changes = changes
-    const stored = changes.reduce((sum, { key, value }) => sum + 2 * key.length + (value?.length ?? 0), 0)
+    const stored = changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
     this.bytes = stored + CHANGE_BYTES * changes.length + commandBytes(entry) + REQUEST_BYTES * entry.requests.length
   }
 
@@ -40,17 +39,11 @@ export class ChangedSlot {
     return this.entry.header.slot
   }
 
-  /** The keys of the changes, in their order, as text that compares as the bytes do. */
-  get keys(): readonly Text[] {
-    this.texts ??= this.changes.map(({ key }) => toText(key))
-    return this.texts
-  }
-
   /** The changes of keys in the range, in their order; found among many without looking at each. */
   within(range: KeyRange): readonly StateChange[] {
-    const { keys, changes } = this
-    const keyAt = (place: number) => keys[order[place] ?? 0] ?? ''
+    const { changes } = this
     const order = this.order()
+    const keyAt = (place: number) => changes[order[place] ?? 0]?.key ?? ''
     let [low, high] = [0, order.length]
     while (low < high) {
       const middle = (low + high) >>> 1
@@ -64,8 +57,8 @@ export class ChangedSlot {
 
   /** The places of the changes, sorted by key. */
   private order(): readonly number[] {
-    const { keys } = this
-    this.sorted ??= keys.map((_, i) => i).sort((a, b) => compareText(keys[a] ?? '', keys[b] ?? ''))
+    const { changes } = this
+    this.sorted ??= changes.map((_, i) => i).sort((a, b) => compareText(changes[a]?.key ?? '', changes[b]?.key ?? ''))
     return this.sorted
   }
 
@@ -94,7 +87,7 @@ export interface ChangeLogLimits {
 }
 
 /** Of objects and arrays beside their content. */
-const CHANGE_BYTES = 300
+const CHANGE_BYTES = 120
 const REQUEST_BYTES = 700
 /** Forgotten slots at the front of the list before it is cut. */
 const COMPACT_AT = 1024

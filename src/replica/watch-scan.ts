@@ -1,6 +1,7 @@
 // One watch, and what it is to be told next: the slots of the change log in which something changed in its range.
 
 import type { ClientLink } from '../../net/index.ts'
+import { changeBytes } from '../machine/index.ts'
 import { type WatchEndCode, type WatchedRequest, type WatchedSlot, watchCost } from '../wire/index.ts'
 import type { ChangedSlot, ChangeLog } from './change-log.ts'
 import { WATCH_BATCH_COST } from './limits.ts'
@@ -55,7 +56,14 @@ function matching(watch: Watch, changed: ChangedSlot): WatchedSlot | undefined {
   if (found.length === 0) return undefined
   const indexes = new Set(found.flatMap(({ index }) => index ?? []))
   const requests = [...indexes].sort((a, b) => a - b).flatMap((index) => requestOf(changed, index, watch.single))
-  return { slot: changed.slot, header: entry.header, certificate, timestampMs, requests, changes: found }
+  return {
+    slot: changed.slot,
+    header: entry.header,
+    certificate,
+    timestampMs,
+    requests,
+    changes: found.map(changeBytes),
+  }
 }
 
 function requestOf(changed: ChangedSlot, index: number, single: boolean): WatchedRequest[] {

@@ -134,7 +134,7 @@ export class Watches {
       if (log.first > this.head + 1) this.skip()
       for (const changed of log.after(this.head)) {
         const at = changed.slot
-        for (const key of changed.keys) this.index.visit(key, (watch) => this.hit(watch, at))
+        for (const { key } of changed.changes) this.index.visit(key, (watch) => this.hit(watch, at))
       }
     }
     this.head = log.last

@@ -62,8 +62,8 @@ function toWireBundle({ first, members }: Group): wire.Bundle {
   const { count, signature: signed } = first.proof
   const ordered = members.toSorted((a, b) => a.proof.index - b.proof.index)
   const present = ordered.filter((each, i) => each.proof.index !== ordered[i - 1]?.proof.index)
-  const paths = new Map(present.map(({ proof }) => [proof.index, proof.path]))
-  const hashes = multiProof(count, [...paths.keys()], (index) => paths.get(index) ?? [])
+  const proofs = new Map(present.map(({ proof }) => [proof.index, proof]))
+  const hashes = multiProof(count, [...proofs.keys()], (index) => proofs.get(index)?.path ?? [])
   return { client: first.request.client, count, signature: signed, hashes }
 }
 
@@ -88,7 +88,7 @@ export function fromWireRequests({ bundles, requests }: wire.Requests, most = wi
   for (const [i, { count, signature: signed, hashes }] of bundles.entries()) {
     const ordered = inOrder(members[i] ?? [])
     const present = distinct(ordered)
-    const opened = openBundle({ count, signature: signature(signed), hashes }, present)
+    const opened = openBundle({ count, signature: signature(signed), hashes: copyOf(hashes) }, present)
     if (opened === undefined) throw new Malformed('Bundle.hashes: not as many as are needed')
     for (const [at, part] of present.entries()) part.opened = opened[at]
     const [first] = opened

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { fromUtf8, utf8 } from '../../crypto/index.ts'
 import {
   CommandRefused,
+  changeBytes,
   createExecutor,
   MAX_WRITES_PER_COMMAND,
   type StateMachine,
@@ -119,12 +120,12 @@ describe('the changes of an entry', () => {
       timestampMs: 100,
       requests: [request(WRITER, 1, utf8('get')), request(WRITER, 2, utf8('put a'))],
     })
-    expect(first.changes.map(({ index, key, value }) => [index, text(key), text(value)])).toEqual([
+    expect(first.changes.map(changeBytes).map(({ index, key, value }) => [index, text(key), text(value)])).toEqual([
       [1, 'k', 'a'],
       [1, 'ends', '110'],
     ])
     const second = executor.execute({ slot: 2, timestampMs: 110, requests: [request(WRITER, 3, utf8('sing'))] })
-    expect(second.changes.map(({ index, key, value }) => [index, text(key), value])).toEqual([
+    expect(second.changes.map(changeBytes).map(({ index, key, value }) => [index, text(key), value])).toEqual([
       [undefined, 'k', undefined],
       [undefined, 'ends', undefined],
     ])

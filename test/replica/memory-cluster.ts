@@ -299,7 +299,7 @@ export class TestClient {
 
   private takeReplies(from: ReplicaIndex, { replies }: Reply): void {
     for (const { receipt, count, items, hashes } of replies) {
-      const leaves = items.map(({ index, record }) => ({ index, leaf: leafHash(record), path: [] }))
+      const leaves = items.map(({ index, record }) => ({ index, leaf: leafHash(record) }))
       // A liar's receipt is of other results than it sends.
       if (hex(openMultiProof(count, leaves, hashes) ?? new Uint8Array()) !== hex(receipt.statement.digest)) {
         this.badProofs.add(from)

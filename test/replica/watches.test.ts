@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { epoch, fromUtf8, type PublicKey, slot, utf8, verifyInclusion } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import { batchEntry, noopEntry } from '../../src/consensus/index.ts'
-import type { StateChange } from '../../src/machine/index.ts'
+import { type StateChange, toText } from '../../src/machine/index.ts'
 import { ChangeLog } from '../../src/replica/change-log.ts'
 import { CHANGED_SLOT_CHANGES, WATCH_PROGRESS_MS, WATCHES_PER_CLIENT } from '../../src/replica/limits.ts'
 import { holds, type KeyRange, RangeIndex } from '../../src/replica/range-index.ts'
@@ -25,7 +25,9 @@ function write(log: ChangeLog, ...slots: readonly (readonly string[])[]): void {
       keys.length === 0
         ? noopEntry(at, epoch(0))
         : batchEntry(at, epoch(0), 1000 + at, bundleOf(keys.map(utf8), 1, 10 * at))
-    const changes = keys.map((name, index): StateChange => ({ index, key: utf8(name), value: utf8(`value ${at}`) }))
+    const changes = keys.map(
+      (name, index): StateChange => ({ index, key: toText(utf8(name)), value: toText(utf8(`value ${at}`)) }),
+    )
     log.append({ entry, certificate: certificateOf(entry), timestampMs: 1000 + at, changes })
   }
 }
@@ -101,7 +103,7 @@ describe('the log of changes', () => {
     const log = new ChangeLog()
     write(log, ['a'])
     const entry = noopEntry(slot(2), epoch(0))
-    const change: StateChange = { index: undefined, key: utf8('k'), value: undefined }
+    const change: StateChange = { index: undefined, key: toText(utf8('k')), value: undefined }
     const changes = Array.from({ length: CHANGED_SLOT_CHANGES + 1 }, () => change)
     log.append({ entry, certificate: certificateOf(entry), timestampMs: 1, changes })
     expect([log.first, log.last, log.bytes]).toEqual([3, 2, 0])

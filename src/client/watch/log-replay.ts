@@ -3,7 +3,7 @@
 
 import { equalBytes } from '../../../crypto/index.ts'
 import { type AuditContext, chosenFault, verifyArchivedReceipt } from '../../audit/verify/index.ts'
-import type { Executor, StateChange } from '../../machine/index.ts'
+import { changeBytes, type Executor, type StateChange } from '../../machine/index.ts'
 import type { ArchivedSlot, WatchedSlot } from '../../wire/index.ts'
 import { COMMIT_REQUESTS } from '../limits.ts'
 
@@ -51,7 +51,7 @@ export class LogReplay {
       certificate,
       timestampMs: this.timestampMs,
       requests: requestsOf(archived, changes),
-      changes,
+      changes: changes.map(changeBytes),
     }
   }
 
