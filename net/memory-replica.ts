@@ -59,6 +59,9 @@ export class MemoryReplica implements ReplicaTransport {
     this.#handlers = undefined
   }
 
+  /** Every frame is on its way already. */
+  flush(): void {}
+
   send(to: ReplicaIndex, channel: PeerChannel, frame: Uint8Array): boolean {
     refuseEmpty(frame)
     const entry = [...this.#peers].find(([peer]) => peer.self === to)

@@ -52,6 +52,8 @@ export interface ReplicaTransport {
   stop(): Promise<void>
   /** Queues a frame; everything queued for one peer in one turn leaves as one write. False where it was dropped. */
   send(to: ReplicaIndex, channel: PeerChannel, frame: Uint8Array): boolean
+  /** What is queued leaves now, before the turn ends; for whoever goes on with something that takes its time. */
+  flush(): void
   connected(peer: ReplicaIndex): boolean
   /** Multiaddrs that it listens on, once started. */
   readonly addresses: readonly string[]

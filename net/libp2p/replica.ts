@@ -60,6 +60,10 @@ class ReplicaEnd implements ReplicaTransport {
     return this.#only.current?.send(to, channel, frame) ?? false
   }
 
+  flush(): void {
+    this.#only.current?.flush()
+  }
+
   connected(peer: ReplicaIndex): boolean {
     return this.#only.current?.connected(peer) ?? false
   }
@@ -128,6 +132,10 @@ class ReplicaRun {
 
   send(to: ReplicaIndex, channel: PeerChannel, frame: Uint8Array): boolean {
     return this.#links.get(to)?.send(channel, frame) ?? false
+  }
+
+  flush(): void {
+    this.#turn.flush()
   }
 
   connected(peer: ReplicaIndex): boolean {

@@ -17,10 +17,14 @@ export class Turn {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      const writers = [...this.#waiting]
-      this.#waiting.clear()
-      for (const each of writers) each.flush()
+      this.flush()
     })
+  }
+
+  flush(): void {
+    const writers = [...this.#waiting]
+    this.#waiting.clear()
+    for (const each of writers) each.flush()
   }
 }
 

@@ -62,9 +62,9 @@ interface Common extends LifeParts {
   readonly alarms: Alarms
   readonly lies: Lies | undefined
   readonly recovered: RecoveredReplica
-  /** Within a turn, and for the next one. */
+  /** Within a turn. */
   readonly step: (input: Input) => void
-  readonly put: (input: Input) => void
+  readonly durable: (number: number) => void
 }
 
 /** Reads the store and builds what was there. @throws {StoreError} where the replica must stay out. */
@@ -94,7 +94,7 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
     alarms: new Alarms(recovered.alarms),
     lies: options.liar && liesOf(options.liar, genesis, keys),
     step: (input) => turn.step(input),
-    put: (input) => turn.put(input),
+    durable: (number) => turn.durable(number),
   }
   const { peers, core, alarms, lies } = common
   const liar = lies?.name ?? ''
@@ -137,13 +137,14 @@ function contextOf({ genesis }: ReplicaOptions, host: MachineHost, verifier: Cac
 
 /** What is kept: on disk, and as states of checkpoints. */
 function keepingOf(common: Common) {
-  const { options, store, transport, limits, fatal, self, core, host, counters, lies, recovered, step, put } = common
+  const { options, store, transport, limits, fatal, self, core, host, counters, lies, recovered, step, durable } =
+    common
   const { members, parameters } = options.genesis
   const journal = new Journal({
     store,
     kept: recovered.kept,
     bytes: recovered.journalBytes,
-    onDurable: (number) => put({ kind: 'durable', number }),
+    onDurable: durable,
   })
   const lent = new LentStates(host)
   const snapshots = new Snapshots({

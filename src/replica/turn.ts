@@ -46,6 +46,9 @@ export interface Notices {
   fatal(error: unknown): void
 }
 
+/** Own votes that complete a quorum bring new records, and these new votes: a handful of times a slot. */
+const SETTLE_ROUNDS = 8
+
 type Execute = Effect & { readonly kind: 'execute' }
 
 export class Turn {
@@ -55,6 +58,8 @@ export class Turn {
   private stable: Verified<StableCheckpoint>[] = []
   private scheduled = false
   private running = false
+  private settling = false
+  private durableNow: number | undefined
   /** The message encoded last: a broadcast, or the same to several peers. */
   private encoded: { readonly message: Message; readonly frame: Uint8Array } | undefined
 
@@ -97,6 +102,12 @@ export class Turn {
     this.put(tickNow())
   }
 
+  /** Every record up to this number is durable. */
+  durable(number: number): void {
+    if (this.settling) this.durableNow = number
+    else this.put({ kind: 'durable', number })
+  }
+
   /** Something came: there will be a turn. */
   wake(): void {
     if (this.scheduled || !this.running) return
@@ -113,7 +124,7 @@ export class Turn {
   }
 
   private run(): void {
-    const { inbound, door, reads, snapshots, watches, counters } = this.parts
+    const { inbound, door, reads, snapshots, watches, transport, counters } = this.parts
     counters.turns++
     const nowMs = performance.now()
     const { inputs } = this
@@ -128,6 +139,7 @@ export class Turn {
     const clients = door.drain(nowMs, within(INBOUND_SLICE_MS))
     const transfers = snapshots.drain(nowMs, within(INBOUND_SLICE_MS))
     this.settle()
+    transport.flush()
     const executed = this.execute()
     door.flush()
     const answered = reads.flush(nowMs, within(READ_SLICE_MS))
@@ -135,11 +147,23 @@ export class Turn {
     if (executed || watched || [peers, clients, transfers, answered].includes('more')) this.wake()
   }
 
-  /** The records of the turn go to the store; then what relies on their order: were the log cut before a checkpoint is
-   * in it, a power cut would leave neither. */
+  /**
+   * The records of the turn go to the store, and where that has them at once, so do those of what they held back. Then comes what relies
+   * on their order: were the log cut before a checkpoint is in it, a power cut would leave neither.
+   */
   private settle(): void {
     const { journal, snapshots } = this.parts
+    this.settling = true
     journal.flush()
+    for (let round = 1; this.durableNow !== undefined && round < SETTLE_ROUNDS; round++) {
+      const number = this.durableNow
+      this.durableNow = undefined
+      this.step({ kind: 'durable', number })
+      journal.flush()
+    }
+    this.settling = false
+    if (this.durableNow !== undefined) this.put({ kind: 'durable', number: this.durableNow })
+    this.durableNow = undefined
     const { stable } = this
     this.stable = []
     for (const checkpoint of stable) snapshots.stabilize(checkpoint)

@@ -5,6 +5,7 @@ import {
   closeSync,
   constants,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   ftruncate,
   open as openCallback,
@@ -15,10 +16,13 @@ import {
   writevSync,
 } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { promisify } from 'node:util'
 import { lockFolder } from './lock.ts'
 import { StoreError } from './store.ts'
+import { SyncPace } from './sync-pace.ts'
 
 export interface Files {
   /** Names in a folder; undefined where there is no such folder. */
@@ -57,6 +61,10 @@ export interface WritableFile {
   write(parts: readonly Uint8Array[], position: number): Promise<void>
   /** What was written is durable on return, and so is the size. */
   sync(): Promise<void>
+  /** Whether so many bytes are sooner written and synced at once, by {@link writeNow}, than by waiting for it. */
+  isQuick(bytes: number): boolean
+  /** {@link write} and {@link sync} before it returns. @throws {StoreError} `io`. */
+  writeNow(parts: readonly Uint8Array[], position: number): void
   truncate(size: number): Promise<void>
   close(): Promise<void>
 }
@@ -80,48 +88,54 @@ const fdatasyncAsync = promisify(fdatasync)
 const ftruncateAsync = promisify(ftruncate)
 
 /** The system's own files. Every failure is a {@link StoreError} with code `io`. */
-export const nodeFiles: Files = {
-  async list(folder) {
-    return await unlessMissing(folder, () => readdir(folder))
-  },
-  async makeFolder(folder) {
-    const path = resolve(folder)
-    const first = await asStoreError(path, () => mkdir(path, { recursive: true, mode: FOLDER_MODE }))
-    if (first === undefined) return
-    // Each new folder is an entry of the one above it.
-    for (let at = path; at.length >= first.length; at = dirname(at)) await nodeFiles.syncFolder(dirname(at))
-  },
-  async readWhole(path) {
-    return await unlessMissing(path, () => readFile(path))
-  },
-  openForReading(path) {
-    return new NodeReadableFile(path)
-  },
-  async openForWriting(path, mode) {
-    return await asStoreError(
-      path,
-      async () => new NodeWritableFile(path, await openAsync(path, FLAGS[mode], FILE_MODE)),
-    )
-  },
-  async rename(from, to) {
-    await asStoreError(to, () => rename(from, to))
-  },
-  async remove(path) {
-    await asStoreError(path, () => rm(path, { force: true }))
-  },
-  async syncFolder(folder) {
-    // Windows neither needs nor permits it.
-    if (process.platform === 'win32') return
-    await asStoreError(folder, async () => {
-      const handle = await open(folder, 'r')
-      try {
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-    })
-  },
-  lock: lockFolder,
+export const nodeFiles: Files = systemFiles(new SyncPace(availableParallelism()))
+
+/** Files whose syncs go by `pace`. */
+export function systemFiles(pace: SyncPace): Files {
+  const files: Files = {
+    async list(folder) {
+      return await unlessMissing(folder, () => readdir(folder))
+    },
+    async makeFolder(folder) {
+      const path = resolve(folder)
+      const first = await asStoreError(path, () => mkdir(path, { recursive: true, mode: FOLDER_MODE }))
+      if (first === undefined) return
+      // Each new folder is an entry of the one above it.
+      for (let at = path; at.length >= first.length; at = dirname(at)) await files.syncFolder(dirname(at))
+    },
+    async readWhole(path) {
+      return await unlessMissing(path, () => readFile(path))
+    },
+    openForReading(path) {
+      return new NodeReadableFile(path)
+    },
+    async openForWriting(path, mode) {
+      return await asStoreError(
+        path,
+        async () => new NodeWritableFile(path, pace, await openAsync(path, FLAGS[mode], FILE_MODE)),
+      )
+    },
+    async rename(from, to) {
+      await asStoreError(to, () => rename(from, to))
+    },
+    async remove(path) {
+      await asStoreError(path, () => rm(path, { force: true }))
+    },
+    async syncFolder(folder) {
+      // Windows neither needs nor permits it.
+      if (process.platform === 'win32') return
+      await asStoreError(folder, async () => {
+        const handle = await open(folder, 'r')
+        try {
+          await handle.sync()
+        } finally {
+          await handle.close()
+        }
+      })
+    },
+    lock: lockFolder,
+  }
+  return files
 }
 
 class NodeReadableFile implements ReadableFile {
@@ -175,10 +189,12 @@ class NodeReadableFile implements ReadableFile {
 
 class NodeWritableFile implements WritableFile {
   readonly #path: string
+  readonly #pace: SyncPace
   readonly #fd: number
 
-  constructor(path: string, fd: number) {
+  constructor(path: string, pace: SyncPace, fd: number) {
     this.#path = path
+    this.#pace = pace
     this.#fd = fd
   }
 
@@ -196,7 +212,28 @@ class NodeWritableFile implements WritableFile {
   }
 
   async sync(): Promise<void> {
+    this.#pace.handedOver()
     await asStoreError(this.#path, () => fdatasyncAsync(this.#fd))
+  }
+
+  isQuick(bytes: number): boolean {
+    return this.#pace.quick && bytes <= WRITE_AT_ONCE_BYTES
+  }
+
+  writeNow(parts: readonly Uint8Array[], position: number): void {
+    const beginMs = performance.now()
+    try {
+      let rest = parts.filter((part) => part.length > 0)
+      for (let at = position; rest.length > 0; ) {
+        const count = writevSync(this.#fd, rest, at)
+        at += count
+        rest = withoutFirst(rest, count)
+      }
+      fdatasyncSync(this.#fd)
+    } catch (error) {
+      throw ioError(this.#path, error)
+    }
+    this.#pace.took(performance.now() - beginMs)
   }
 
   async truncate(size: number): Promise<void> {

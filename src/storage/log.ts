@@ -26,6 +26,14 @@ interface Pending {
   readonly done: () => void
 }
 
+/** Bytes for the file, from one position to before another; `end` is that of the zeros behind them. */
+interface Batch {
+  readonly parts: readonly Uint8Array[]
+  readonly from: number
+  readonly to: number
+  readonly end: number
+}
+
 const ZEROS = new Uint8Array(ZERO_AHEAD_BYTES)
 
 export class Log {
@@ -43,6 +51,8 @@ export class Log {
   #pendingBytes = 0
   /** The writing of all that waits; undefined while nothing does. */
   #running: Promise<void> | undefined
+  /** Writing at once. */
+  #writing = false
   #deleting: Promise<void> = Promise.resolve()
   #failed = false
   appends = 0
@@ -80,7 +90,8 @@ export class Log {
       this.#fail(new StoreError('io', `the disk does not keep up: more than ${mib} MiB wait for it; check it`))
       return
     }
-    this.#start()
+    if (this.#isQuick()) this.#writeNow()
+    else this.#start()
   }
 
   /** See {@link Store.cut}. */
@@ -139,31 +150,76 @@ export class Log {
     return this.#pending.splice(0, count)
   }
 
+  /** Where nothing is under way, the file is open, and the disk is quicker than the way to a thread and back. */
+  #isQuick(): boolean {
+    if (this.#running !== undefined || this.#writing || !this.#options.syncs) return false
+    return this.#end > 0 && !this.#closeLast && this.#file.isQuick(this.#pendingBytes) && !this.#isFull()
+  }
+
+  #writeNow(): void {
+    const group = this.#takeGroup()
+    this.#writing = true
+    try {
+      const records = this.#numbered(group.flatMap((each) => each.records))
+      if (records.length > 0) {
+        const batch = this.#place(records)
+        this.#file.writeNow(batch.parts, batch.from)
+        this.#placed(batch, records)
+        this.#noteNewest(records)
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    if (!this.#failed) for (const { done } of group) done()
+    this.#writing = false
+    // Whoever appends whenever it may lets other things happen in between.
+    if (this.#pending.length > 0) this.#start()
+  }
+
   async #write(records: readonly StoreRecord[]): Promise<void> {
     if (records.length === 0) return
     if (this.#closeLast || this.#isFull()) await this.#nextSegment()
     if (this.#end === 0) await this.#beginSegment()
-    const numbered = records.map((record) => ({ record, sequence: this.#nextSequence++, carried: false }))
+    const numbered = this.#numbered(records)
     await this.#writeBatch(numbered)
-    for (const framed of numbered) {
+    this.#noteNewest(numbered)
+  }
+
+  #numbered(records: readonly StoreRecord[]): Framed[] {
+    return records.map((record) => ({ record, sequence: this.#nextSequence++, carried: false }))
+  }
+
+  #noteNewest(records: readonly Framed[]): void {
+    for (const framed of records) {
       if (framed.record.key !== undefined) this.#newest.set(nameOf(framed.record), { ...framed, carried: true })
     }
   }
 
   async #writeBatch(records: readonly Framed[]): Promise<void> {
+    const batch = this.#place(records)
+    await this.#file.write(batch.parts, batch.from)
+    if (this.#options.syncs) await this.#file.sync()
+    this.#placed(batch, records)
+  }
+
+  /** Where the records go, and what is written there. */
+  #place(records: readonly Framed[]): Batch {
     const { syncs, salt } = this.#options
     const segment = this.#active()
-    const [fromSector, from] = [this.#end, this.#end * SECTOR_BYTES]
-    const batch = encodeBatch(records, fromSector, segmentSeed(salt, segment.number))
-    const to = from + batch.length
+    const from = this.#end * SECTOR_BYTES
+    const bytes = encodeBatch(records, this.#end, segmentSeed(salt, segment.number))
+    const to = from + bytes.length
     const ahead = syncs && to > segment.size ? this.#zerosAfter(to) : 0
-    await this.#file.write([batch, ZEROS.subarray(0, ahead)], from)
-    this.bytesWritten += batch.length + ahead
-    segment.size = Math.max(segment.size, to + ahead)
-    if (syncs) {
-      await this.#file.sync()
-      this.syncs++
-    }
+    return { parts: [bytes, ZEROS.subarray(0, ahead)], from, to, end: to + ahead }
+  }
+
+  /** The batch is where it goes. */
+  #placed({ from, to, end }: Batch, records: readonly Framed[]): void {
+    const segment = this.#active()
+    this.bytesWritten += end - from
+    if (this.#options.syncs) this.syncs++
+    segment.size = Math.max(segment.size, end)
+    const fromSector = this.#end
     this.#end = to / SECTOR_BYTES
     for (const { record } of records) segment.add({ fromSector, toSector: this.#end, slot: record.slot })
   }

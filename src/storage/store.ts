@@ -61,7 +61,8 @@ export interface Store {
   readonly recovered: Recovered
   /**
    * Appends as one unit: after a power cut all of it is there or none. Appends of one turn and of the time of a running sync
-   * share the next write and sync. `done` is called when they are durable, in the order of the appends.
+   * share the next write and sync. `done` is called when they are durable, in the order of the appends; before this returns where
+   * the disk is quicker than the way to a thread and back (sync-pace.ts).
    * A disk that fails is told to {@link StoreOptions.onFailure}; `done` is then never called.
    */
   append(records: readonly StoreRecord[], done: () => void): void

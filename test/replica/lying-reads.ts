@@ -63,6 +63,7 @@ export function lyingTransport(inner: ReplicaTransport, { reads, excluded }: Rea
       ),
     stop: () => inner.stop(),
     send: (to, channel, frame) => (channel === 'consensus' && isKeptBack(to, frame)) || inner.send(to, channel, frame),
+    flush: () => inner.flush(),
     connected: (peer) => inner.connected(peer),
     get addresses() {
       return inner.addresses

@@ -70,6 +70,7 @@ function spied(inner: ReplicaTransport, seen: (frame: Uint8Array) => void): Repl
       if (channel === 'consensus') seen(frame)
       return inner.send(to, channel, frame)
     },
+    flush: () => inner.flush(),
     connected: (peer) => inner.connected(peer),
     get addresses() {
       return inner.addresses

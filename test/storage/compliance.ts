@@ -11,6 +11,8 @@ export interface Place {
   open(options?: Pick<StoreOptions, 'retention'>): Promise<Store>
   /** Of a segment, which is what a cut deletes; 1 where it deletes single records. */
   readonly segmentBytes: number
+  /** Each append is synced before it returns. */
+  readonly atOnce?: boolean
 }
 
 export function describeStore(name: string, place: () => Place): void {
@@ -43,25 +45,28 @@ export function describeStore(name: string, place: () => Place): void {
       await store.close()
     })
 
-    it('says that appends are durable in their order, never within the call, and the empty one last too', async () => {
+    it('says that appends are durable in their order, and the empty one last too', async () => {
       const store = await place().open()
       const heard: string[] = []
       const all = Promise.all([
         ...['a', 'b', 'c'].map((mark, i) => heardOf(store, [vote(i + 1, 10)], () => heard.push(mark))),
         heardOf(store, [], () => heard.push('end')),
       ])
-      expect(heard).toEqual([])
       await all
       expect(heard).toEqual(['a', 'b', 'c', 'end'])
       await store.close()
     })
 
-    it('writes and syncs the appends of one turn as one', async () => {
-      const store = await place().open()
+    it('writes and syncs the appends of one turn as one, but where it does so at once', async () => {
+      const { open, atOnce = false } = place()
+      const store = await open()
       await append(store, [vote(1, 10)])
       const { syncs, appends } = store.counters()
       await Promise.all([2, 3, 4, 5].map((slot) => append(store, [vote(slot, 100)])))
-      expect(store.counters()).toMatchObject({ syncs: syncs + (syncs > 0 ? 1 : 0), appends: appends + 4 })
+      expect(store.counters()).toMatchObject({
+        syncs: syncs + (syncs === 0 ? 0 : atOnce ? 4 : 1),
+        appends: appends + 4,
+      })
       await store.close()
     })
 

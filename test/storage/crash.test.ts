@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Store, StoreRecord } from '../../src/storage/index.ts'
 import { append } from './compliance.ts'
-import { everything, FaultyDisk, firstBytes, nothing, type Survival, sectors } from './faulty-disk.ts'
+import { everything, FaultyDisk, firstBytes, nothing, PowerCut, type Survival, sectors } from './faulty-disk.ts'
 import { bytesOf, keyed, textOf, vote } from './records.ts'
 import { open, SMALL_SEGMENT_BYTES, until } from './support.ts'
 
@@ -129,38 +129,51 @@ describe('a power cut between any two operations of the disk', () => {
     if (slot > 0) expect([...(recovered.snapshot?.chunks() ?? [])]).toEqual([bytesOf(slot, 600)])
   }
 
-  it.each<[string, Survival, number]>([
+  const cuts: readonly (readonly [string, Survival, number])[] = [
     ['that loses all that was not synced', nothing, 0],
     ['that loses nothing', everything, 100],
     ['that loses names but no bytes', everything, 0],
     ['that loses bytes but no names', nothing, 100],
     ['that loses every other sector', sectors((sector) => sector % 2 === 0), 1],
     ['that loses the other ones', sectors((sector) => sector % 2 === 1), 100],
-  ])('%s leaves everything that was acknowledged', async (_, survival, namesKept) => {
-    const whole = new FaultyDisk()
-    await life(whole, told())
-    expect(whole.operations).toBeGreaterThan(100)
-    for (let at = 0; at < whole.operations; at++) {
-      const disk = new FaultyDisk()
-      const heard = told()
-      await new Promise<void>((powerless) => {
-        disk.beforeOperation = (number) => {
-          if (number !== at) return
-          disk.beforeOperation = () => {}
-          disk.cutPower(survival, namesKept)
-          powerless()
-        }
-        void life(disk, heard)
-      })
-      const frozen = structuredClone(heard)
-      const store = await open(disk, { create: !frozen.created })
-      check(store, frozen)
-      await store.close()
-      const again = await open(disk, { create: false })
-      check(again, frozen)
-      await again.close()
-    }
-  })
+  ]
+  const ways = [
+    ['by a thread', false],
+    ['at once', true],
+  ] as const
+
+  it.each(cuts.flatMap((cut) => ways.map((way) => [...cut, ...way] as const)))(
+    '%s leaves everything that was acknowledged, with syncs %4$s',
+    async (_, survival, namesKept, _way, quick) => {
+      const whole = new FaultyDisk()
+      whole.quick = quick
+      await life(whole, told())
+      expect(whole.operations).toBeGreaterThan(100)
+      for (let at = 0; at < whole.operations; at++) {
+        const disk = new FaultyDisk()
+        disk.quick = quick
+        const heard = told()
+        await new Promise<void>((powerless) => {
+          disk.beforeOperation = (number) => {
+            if (number !== at) return
+            disk.beforeOperation = () => {}
+            disk.cutPower(survival, namesKept)
+            powerless()
+          }
+          life(disk, heard).catch((error: unknown) => {
+            if (!(error instanceof PowerCut)) throw error
+          })
+        })
+        const frozen = structuredClone(heard)
+        const store = await open(disk, { create: !frozen.created })
+        check(store, frozen)
+        await store.close()
+        const again = await open(disk, { create: false })
+        check(again, frozen)
+        await again.close()
+      }
+    },
+  )
 
   function told(): Told {
     return { created: false, acknowledged: [], appended: [], cut: 0, snapshot: 0, asked: 0 }

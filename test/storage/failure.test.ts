@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { MAX_PENDING_BYTES } from '../../src/storage/limits.ts'
 import { append, slotsOf } from './compliance.ts'
-import { FaultyDisk } from './faulty-disk.ts'
+import { FaultyDisk, nothing } from './faulty-disk.ts'
 import { bytesOf, vote } from './records.ts'
 import { FOLDER, open, until } from './support.ts'
 
@@ -32,35 +32,81 @@ describe('a sync under way', () => {
   })
 })
 
-describe('a disk that fails', () => {
-  it.each<[string, (disk: FaultyDisk) => void, string]>([
-    ['is full', (disk) => (disk.room = 700), 'the disk is full'],
-    ['is full to the byte', (disk) => (disk.room = 0), 'the disk is full'],
-    ['fails to sync', (disk) => (disk.failsToSync = true), 'the disk failed'],
-  ])('and %s is told once, acknowledges nothing more, and loses nothing that was', async (_, fail, sentence) => {
+describe('syncs that are done at once', () => {
+  it('are over when an append returns, and its caller is told before that', async () => {
     const disk = new FaultyDisk()
-    const failures: Error[] = []
-    const store = await open(disk, { onFailure: (error) => failures.push(error) })
-    await append(store, [vote(1, 100)])
-    fail(disk)
-    const told: number[] = []
-    for (const slot of [2, 3]) store.append([vote(slot, 5000)], () => told.push(slot))
-    await until(() => failures.length > 0)
-    store.append([vote(4, 10)], () => told.push(4))
-    store.cut(1)
-    expect(await slotsOf(store, 1, 9)).toEqual([1])
-    await store.close()
-    expect(told).toEqual([])
-    expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining(sentence)])
-
-    disk.failsToSync = false
-    disk.room = Number.POSITIVE_INFINITY
+    disk.quick = true
+    const store = await open(disk)
+    const { syncs } = store.counters()
+    const durable: number[] = []
+    for (const slot of [1, 2, 3]) {
+      store.append([vote(slot, 50)], () => durable.push(slot))
+      expect(durable.at(-1)).toBe(slot)
+    }
+    expect(store.counters().syncs).toBe(syncs + 3)
+    disk.cutPower(nothing)
     const again = await open(disk)
-    expect(again.recovered.records[0]).toEqual(vote(1, 100))
-    expect(again.recovered.damaged).toEqual([])
-    await append(again, [vote(5, 10)])
-    await again.close()
+    expect(again.recovered.records).toEqual([1, 2, 3].map((slot) => vote(slot, 50)))
   })
+
+  it('keep nobody from anything who appends whenever an append is done', async () => {
+    const disk = new FaultyDisk()
+    disk.quick = true
+    const store = await open(disk)
+    let done = 0
+    const more = () => {
+      if (++done < 10_000) store.append([vote(1, 1)], more)
+    }
+    let turns = 0
+    const count = () => {
+      turns++
+      if (done < 10_000) setImmediate(count)
+    }
+    setImmediate(count)
+    store.append([vote(1, 1)], more)
+    await until(() => done === 10_000)
+    expect(turns).toBeGreaterThan(1_000)
+    await store.close()
+  })
+})
+
+describe('a disk that fails', () => {
+  const fails: readonly (readonly [string, (disk: FaultyDisk) => void, string, boolean])[] = [true, false].flatMap(
+    (quick) => [
+      ['is full', (disk) => (disk.room = 700), 'the disk is full', quick],
+      ['is full to the byte', (disk) => (disk.room = 0), 'the disk is full', quick],
+      ['fails to sync', (disk) => (disk.failsToSync = true), 'the disk failed', quick],
+    ],
+  )
+
+  it.each(fails)(
+    'and %s is told once, acknowledges nothing more, and loses nothing that was (at once: %4$s)',
+    async (_, fail, sentence, quick) => {
+      const disk = new FaultyDisk()
+      disk.quick = quick
+      const failures: Error[] = []
+      const store = await open(disk, { onFailure: (error) => failures.push(error) })
+      await append(store, [vote(1, 100)])
+      fail(disk)
+      const told: number[] = []
+      for (const slot of [2, 3]) store.append([vote(slot, 5000)], () => told.push(slot))
+      await until(() => failures.length > 0)
+      store.append([vote(4, 10)], () => told.push(4))
+      store.cut(1)
+      expect(await slotsOf(store, 1, 9)).toEqual([1])
+      await store.close()
+      expect(told).toEqual([])
+      expect(failures.map(({ message }) => message)).toEqual([expect.stringContaining(sentence)])
+
+      disk.failsToSync = false
+      disk.room = Number.POSITIVE_INFINITY
+      const again = await open(disk)
+      expect(again.recovered.records[0]).toEqual(vote(1, 100))
+      expect(again.recovered.damaged).toEqual([])
+      await append(again, [vote(5, 10)])
+      await again.close()
+    },
+  )
 
   it('in the middle of a snapshot leaves the older one, and the log goes on', async () => {
     const disk = new FaultyDisk()

@@ -64,6 +64,9 @@ class Inode {
   }
 }
 
+/** Ends a process in the middle of something that it waits for. */
+export class PowerCut extends Error {}
+
 type NameChange =
   | { readonly kind: 'set'; readonly path: string; readonly inode: Inode }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
@@ -83,6 +86,8 @@ export class FaultyDisk implements Files {
   /** Bytes that still fit. */
   room = Number.POSITIVE_INFINITY
   failsToSync = false
+  /** Whether writes and syncs are done at once; a power cut in the middle of one is thrown as {@link PowerCut}. */
+  quick = false
   #syncsHeld: (() => void)[] | undefined
 
   /** The power goes: every open file is dead, every lock free, and of what was not synced only that is left. */
@@ -211,11 +216,7 @@ export class FaultyDisk implements Files {
     return {
       write: async (parts, position) => {
         await operation()
-        const bytes = Buffer.concat(parts)
-        const fits = Math.min(bytes.length, this.room)
-        this.room -= fits
-        if (fits > 0) inode.write({ position, bytes: bytes.subarray(0, fits) })
-        if (fits < bytes.length) throw new StoreError('io', `${path}: the disk is full`)
+        this.#write(inode, path, parts, position)
       },
       sync: async () => {
         await operation()
@@ -224,6 +225,14 @@ export class FaultyDisk implements Files {
         const held = this.#syncsHeld
         if (held !== undefined) await new Promise<void>((release) => held.push(release))
         if (life !== this.#life) await never()
+        if (this.failsToSync) throw new StoreError('io', `${path}: the disk failed`)
+        inode.unsynced = []
+      },
+      isQuick: () => this.quick,
+      writeNow: (parts, position) => {
+        this.#begin(life)
+        this.#write(inode, path, parts, position)
+        this.#begin(life)
         if (this.failsToSync) throw new StoreError('io', `${path}: the disk failed`)
         inode.unsynced = []
       },
@@ -236,11 +245,24 @@ export class FaultyDisk implements Files {
     }
   }
 
+  #write(inode: Inode, path: string, parts: readonly Uint8Array[], position: number): void {
+    const bytes = Buffer.concat(parts)
+    const fits = Math.min(bytes.length, this.room)
+    this.room -= fits
+    if (fits > 0) inode.write({ position, bytes: bytes.subarray(0, fits) })
+    if (fits < bytes.length) throw new StoreError('io', `${path}: the disk is full`)
+  }
+
   /** A process without power never hears of its operations again. */
   async #operation(life = this.#life): Promise<void> {
     if (life !== this.#life) await never()
     this.beforeOperation(this.operations++)
     if (life !== this.#life) await never()
+  }
+
+  #begin(life: number): void {
+    if (life === this.#life) this.beforeOperation(this.operations++)
+    if (life !== this.#life) throw new PowerCut()
   }
 
   #change(change: NameChange): void {

@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { nodeFiles } from '../../src/storage/files.ts'
+import { type Files, systemFiles } from '../../src/storage/files.ts'
 import { emptyContents, memoryStore } from '../../src/storage/index.ts'
+import { SyncPace } from '../../src/storage/sync-pace.ts'
 import { describeStore } from './compliance.ts'
 import { FaultyDisk } from './faulty-disk.ts'
 import { open, SMALL_SEGMENT_BYTES } from './support.ts'
@@ -15,12 +16,26 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-for (const durability of ['fsync', 'os'] as const) {
-  describeStore(`on disk (${durability})`, () => {
+/** Of a machine with so many cores, and a disk that is never slow. */
+function files(cores: number): Files {
+  const pace = new SyncPace(cores)
+  pace.took = () => {}
+  return systemFiles(pace)
+}
+
+const KINDS = [
+  ['fsync by a thread', 'fsync', files(64), false],
+  ['fsync at once', 'fsync', files(1), true],
+  ['os', 'os', files(64), false],
+] as const
+
+for (const [name, durability, system, atOnce] of KINDS) {
+  describeStore(`on disk (${name})`, () => {
     const path = join(folder, String(places++))
     return {
-      open: (options) => open(nodeFiles, { ...options, path, durability }),
+      open: (options) => open(system, { ...options, path, durability }),
       segmentBytes: SMALL_SEGMENT_BYTES,
+      atOnce,
     }
   })
 }
