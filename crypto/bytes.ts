@@ -7,28 +7,27 @@ import { base64pad } from 'multiformats/bases/base64'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Up to here V8 keeps a byte array on its own heap, which is cheap. */
-const ON_HEAP_BYTES = 64
 /** Above this an allocation of its own no longer weighs. */
 const SHARED_BYTES = 1024
 const BLOCK_BYTES = 8192
 
-let block = new Uint8Array(BLOCK_BYTES)
+let block = new ArrayBuffer(BLOCK_BYTES)
 let used = 0
 
 /**
- * `length` zero bytes that nobody else has. From 65 to 1,024 they are cut from a common block, since an ArrayBuffer of its own
- * costs microseconds, more than hashing what it holds: so `buffer` is longer than they are, and must not be transferred.
+ * `length` zero bytes that nobody else has. Up to 1,024 they are a view of a common block: an ArrayBuffer of its own costs microseconds,
+ * more than hashing what it holds, and even one that V8 keeps on its heap weighs 250 bytes for 32, which the collector moves about as
+ * long as they live. So `buffer` is longer than they are, and must not be transferred.
  */
 export function freshBytes(length: number): Uint8Array {
-  if (length <= ON_HEAP_BYTES || length > SHARED_BYTES) return new Uint8Array(length)
+  if (length === 0 || length > SHARED_BYTES) return new Uint8Array(length)
   if (used + length > BLOCK_BYTES) {
-    block = new Uint8Array(BLOCK_BYTES)
+    block = new ArrayBuffer(BLOCK_BYTES)
     used = 0
   }
-  const start = used
+  const bytes = new Uint8Array(block, used, length)
   used += length
-  return block.subarray(start, used)
+  return bytes
 }
 
 /** A fresh plain Uint8Array; `slice` would keep a Node Buffer a Buffer. */

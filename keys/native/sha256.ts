@@ -1,12 +1,12 @@
 // SHA-256 on OpenSSL.
 
 import { hash } from 'node:crypto'
-import { DIGEST_BYTES, hashWith } from '../../crypto/index.ts'
+import { DIGEST_BYTES, freshBytes, hashWith } from '../../crypto/index.ts'
 
 /** SHA-256 of `bytes`, as text and back: half of what it costs Node to make a Buffer. */
 export function nativeSha256(bytes: Uint8Array): Uint8Array {
   const text = hash('sha256', bytes, 'binary')
-  const digest = new Uint8Array(DIGEST_BYTES)
+  const digest = freshBytes(DIGEST_BYTES)
   for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = text.charCodeAt(i)
   return digest
 }

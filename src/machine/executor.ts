@@ -130,6 +130,8 @@ class MapExecutor implements Executor {
   private readonly track: boolean
   /** Of the entry that is being executed. */
   private changes: StateChange[] = []
+  /** Whose request was executed last in this entry, until a role changes: a client's requests come in bundles. */
+  private asker: Asker | undefined
 
   constructor(map: AuthenticatedMap, { machine, track = false }: ExecutorOptions) {
     this.map = map
@@ -149,6 +151,7 @@ class MapExecutor implements Executor {
     this.slot = slot
     this.timestampMs = Math.max(this.timestampMs, timestampMs)
     this.advance()
+    this.asker = undefined
     const records = requests.map((request, index) => this.answer(request, index))
     const tree = batchTree(records.map(leafHash))
     const { changes } = this
@@ -186,6 +189,7 @@ class MapExecutor implements Executor {
   }
 
   assignRole(client: Uint8Array, role: Role | undefined): void {
+    this.asker = undefined
     assignRole(this.map, client, role)
   }
 
@@ -195,21 +199,28 @@ class MapExecutor implements Executor {
     const record = (outcome: Outcome, result: Uint8Array, slot = 0) =>
       encodeResultRecord({ outcome, client, sequence, request: id, slot, result })
 
-    const clientText = toText(client)
-    const verdict = this.sessions.look(clientText, sequence)
+    const asker = this.askerOf(client)
+    const verdict = this.sessions.look(asker.text, sequence)
     if (verdict.kind === 'expired') return record('expired', encodeWindow(verdict.lowest, verdict.highest))
     if (verdict.kind === 'answered') {
       const { answer } = verdict
       if (!equalBytes(answer.request, id)) return record('conflict', answer.request)
       return record(answer.outcome, answer.result, answer.slot)
     }
-    const role = roleOf(this.map, client)
+    const { role } = asker
     if (role === undefined) return record('unknown-client', NOTHING)
     const context = { slot: this.slot, index, timestampMs: this.timestampMs, client, role }
     const { outcome, result } = this.run(command, context, role !== 'reader')
     const answer: Answer = { request: id, slot: this.slot, outcome, result }
-    this.sessions.note(clientText, sequence, answer)
+    this.sessions.note(asker.text, sequence, answer)
     return record(outcome, result, this.slot)
+  }
+
+  private askerOf(client: Uint8Array): Asker {
+    if (this.asker === undefined || !equalBytes(this.asker.client, client)) {
+      this.asker = { client, text: toText(client), role: roleOf(this.map, client) }
+    }
+    return this.asker
   }
 
   /** What ends by itself at the time of the entry. A machine that fails at it leaves the state as it was, alike everywhere. */
@@ -255,6 +266,12 @@ class MapExecutor implements Executor {
     this.sessions.flush()
     this.map.set(POSITION_KEY, toText(encodePosition(this)))
   }
+}
+
+interface Asker {
+  readonly client: Uint8Array
+  readonly text: Text
+  readonly role: Role | undefined
 }
 
 function formatOf(machine: StateMachine): Text {
