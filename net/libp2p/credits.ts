@@ -6,8 +6,8 @@ import type { MessageStream } from '@libp2p/interface'
 
 const HEADER_BYTES = 12
 const WINDOW_UPDATE = 1
-/** Milliseconds that an update waits at most: a small part of the time in which a fast sender fills a window. */
-const HOLD_MS = 5
+/** Milliseconds that an update waits at most, for the sake of order: what is held is never so much that anybody waits for it. */
+const HOLD_MS = 100
 /** Bytes of window that may wait to be given back: a quarter of what yamux starts with. */
 const MAX_HELD_BYTES = 64 * 1024
 

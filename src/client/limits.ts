@@ -123,8 +123,8 @@ export const LOG_GAP_LOOKS = 25
 export const LOG_CUT_LOOKS = 3
 /** States from which a watch is begun that has told nothing yet, until it counts as too slow for its replica. */
 export const LOG_BEGINS = 4
-/** Requests of a log executed here after which the state's root is brought up to date. */
-export const COMMIT_REQUESTS = 1_024
+/** Keys changed after which the state's root is brought up to date while a log is executed here. */
+export const COMMIT_KEYS = 2_048
 /** Milliseconds until replicas are asked again how far they are, when too few answered. */
 export const WATCH_START_MS = 1_000
 /** Share of a lease's time to live after which it is kept alive again: two keep-alives may fail before the third comes too late. */

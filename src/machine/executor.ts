@@ -76,6 +76,8 @@ export interface Executor {
   read(command: Uint8Array, client: Uint8Array): ReadResult
   /** The agreed time from which on an entry would change something by itself; undefined where nothing waits. */
   due(): number | undefined
+  /** What the next {@link stateRoot} costs, in keys. */
+  readonly uncommitted: number
   /** The root of the state after {@link slot}: equal on all replicas. Costs in proportion to what changed since. */
   stateRoot(): Digest
   /** The state after {@link slot}, kept readable while execution goes on; close it. */
@@ -97,6 +99,8 @@ export interface ExecutorOptions {
 const FORMAT_KEY = prefixed(META_SPACE, utf8('format'))
 const POSITION_KEY = toText(POSITION_STATE_KEY)
 const NOTHING = new Uint8Array(0)
+/** Keys that cost what an open page of answers does, in memory too. */
+const PAGE_KEYS = 4
 
 /** An executor at slot 0, with the clients of the genesis. */
 export function createExecutor({
@@ -172,6 +176,10 @@ class MapExecutor implements Executor {
     const due = this.machine.due(transaction)
     transaction.end()
     return due
+  }
+
+  get uncommitted(): number {
+    return this.map.uncommitted + PAGE_KEYS * this.sessions.open
   }
 
   stateRoot(): Digest {

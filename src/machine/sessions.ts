@@ -45,6 +45,8 @@ interface Page {
 
 export class Sessions {
   private readonly map: AuthenticatedMap
+  /** Pages that the next flush looks at. */
+  open = 0
   /** Sessions used since the last flush. */
   private readonly used = new Map<Text, Session>()
 
@@ -81,6 +83,7 @@ export class Sessions {
       }
     }
     this.used.clear()
+    this.open = 0
   }
 
   private advance(client: Text, session: Session, highest: number): void {
@@ -113,6 +116,7 @@ export class Sessions {
     if (page === undefined) {
       page = { answers: decodePage(this.map.get(answerKey(client, number))), changed: false }
       session.pages.set(number, page)
+      this.open++
     }
     return page
   }

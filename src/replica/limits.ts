@@ -68,8 +68,8 @@ export const KEPT_TREES = 32
 /** Bytes of results in one frame to a client, but for a single longer one. */
 export const REPLY_FRAME_BYTES = 512 * KIB
 
-/** Requests executed after which the state root is brought up to date, so that a checkpoint finds little left to hash. */
-export const COMMIT_REQUESTS = 1_024
+/** Keys changed after which the state root is brought up to date, so that a checkpoint finds little left to hash. */
+export const COMMIT_KEYS = 2_048
 
 /** Snapshots kept below the newest stable one, for peers that have just learned of it. */
 export const KEPT_SNAPSHOTS = 1

@@ -32,7 +32,7 @@ import {
   type StateSnapshot,
 } from '../machine/index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
-import { COMMIT_REQUESTS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, RESULT_BYTES } from './limits.ts'
+import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, RESULT_BYTES } from './limits.ts'
 
 /** The state after a checkpoint's slot, and the log up to it. */
 export interface KeptSnapshot {
@@ -86,7 +86,6 @@ export class MachineHost {
   private readonly options: HostOptions
   private executor: Executor
   private frontier: Frontier = EMPTY_FRONTIER
-  private uncommitted = 0
   private readonly results = new Map<number, KeptResults>()
   private resultBytes = 0
   private readonly answered = new Map<string, Answered>()
@@ -173,7 +172,6 @@ export class MachineHost {
   keep(): KeptSnapshot {
     const { timestampMs } = this.executor
     const state = this.executor.snapshot()
-    this.uncommitted = 0
     const kept = { slot: slot(state.slot), frontier: this.frontier, timestampMs, state }
     this.release(kept.slot)
     this.snapshots.set(kept.slot, kept)
@@ -223,12 +221,8 @@ export class MachineHost {
     const { changes } = results
     this.changes.append({ entry, certificate, timestampMs: this.executor.timestampMs, changes })
     this.frontier = appendLeaf(this.frontier, entry.digest)
-    this.uncommitted += entry.requests.length
     // The root is a function of the content alone, so it does not matter when it is brought up to date in between.
-    if (this.uncommitted >= COMMIT_REQUESTS) {
-      this.executor.stateRoot()
-      this.uncommitted = 0
-    }
+    if (this.executor.uncommitted >= COMMIT_KEYS) this.executor.stateRoot()
     return results
   }
 
@@ -249,7 +243,6 @@ export class MachineHost {
     this.results.clear()
     this.resultBytes = 0
     this.answered.clear()
-    this.uncommitted = 0
   }
 
   private forgetResults(newest: number): void {

@@ -5,12 +5,11 @@ import { equalBytes } from '../../../crypto/index.ts'
 import { type AuditContext, chosenFault, verifyArchivedReceipt } from '../../audit/verify/index.ts'
 import { changeBytes, type Executor, type StateChange } from '../../machine/index.ts'
 import type { ArchivedSlot, WatchedSlot } from '../../wire/index.ts'
-import { COMMIT_REQUESTS } from '../limits.ts'
+import { COMMIT_KEYS } from '../limits.ts'
 
 export class LogReplay {
   private readonly context: AuditContext
   private readonly executor: Executor
-  private uncommitted = 0
 
   /** Requires an executor that tracks changes. */
   constructor(context: AuditContext, executor: Executor) {
@@ -43,7 +42,7 @@ export class LogReplay {
     if (receipt !== undefined && !equalBytes(receipt.statement.digest, root)) {
       return 'the results that it signed are not those that executing the entry gives'
     }
-    this.commit(entry.requests.length)
+    this.commit()
     const { header } = entry
     return {
       slot,
@@ -56,11 +55,8 @@ export class LogReplay {
   }
 
   /** Keys that were changed are noted until the root is brought up to date: without that they would only ever grow in number. */
-  private commit(requests: number): void {
-    this.uncommitted += requests
-    if (this.uncommitted < COMMIT_REQUESTS) return
-    this.executor.stateRoot()
-    this.uncommitted = 0
+  private commit(): void {
+    if (this.executor.uncommitted >= COMMIT_KEYS) this.executor.stateRoot()
   }
 }
 

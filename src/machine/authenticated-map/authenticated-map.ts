@@ -50,6 +50,11 @@ export class AuthenticatedMap {
     return this.index.size
   }
 
+  /** Keys that the next commit has to look at. */
+  get uncommitted(): number {
+    return this.changed.size
+  }
+
   /** Nodes that only open snapshots still need. */
   get keptNodes(): number {
     return this.pool.kept
