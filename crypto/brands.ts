@@ -16,6 +16,8 @@ export type View = Brand<number, 'View'>
 export type Epoch = Brand<number, 'Epoch'>
 /** Position of a member in its epoch's membership, from 0. */
 export type ReplicaIndex = Brand<number, 'ReplicaIndex'>
+/** A member for as long as it is one, from 0: never given out twice in a cluster, while positions are taken over. */
+export type MemberId = Brand<number, 'MemberId'>
 /** 32 bytes of SHA-256. */
 export type Digest = Brand<Uint8Array, 'Digest'>
 /** 32 bytes that claim to be an Ed25519 public key; see {@link AdmittedKey} for one that was checked. */
@@ -55,6 +57,14 @@ export function replicaIndex(value: number): ReplicaIndex {
     throw new RangeError(`replica index: expected an integer from 0 to ${MAX_REPLICAS - 1}, got ${value}`)
   }
   return value as ReplicaIndex
+}
+
+/** @throws {RangeError} unless `value` is an integer from 0 to 2^32 - 1. */
+export function memberId(value: number): MemberId {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+    throw new RangeError(`member id: expected an integer from 0 to 2^32 - 1, got ${value}`)
+  }
+  return value as MemberId
 }
 
 /** Copies `bytes`. @throws {RangeError} unless there are exactly 32. */

@@ -26,24 +26,28 @@ export interface Membership {
 }
 
 const DOMAIN = utf8('\x1equorate-members-v1')
+const DOMAIN_WITH_TERMS = utf8('\x1equorate-members-v2')
 
 /**
- * The membership of one epoch, with its digest.
+ * The membership of one epoch, with its digest. `terms` is a hash of whatever else is fixed for the epoch (keys/charter), so
+ * that every statement names that as well; epoch 0 has none, since the cluster id covers the genesis as a whole.
  * @throws {RangeError} where the number of members is not that of the quorum system, or two members share a key: one
- * signer would then count twice in every certificate.
+ * signer would then count twice in every certificate. Also for terms of epoch 0, which would have two digests.
  */
 export function membership(
   clusterId: Digest,
   epoch: Epoch,
   members: readonly Member[],
   quorums: QuorumSystem,
+  terms?: Digest,
 ): Membership {
   if (members.length !== quorums.replicas) {
     throw new RangeError(`members: expected ${quorums.replicas} for this quorum system, got ${members.length}`)
   }
   const keys = new Set(members.map((member) => hex(member.consensusKey)))
   if (keys.size !== members.length) throw new RangeError('members: expected distinct consensus keys, got one twice')
-  return Object.freeze({ clusterId, epoch, members, quorums, digest: membershipDigest(epoch, members, quorums) })
+  if (terms !== undefined && epoch === 0) throw new RangeError('terms: expected none in epoch 0, got some')
+  return Object.freeze({ clusterId, epoch, members, quorums, digest: membershipDigest(epoch, members, quorums, terms) })
 }
 
 /** The leader of `view`: a pure function of the two, so that evidence stays checkable offline (pitfall P32). */
@@ -53,9 +57,15 @@ export function leaderOf(membership: Membership, view: View): ReplicaIndex {
 
 /**
  * SHA-256 over: domain, epoch (u64), n, b, c (u32 each), mode (one byte: 0 crash, 1 Byzantine), rule (length u32, text),
- * then per member the consensus key and the transport key. Addresses are left out: they may change within an epoch.
+ * then per member the consensus key and the transport key, then the terms where there are any, which the domain tells.
+ * Addresses are left out: they may change within an epoch.
  */
-function membershipDigest(epoch: Epoch, members: readonly Member[], quorums: QuorumSystem): Digest {
+function membershipDigest(
+  epoch: Epoch,
+  members: readonly Member[],
+  quorums: QuorumSystem,
+  terms: Digest | undefined,
+): Digest {
   const rule = utf8(SIGNATURE_RULE)
   const head = new Uint8Array(8 + 4 + 4 + 4 + 1 + 4)
   writeU64(head, 0, epoch)
@@ -65,5 +75,6 @@ function membershipDigest(epoch: Epoch, members: readonly Member[], quorums: Quo
   head[20] = quorums.crashMode ? 0 : 1
   writeU32(head, 21, rule.length)
   const keys = members.flatMap((member) => [member.consensusKey, member.transportKey])
-  return sha256(concatBytes(DOMAIN, head, rule, ...keys))
+  if (terms === undefined) return sha256(concatBytes(DOMAIN, head, rule, ...keys))
+  return sha256(concatBytes(DOMAIN_WITH_TERMS, head, rule, ...keys, terms))
 }

@@ -15,7 +15,8 @@
 //
 // A proof of possession is 89 bytes: tag 0x1e "quorate-poss-v1" (16), purpose (1), binding digest (32), index (8), key (32).
 // A client's bundle of requests is 120 bytes: tag 0x1e "quorate-reqs-v1" (16), cluster id (32), client key (32), number of
-// requests (8), RFC 6962 root of the requests (32).
+// requests (8), RFC 6962 root of the requests (32). A joiner's statement is 144 bytes: tag 0x1e "quorate-join-v1" (16),
+// cluster id (32), membership digest (32), consensus key (32), SHA-256 of the text of a checkpoint (32).
 //
 // 0x1e is a control character that no signed note may contain; a cosignature begins with "cosignature/v1", an SSHSIG with
 // "SSHSIG", a Noise payload with "noise-libp2p-static-key:" (pitfall P37). Numbers are u64, big-endian, below 2^53.
@@ -72,15 +73,32 @@ export interface BundleStatement {
   readonly root: Digest
 }
 
-export type Statement = VoteStatement | PossessionStatement | BundleStatement
+/**
+ * "I hold the state of this checkpoint, and vote from the next epoch on": without it nobody is made a member, who could be
+ * one that does not know of it, or that has nothing to go on from.
+ */
+export interface JoinStatement {
+  readonly kind: 'join'
+  readonly clusterId: Digest
+  /** Of the membership in office, which the change is to begin from. */
+  readonly membership: Digest
+  /** The consensus key that signs. */
+  readonly key: PublicKey
+  /** SHA-256 of the checkpoint's text, as members sign it. */
+  readonly checkpoint: Digest
+}
+
+export type Statement = VoteStatement | PossessionStatement | BundleStatement | JoinStatement
 
 export const VOTE_STATEMENT_BYTES = 161
 export const POSSESSION_STATEMENT_BYTES = 89
 export const BUNDLE_STATEMENT_BYTES = 120
+export const JOIN_STATEMENT_BYTES = 144
 
 const VOTE_TAG = utf8('\x1equorate-vote-v1')
 const POSSESSION_TAG = utf8('\x1equorate-poss-v1')
 const BUNDLE_TAG = utf8('\x1equorate-reqs-v1')
+const JOIN_TAG = utf8('\x1equorate-join-v1')
 
 /** The bytes to sign for `statement`; their number depends on its kind alone. */
 export function statementBytes(statement: Statement): Uint8Array {
@@ -89,6 +107,8 @@ export function statementBytes(statement: Statement): Uint8Array {
       return possessionBytes(statement)
     case 'bundle':
       return bundleBytes(statement)
+    case 'join':
+      return joinBytes(statement)
     default:
       return voteBytes(statement)
   }
@@ -158,5 +178,15 @@ function bundleBytes(statement: BundleStatement): Uint8Array {
   bytes.set(statement.client, 48)
   writeU64(bytes, 80, statement.count)
   bytes.set(statement.root, 88)
+  return bytes
+}
+
+function joinBytes(statement: JoinStatement): Uint8Array {
+  const bytes = freshBytes(JOIN_STATEMENT_BYTES)
+  bytes.set(JOIN_TAG, 0)
+  bytes.set(statement.clusterId, 16)
+  bytes.set(statement.membership, 48)
+  bytes.set(statement.key, 80)
+  bytes.set(statement.checkpoint, 112)
   return bytes
 }

@@ -23,27 +23,29 @@ const ZONES: readonly Zone[] = [
     may: ['crypto'],
     pure: ['@noble/hashes', 'canonicalize', 'multiformats', 'zod'],
   },
+  { folder: 'keys/charter', may: ['crypto', 'keys/genesis'], pure: [] },
   { folder: 'keys/native', may: ['crypto'] },
   { folder: 'keys', may: ['crypto', 'keys/genesis', 'keys/native'] },
   { folder: 'net/wire', may: ['crypto'], pure: [] },
   { folder: 'net', may: ['crypto', 'keys', 'keys/genesis', 'keys/native', 'net/wire'] },
   { folder: 'src/storage', may: ['crypto', 'keys', 'keys/genesis', 'keys/native'] },
-  { folder: 'src/consensus', may: ['crypto', 'keys/genesis'], pure: ['@noble/hashes'] },
-  { folder: 'src/machine', may: ['crypto', 'keys/genesis'], pure: ['@noble/hashes'] },
+  { folder: 'src/consensus', may: ['crypto', 'keys/charter', 'keys/genesis'], pure: ['@noble/hashes'] },
+  { folder: 'src/machine', may: ['crypto', 'keys/charter', 'keys/genesis'], pure: ['@noble/hashes'] },
   {
     folder: 'src/wire',
-    may: ['crypto', 'keys/genesis', 'net/wire', 'src/consensus', 'src/machine'],
+    may: ['crypto', 'keys/charter', 'keys/genesis', 'net/wire', 'src/consensus', 'src/machine'],
     pure: ['@noble/hashes'],
   },
   {
     folder: 'src/byzantine',
-    may: ['crypto', 'keys/genesis', 'src/consensus', 'src/machine'],
+    may: ['crypto', 'keys/charter', 'keys/genesis', 'src/consensus', 'src/machine'],
     pure: ['@noble/hashes'],
   },
   {
     folder: 'src/simulation',
     may: [
       'crypto',
+      'keys/charter',
       'keys/genesis',
       'net/wire',
       'src/wire',
@@ -56,7 +58,7 @@ const ZONES: readonly Zone[] = [
   },
   {
     folder: 'src/audit/verify',
-    may: ['crypto', 'keys/genesis', 'net/wire', 'src/wire', 'src/consensus', 'src/machine'],
+    may: ['crypto', 'keys/charter', 'keys/genesis', 'net/wire', 'src/wire', 'src/consensus', 'src/machine'],
     pure: ['@noble/hashes'],
   },
   {
@@ -64,6 +66,7 @@ const ZONES: readonly Zone[] = [
     may: [
       'crypto',
       'keys',
+      'keys/charter',
       'keys/genesis',
       'keys/native',
       'net/wire',
@@ -78,6 +81,7 @@ const ZONES: readonly Zone[] = [
     may: [
       'crypto',
       'keys',
+      'keys/charter',
       'keys/genesis',
       'keys/native',
       'net',
@@ -93,6 +97,7 @@ const ZONES: readonly Zone[] = [
     may: [
       'crypto',
       'keys',
+      'keys/charter',
       'keys/genesis',
       'keys/native',
       'net',
@@ -108,6 +113,7 @@ const ZONES: readonly Zone[] = [
     may: [
       'crypto',
       'keys',
+      'keys/charter',
       'keys/genesis',
       'keys/native',
       'src/audit',

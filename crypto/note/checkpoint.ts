@@ -5,13 +5,16 @@
 //   <log root, base64>                                                RFC 6962 root of the entries 1 to slot
 //   state <state root, base64>
 //   epoch <epoch> <membership digest, base64>
+//   next <epoch + 1> <membership digest of that, base64>              only where the epoch ends with this slot
 //
+// Signed by a quorum, one with the last line is the hand-over to the next epoch.
 // All replicas sign the same bytes, so nothing of one replica or of one view is in them. The extension lines are covered by
 // the plain Ed25519 signatures. Any text begins with "quorate/", no vote does (pitfall P37).
 // Ref: c2sp.org/tlog-checkpoint.
 
 import { type Digest, type Epoch, epoch, type Slot, slot } from '../brands.ts'
-import { base64, equalBytes, hex } from '../bytes.ts'
+import { base64, equalBytes, hex, utf8 } from '../bytes.ts'
+import { sha256Of } from '../digest.ts'
 import type { Membership } from '../membership.ts'
 import { failure, type Result, success } from '../result.ts'
 import { isKeyName, type NoteKey, noteKey } from './key.ts'
@@ -24,6 +27,8 @@ export interface CheckpointContent {
   /** The root of the log up to `slot`; {@link EMPTY_ROOT} for slot 0. */
   readonly logRoot: Digest
   readonly stateRoot: Digest
+  /** The digest of the next epoch's membership, where `slot` is the last of this one. */
+  readonly next?: Digest | undefined
 }
 
 export interface Checkpoint extends CheckpointContent {
@@ -31,6 +36,7 @@ export interface Checkpoint extends CheckpointContent {
   readonly epoch: Epoch
   /** The digest of the epoch's membership, whose members sign. */
   readonly membership: Digest
+  readonly next: Digest | undefined
 }
 
 export type CheckpointFault =
@@ -39,6 +45,8 @@ export type CheckpointFault =
   | { readonly code: 'wrong-origin'; readonly origin: string }
   | { readonly code: 'wrong-epoch'; readonly epoch: Epoch }
   | { readonly code: 'wrong-membership' }
+
+const HAND_OVER_DOMAIN = utf8('\x1equorate-hand-over-v1')
 
 /** The origin of a cluster's checkpoints. @throws {RangeError} where the name has a space, a '+' or a control character. */
 export function checkpointOrigin(clusterName: string, clusterId: Digest): string {
@@ -58,15 +66,19 @@ export function checkpointKeys(membership: Membership, clusterName: string): Not
 
 /** The checkpoint that a member of `membership` signs for what it holds. @throws {RangeError} as above. */
 export function checkpointOf(content: CheckpointContent, membership: Membership, clusterName: string): Checkpoint {
-  const { slot, logRoot, stateRoot } = content
+  const { slot, logRoot, stateRoot, next } = content
   const origin = checkpointOrigin(clusterName, membership.clusterId)
-  return { origin, slot, logRoot, stateRoot, epoch: membership.epoch, membership: membership.digest }
+  return { origin, slot, logRoot, stateRoot, epoch: membership.epoch, membership: membership.digest, next }
 }
 
-/** The text to sign, ending with a line feed. @throws {RangeError} for slot 0 with a root other than the empty log's. */
+/**
+ * The text to sign, ending with a line feed.
+ * @throws {RangeError} for slot 0 with a root other than the empty log's, and for one after the last epoch that has a number.
+ */
 export function checkpointText(checkpoint: Checkpoint): string {
-  const { origin, slot, logRoot, stateRoot, epoch, membership } = checkpoint
-  const extensions = [`state ${base64(stateRoot)}`, `epoch ${epoch} ${base64(membership)}`]
+  const { origin, slot, logRoot, stateRoot, epoch: of, membership, next } = checkpoint
+  const extensions = [`state ${base64(stateRoot)}`, `epoch ${of} ${base64(membership)}`]
+  if (next !== undefined) extensions.push(`next ${epoch(of + 1)} ${base64(next)}`)
   return treeHeadText({ origin, size: slot, root: logRoot, extensions })
 }
 
@@ -80,10 +92,26 @@ export function parseCheckpoint(text: string): Result<Checkpoint, CheckpointFaul
   const stateRoot = digestFromBase64(state)
   const epochNumber = fromDecimal(decimal)
   const membership = digestFromBase64(members)
-  if (extensions.length !== 2 || stateRoot === undefined || epochNumber === undefined || membership === undefined) {
+  if (extensions.length < 2 || stateRoot === undefined || epochNumber === undefined || membership === undefined) {
     return failure({ code: 'bad-extension' })
   }
-  return success({ origin, slot: slot(size), logRoot: root, stateRoot, epoch: epoch(epochNumber), membership })
+  const next = extensions.length === 2 ? undefined : nextOf(extensions.slice(2), epochNumber)
+  if (next === undefined && extensions.length > 2) return failure({ code: 'bad-extension' })
+  return success({ origin, slot: slot(size), logRoot: root, stateRoot, epoch: epoch(epochNumber), membership, next })
+}
+
+/** What the lines after the epoch's say, where they are exactly the one that {@link checkpointText} writes. */
+function nextOf(lines: readonly string[], before: number): Digest | undefined {
+  const [, decimal = '', members = ''] = /^next (\S+) (\S+)$/.exec(lines[0] ?? '') ?? []
+  return lines.length === 1 && fromDecimal(decimal) === before + 1 ? digestFromBase64(members) : undefined
+}
+
+/**
+ * What names a hand-over: of the text and not of the note, since another quorum's signatures make another note. The next
+ * epoch's first view is justified by it, and a pin holds it.
+ */
+export function handOverDigest(text: string): Digest {
+  return sha256Of(HAND_OVER_DOMAIN, utf8(text))
 }
 
 /** What keeps `checkpoint` from being one of this cluster and membership; undefined where nothing does. */

@@ -7,13 +7,15 @@
 
 import canonicalize from 'canonicalize'
 import { type Digest, hex, type KeyPurpose, type PublicKey, sha256, statementBytes, utf8 } from '../../crypto/index.ts'
-import type { GenesisContents } from './format.ts'
+import { GENESIS_FORMAT, type GenesisContents, type GenesisContents1, type GenesisContents2 } from './format.ts'
+
+type Unproven<Contents extends GenesisContents> = Omit<Contents, 'members' | 'clients'> & {
+  readonly members: readonly Omit<Contents['members'][number], 'possession'>[]
+  readonly clients: readonly Omit<Contents['clients'][number], 'possession'>[]
+}
 
 /** A genesis before its owners signed for their keys. */
-export type UnprovenContents = Omit<GenesisContents, 'members' | 'clients'> & {
-  readonly members: readonly Omit<GenesisContents['members'][number], 'possession'>[]
-  readonly clients: readonly Omit<GenesisContents['clients'][number], 'possession'>[]
-}
+export type UnprovenContents = Unproven<GenesisContents1> | Unproven<GenesisContents2>
 
 /** The bytes that the cluster id is the SHA-256 of. Requires a document that passed {@link contentsOf}. */
 export function canonicalForm(contents: GenesisContents | UnprovenContents): Uint8Array {
@@ -29,17 +31,18 @@ export function clusterIdOf(contents: GenesisContents): Digest {
 
 /** What every proof of possession in the document is bound to. */
 export function possessionBinding(contents: GenesisContents | UnprovenContents): Digest {
-  return sha256(
-    canonicalForm({
-      format: contents.format,
-      name: contents.name,
-      rule: contents.rule,
-      quorum: contents.quorum,
-      members: contents.members.map(({ consensusKey, peerId, addresses }) => ({ consensusKey, peerId, addresses })),
-      clients: contents.clients.map(({ name, role, key }) => ({ name, role, key })),
-      parameters: contents.parameters,
-    }),
-  )
+  const clients = contents.clients.map(({ name, role, key }) => ({ name, role, key }))
+  if (contents.format === GENESIS_FORMAT) {
+    return sha256(canonicalForm({ ...contents, members: contents.members.map(fieldsOf), clients }))
+  }
+  const members = contents.members.map((member) => {
+    return member.operator === undefined ? fieldsOf(member) : { ...fieldsOf(member), operator: member.operator }
+  })
+  return sha256(canonicalForm({ ...contents, members, clients }))
+}
+
+function fieldsOf({ consensusKey, peerId, addresses }: UnprovenContents['members'][number]) {
+  return { consensusKey, peerId, addresses }
 }
 
 /** The bytes that the holder of `key` signs; `index` is the position among the members or among the clients. */

@@ -1,5 +1,6 @@
-// The genesis file as it is written: JSON of the format "quorate-genesis-1". Every field is required, unknown ones are
-// refused, so that nothing in the file can be under the cluster id and mean nothing, or mean something and not be.
+// The genesis file as it is written: JSON of the format "quorate-genesis-1", or "quorate-genesis-2" where it says more of
+// who may change the membership. Every field is required but a member's operator, unknown ones are refused, so that
+// nothing in the file can be under the cluster id and mean nothing, or mean something and not be.
 
 import { z } from 'zod'
 import { MAX_REPLICAS, SIGNATURE_RULE } from '../../crypto/index.ts'
@@ -10,10 +11,13 @@ import {
   type Parameters,
   ROTATION_MOST_SLOTS,
   type Rotation,
+  rangeText,
 } from './parameters.ts'
 import { DNS_LABEL, quoted } from './text.ts'
 
 export const GENESIS_FORMAT = 'quorate-genesis-1'
+/** As the first, with how many admins a change takes and each member's operator. */
+export const GENESIS_FORMAT_2 = 'quorate-genesis-2'
 /** 100 members and 1000 clients, indented, take less than half of it. */
 export const MAX_GENESIS_BYTES = 1024 * 1024
 export const MAX_CLIENTS = 1000
@@ -34,6 +38,11 @@ export interface MemberContents {
   readonly possession: { readonly consensus: string; readonly transport: string }
 }
 
+export interface OperatedMemberContents extends MemberContents {
+  /** The name of the client who may replace this member and its keys without the admins; nobody where absent. */
+  readonly operator?: string | undefined
+}
+
 export interface ClientContents {
   readonly name: string
   readonly role: Role
@@ -41,17 +50,29 @@ export interface ClientContents {
   readonly possession: string
 }
 
-export interface GenesisContents {
-  readonly format: typeof GENESIS_FORMAT
+interface CommonContents {
   /** A DNS label; becomes part of the checkpoint origin. */
   readonly name: string
   readonly rule: typeof SIGNATURE_RULE
   readonly quorum: { readonly byzantine: number; readonly crash: number }
-  /** In the order of their replica indexes; their number is n. */
-  readonly members: readonly MemberContents[]
   readonly clients: readonly ClientContents[]
   readonly parameters: Parameters
 }
+
+export interface GenesisContents1 extends CommonContents {
+  readonly format: typeof GENESIS_FORMAT
+  /** In the order of their replica indexes; their number is n. */
+  readonly members: readonly MemberContents[]
+}
+
+export interface GenesisContents2 extends CommonContents {
+  readonly format: typeof GENESIS_FORMAT_2
+  readonly members: readonly OperatedMemberContents[]
+  /** How many admins must agree on a change of the membership; one in the first format. */
+  readonly admins: { readonly threshold: number }
+}
+
+export type GenesisContents = GenesisContents1 | GenesisContents2
 
 const WHAT_A_LABEL_IS = 'must be a DNS label: 1 to 63 lower-case letters, digits and inner hyphens'
 
@@ -94,8 +115,11 @@ const client = z.strictObject({
   possession: proof,
 })
 
-const genesis: z.ZodType<GenesisContents> = z.strictObject({
-  format: z.literal(GENESIS_FORMAT, `must be ${quoted(GENESIS_FORMAT)}, the one format that this program reads`),
+const genesis1 = z.strictObject({
+  format: z.literal(
+    GENESIS_FORMAT,
+    `must be ${quoted(GENESIS_FORMAT)} or ${quoted(GENESIS_FORMAT_2)}, the formats that this program reads`,
+  ),
   name: label,
   rule: z.literal(SIGNATURE_RULE, `must be ${quoted(SIGNATURE_RULE)}, the one rule that this program applies`),
   quorum: z.strictObject({ byzantine: faultCount, crash: faultCount }),
@@ -104,9 +128,16 @@ const genesis: z.ZodType<GenesisContents> = z.strictObject({
   parameters,
 })
 
+const genesis2 = genesis1.extend({
+  format: z.literal(GENESIS_FORMAT_2),
+  members: list(member.extend({ operator: label.optional() }), MAX_REPLICAS, 'members'),
+  admins: z.strictObject({ threshold: whole(1, MAX_CLIENTS, 'admins') }),
+})
+
 /** `value` as a document, or every place where it has not the shape of one. */
 export function contentsOf(value: unknown): GenesisContents | readonly GenesisFault[] {
-  const result = genesis.safeParse(value)
+  const schema: z.ZodType<GenesisContents> = valueAt(value, ['format']) === GENESIS_FORMAT_2 ? genesis2 : genesis1
+  const result = schema.safeParse(value)
   if (result.success) return result.data
   const faults = result.error.issues.flatMap((issue) => faultsOf(issue, value))
   const more = faults.length - MOST_FAULTS
@@ -149,7 +180,7 @@ function text(pattern: RegExp, message: string): z.ZodType<string> {
 }
 
 function whole(least: number, most: number, unit?: string): z.ZodType<number> {
-  const message = `must be a whole number from ${least} to ${most}${unit === undefined ? '' : ` (${unit})`}`
+  const message = rangeText(least, most, unit)
   return z.custom<number>(
     (value) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
     message,

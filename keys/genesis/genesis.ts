@@ -8,8 +8,9 @@
 //   G6  addresses can be dialled
 //   G7  parameters fit one another and the mode
 //   G8  every key proves its possession for this place in this genesis
+//   G9  as many admins as a change takes are listed, and operators are clients (format 2)
 //
-// Faults of G3-G8 are reported together; G8 looks only at keys that passed G4. Checking costs two key admissions and
+// Faults of G3-G9 are reported together; G8 looks only at keys that passed G4. Checking costs two key admissions and
 // two signature checks a member, one of each a client.
 
 import {
@@ -36,15 +37,18 @@ import {
 import { addressFault } from './address.ts'
 import { clusterIdOf, clusterLabel, possessionBinding, possessionBytes } from './canonical.ts'
 import type { GenesisFault } from './fault.ts'
-import { contentsOf, type GenesisContents, MAX_GENESIS_BYTES, type Role } from './format.ts'
+import { contentsOf, GENESIS_FORMAT_2, type GenesisContents, MAX_GENESIS_BYTES, type Role } from './format.ts'
 import { type Parameters, parameterFaults } from './parameters.ts'
 import { keyOfPeerId } from './peer-id.ts'
 import { parseStrictJson } from './strict-json.ts'
+import { quoted } from './text.ts'
 
 export interface GenesisMember extends Member {
   readonly transportKey: AdmittedKey
   readonly peerId: string
   readonly addresses: readonly string[]
+  /** The client who may replace this member and its keys without the admins. */
+  readonly operator: AdmittedKey | undefined
 }
 
 export interface GenesisClient {
@@ -66,6 +70,8 @@ export interface Genesis {
   readonly members: readonly GenesisMember[]
   readonly clients: readonly GenesisClient[]
   readonly parameters: Parameters
+  /** How many admins must agree on a change of the membership. */
+  readonly admins: { readonly threshold: number }
 }
 
 /** One declared key: where, for what, and its proof. `key` is undefined where it was refused. */
@@ -105,18 +111,21 @@ function checkContents(
     ...addressFaults(contents),
     ...parameterFaults(contents.parameters, contents.quorum.byzantine === 0),
     ...possessionFaults(keys, possessionBinding(contents), verifier),
+    ...adminFaults(contents),
   ]
   if (faults.length > 0) return failure(faults)
 
   const admitted = (purpose: KeyPurpose) => keys.filter((key) => key.purpose === purpose).map(({ key }) => key)
   const [consensusKeys, transportKeys, clientKeys] = [admitted('consensus'), admitted('transport'), admitted('client')]
+  const clients = contents.clients.map(({ name, role }, i) => ({ name, role, key: present(clientKeys[i]) }))
+  const operators = operatorsOf(contents)
   const members = contents.members.map(({ peerId, addresses }, i) => ({
     consensusKey: present(consensusKeys[i]),
     transportKey: present(transportKeys[i]),
     peerId,
     addresses,
+    operator: clients.find(({ name }) => name === operators[i])?.key,
   }))
-  const clients = contents.clients.map(({ name, role }, i) => ({ name, role, key: present(clientKeys[i]) }))
   const clusterId = clusterIdOf(contents)
   const label = clusterLabel(contents.name, clusterId)
   return success({
@@ -128,6 +137,7 @@ function checkContents(
     members,
     clients,
     parameters: contents.parameters,
+    admins: { threshold: contents.format === GENESIS_FORMAT_2 ? contents.admins.threshold : 1 },
   })
 }
 
@@ -213,6 +223,24 @@ function possessionFaults(keys: readonly DeclaredKey[], binding: Digest, verifie
     path: proofPath,
     message: `is not a signature by ${path} for this place in this genesis`,
   }))
+}
+
+function adminFaults(contents: GenesisContents): GenesisFault[] {
+  if (contents.format !== GENESIS_FORMAT_2) return []
+  const { threshold } = contents.admins
+  const admins = contents.clients.filter(({ role }) => role === 'admin').length
+  const names = new Set(contents.clients.map(({ name }) => name))
+  const tooMany = { path: 'admins.threshold', message: `${threshold} admins must agree, and ${admins} are listed` }
+  const unknown = operatorsOf(contents).flatMap((name, i) => {
+    if (name === undefined || names.has(name)) return []
+    return [{ path: `members[${i}].operator`, message: `${quoted(name)} is not the name of a client` }]
+  })
+  return threshold > admins ? [tooMany, ...unknown] : unknown
+}
+
+/** The operators' names, by position. */
+function operatorsOf(contents: GenesisContents): (string | undefined)[] {
+  return contents.format === GENESIS_FORMAT_2 ? contents.members.map(({ operator }) => operator) : []
 }
 
 /** @throws {Error} for undefined: its callers found no fault, so every key was admitted. */

@@ -112,6 +112,27 @@ export const DEFAULT_PARAMETERS: Parameters = Object.freeze({
   signedVotes: true,
 })
 
+/** What a number must be, as the end of a sentence that its path begins. */
+export function rangeText(least: number, most: number, unit?: string): string {
+  return `must be a whole number from ${least} to ${most}${unit === undefined ? '' : ` (${unit})`}`
+}
+
+/** Which parameters are out of their bounds, for those that did not come in a genesis file. */
+export function parameterBoundFaults(parameters: Parameters): GenesisFault[] {
+  const numbers = Object.entries<NumberParameter>(NUMBER_PARAMETERS).map(([name, { least, most, unit }]) => {
+    return { path: name, value: parameters[name as NumberParameterName], least, most, unit }
+  })
+  const { rotation } = parameters
+  const slots = rotation.policy === 'every' ? [rotation.slots] : []
+  const all = [
+    ...numbers,
+    ...slots.map((value) => ({ path: 'rotation.slots', value, least: 1, most: ROTATION_MOST_SLOTS, unit: 'slots' })),
+  ]
+  return all
+    .filter(({ value, least, most }) => !Number.isSafeInteger(value) || value < least || value > most)
+    .map(({ path, least, most, unit }) => ({ path: `parameters.${path}`, message: rangeText(least, most, unit) }))
+}
+
 /** What is wrong with parameters that are each in bounds: their relations, and what needs crash mode. */
 export function parameterFaults(parameters: Parameters, crashMode: boolean): GenesisFault[] {
   const { window, checkpointInterval, maxBatchBytes, maxRequestBytes, viewTimeoutMs, viewTimeoutCapMs } = parameters

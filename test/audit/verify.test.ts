@@ -1,6 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Certificate, portableVerifier, replicaIndex, sha256, slot, utf8, view } from '../../crypto/index.ts'
+import {
+  type Certificate,
+  checkpointText,
+  formatNote,
+  fromUtf8,
+  parseCheckpoint,
+  portableVerifier,
+  replicaIndex,
+  sha256,
+  signNote,
+  slot,
+  utf8,
+  view,
+} from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import {
   type AuditLevel,
@@ -407,5 +420,18 @@ describe('a checkpoint of a bundle', () => {
       'checkpoint 4: checkpoint bad-signature',
       ...[1, 2, 3, 4].map((at) => `slot ${at}: inclusion bad-checkpoint`),
     ])
+  })
+
+  it('may not end the epoch, of which there is one, although a quorum signed it', async () => {
+    const { genesis, signers } = test
+    const bytes = changed((line) => {
+      const { note = '' } = JSON.parse(line) as { note?: string }
+      const parsed = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))
+      if (!parsed.ok) throw new Error(parsed.fault.code)
+      const text = checkpointText({ ...parsed.value, next: bytesFor('next') })
+      const signatures = signers.slice(0, 3).map((signer, i) => signNote(text, `${genesis.origin}/r${i}`, signer))
+      return line.replace(JSON.stringify(note), JSON.stringify(fromUtf8(formatNote({ text, signatures }))))
+    })
+    expect((await refusal(bytes))[0]).toBe('checkpoint 4: checkpoint epoch-ended')
   })
 })

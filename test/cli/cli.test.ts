@@ -2,11 +2,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadGenesis } from '../../keys/index.ts'
+import { genesisText, loadGenesis } from '../../keys/index.ts'
 import { wholeNumber } from '../../src/cli/command.ts'
 import { commands } from '../../src/cli/commands/index.ts'
 import { main } from '../../src/cli/main.ts'
 import { table } from '../../src/cli/table.ts'
+import { memberDraft, sample } from '../keys/sample.ts'
 
 interface Run {
   readonly code: number
@@ -206,6 +207,21 @@ describe('quorate genesis show', () => {
       ],
       parameters: genesis.parameters,
       vkeys: [0, 1, 2, 3].map((i) => expect.stringContaining(`${genesis.origin}/r${i}+`)),
+    })
+  })
+
+  it('says how many admins must agree, and whose operator is who', async () => {
+    const [first, second] = [memberDraft(0), memberDraft(1)]
+    const contents = sample({ members: [first, { ...second, operator: 'writer-1' }], admins: { threshold: 1 } })
+    const file = join(root, 'second-format.json')
+    await writeFile(file, genesisText(contents))
+    const { out } = await quorate(['genesis', 'show', file])
+    expect(out).toContain('one admin decides')
+    expect(out).toMatch(/7401 +writer-1$/m)
+    const { out: json } = await quorate(['genesis', 'show', file, '--json'])
+    expect(JSON.parse(json)).toMatchObject({
+      admins: { threshold: 1 },
+      members: [{ operator: null }, { operator: 'writer-1' }],
     })
   })
 })

@@ -5,6 +5,8 @@ import {
   decodeVoteStatement,
   digest,
   hex,
+  JOIN_STATEMENT_BYTES,
+  type JoinStatement,
   KEY_PURPOSE_BYTES,
   type KeyPurpose,
   POSSESSION_STATEMENT_BYTES,
@@ -47,6 +49,14 @@ const anyStatement: fc.Arbitrary<VoteStatement> = fc.record({
   digest: anyDigest,
 })
 
+const join: JoinStatement = {
+  kind: 'join',
+  clusterId: sha256(utf8('cluster')),
+  membership: sha256(utf8('membership')),
+  key: publicKey(sha256(utf8('key'))),
+  checkpoint: sha256(utf8('checkpoint')),
+}
+
 describe('signed statements', () => {
   it('have the bytes of the golden vectors, for every kind of vote and every purpose of a key', () => {
     const votes = voteKinds.map((kind) => [kind, hex(statementBytes(example(kind)))] as const)
@@ -71,6 +81,17 @@ describe('signed statements', () => {
     expect(statementBytes(bundle)).toHaveLength(BUNDLE_STATEMENT_BYTES)
     const made = Object.fromEntries([...votes, ...possessions, ['bundle', hex(statementBytes(bundle))]])
     expect(made).toEqual(golden('statements', made))
+  })
+
+  it('of a joiner have the documented bytes, one after another', () => {
+    const bytes = statementBytes(join)
+    const { clusterId, membership, key, checkpoint } = join
+    const expected = [utf8('\x1equorate-join-v1'), clusterId, membership, key, checkpoint].map(hex).join('')
+    expect(hex(bytes)).toBe(expected)
+    expect(bytes.length).toBe(JOIN_STATEMENT_BYTES)
+    expect(decodeVoteStatement(bytes)).toBeUndefined()
+    const lengths = [VOTE_STATEMENT_BYTES, POSSESSION_STATEMENT_BYTES, BUNDLE_STATEMENT_BYTES, JOIN_STATEMENT_BYTES]
+    expect(new Set(lengths).size).toBe(lengths.length)
   })
 
   it('of a vote are 161 bytes and decode to the same vote', () => {
@@ -130,7 +151,7 @@ describe('signed statements', () => {
       index: 0,
       key: publicKey(sha256(utf8('key'))),
     })
-    for (const first of [statementBytes(example('prepare'))[0], possession[0]]) {
+    for (const first of [statementBytes(example('prepare'))[0], possession[0], statementBytes(join)[0]]) {
       expect(first).toBe(0x1e)
       for (const other of others) expect(utf8(other)[0]).not.toBe(first)
       // A note forbids every control character but LF, so no note's text holds this byte at all.

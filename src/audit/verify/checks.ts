@@ -124,6 +124,9 @@ export function checkpointItemFault({ note, frontier }: CheckpointItem, context:
   const { membership, clusterName, verifier } = context.verify
   const checked = verifyStableCheckpoint(utf8(note), membership, clusterName, verifier)
   if (!checked.ok) return fault('checkpoint', checked.fault.code, `the checkpoint note is bad: ${checked.fault.code}`)
+  if (checked.value.checkpoint.next !== undefined) {
+    return fault('checkpoint', 'epoch-ended', 'the checkpoint note ends the epoch, and bundles of this format have one')
+  }
   const stable = stableOf(note, checked.value.signers)
   if (stable === undefined) return fault('checkpoint', 'malformed', 'the checkpoint note is malformed')
   return stableFault(stable, context) ?? frontierFault(frontier, stable)

@@ -1,6 +1,6 @@
 // `quorate genesis show`: what a genesis says, and what follows from it.
 
-import { hex } from '../../../crypto/index.ts'
+import { equalBytes, hex } from '../../../crypto/index.ts'
 import { type Genesis, loadGenesis, NUMBER_PARAMETERS, type Parameters, vkeysOf } from '../../../keys/index.ts'
 import type { Command } from '../command.ts'
 import { table } from '../table.ts'
@@ -45,11 +45,13 @@ function forPrograms(genesis: Genesis): object {
     q: quorum,
     t: trust,
     membershipDigest: hex(genesis.membership.digest),
-    members: genesis.members.map(({ consensusKey, peerId, addresses }, index) => ({
+    admins: genesis.admins,
+    members: genesis.members.map(({ consensusKey, peerId, addresses, operator }, index) => ({
       index,
       consensusKey: hex(consensusKey),
       peerId,
       addresses,
+      operator: clientName(genesis, operator) ?? null,
     })),
     clients: genesis.clients.map(({ name, role, key }) => ({ name, role, key: hex(key) })),
     parameters: genesis.parameters,
@@ -59,6 +61,7 @@ function forPrograms(genesis: Genesis): object {
 
 function forPeople(genesis: Genesis): string {
   const { replicas, byzantine, crash, quorum, trust } = genesis.membership.quorums
+  const operated = genesis.members.some(({ operator }) => operator !== undefined)
   const sections = [
     table([
       ['cluster', genesis.label],
@@ -67,16 +70,21 @@ function forPeople(genesis: Genesis): string {
       ['rule', genesis.contents.rule],
       ['group', toleranceText(genesis)],
       ['thresholds', `n = ${replicas}, b = ${byzantine}, c = ${crash}: q = ${quorum} votes decide, t = ${trust} vouch`],
+      [
+        'changes',
+        genesis.admins.threshold === 1 ? 'one admin decides' : `${genesis.admins.threshold} admins must agree`,
+      ],
     ]),
     'Members',
     table(
       [
-        ['', 'peer id', 'consensus key', 'addresses'],
-        ...genesis.members.map(({ consensusKey, peerId, addresses }, index) => [
+        ['', 'peer id', 'consensus key', 'addresses', ...(operated ? ['operator'] : [])],
+        ...genesis.members.map(({ consensusKey, peerId, addresses, operator }, index) => [
           String(index),
           peerId,
           hex(consensusKey),
           addresses.join(' '),
+          ...(operated ? [clientName(genesis, operator) ?? '-'] : []),
         ]),
       ],
       '  ',
@@ -92,6 +100,10 @@ function forPeople(genesis: Genesis): string {
     ),
   ]
   return sections.map((section, i) => (i % 2 === 1 ? `\n${section}` : section)).join('\n')
+}
+
+function clientName({ clients }: Genesis, key: Uint8Array | undefined): string | undefined {
+  return clients.find((client) => key !== undefined && equalBytes(client.key, key))?.name
 }
 
 function parameterRows(parameters: Parameters): string[][] {

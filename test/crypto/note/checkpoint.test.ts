@@ -14,12 +14,14 @@ import {
   formatNote,
   formatVerifierKey,
   fromUtf8,
+  handOverDigest,
   type NoteSignature,
   parseCheckpoint,
   parseNote,
   parseTreeHead,
   replicaIndex,
   type SignatureVerifier,
+  sha256,
   signature,
   signNote,
   slot,
@@ -36,6 +38,7 @@ const NAME = 'demo'
 const cluster = testCluster()
 const content: CheckpointContent = { slot: slot(128), logRoot: bytesFor('log'), stateRoot: bytesFor('state') }
 const text = checkpointText(checkpointOf(content, cluster.membership, NAME))
+const handOver = checkpointText(checkpointOf({ ...content, next: bytesFor('next') }, cluster.membership, NAME))
 
 function signed(replica: number, of: TestCluster = cluster, message = text): CertificateSignature {
   const signer = of.signers[replica]
@@ -139,19 +142,21 @@ describe('checkpoints', () => {
   })
 
   it('its text comes back as the same checkpoint', () => {
-    const numbers = fc.tuple(fc.maxSafeNat(), fc.maxSafeNat())
+    const numbers = fc.tuple(fc.maxSafeNat(), fc.nat({ max: 2 ** 53 - 2 }))
     const digests = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(digest)
+    const anyNext = fc.option(digests, { nil: undefined })
     fc.assert(
-      fc.property(numbers, digests, digests, ([at, of], stateRoot, membership) => {
+      fc.property(numbers, digests, digests, anyNext, ([at, of], stateRoot, membership, next) => {
         const logRoot = at === 0 ? EMPTY_ROOT : bytesFor(`log ${at}`)
-        const checkpoint = { origin: 'quorate/x-0', slot: slot(at), logRoot, stateRoot, epoch: epoch(of), membership }
+        const position = { slot: slot(at), logRoot, stateRoot, epoch: epoch(of) }
+        const checkpoint = { origin: 'quorate/x-0', ...position, membership, next }
         expect(parseCheckpoint(checkpointText(checkpoint))).toEqual({ ok: true, value: checkpoint })
       }),
     )
   })
 
-  it('extension lines other than exactly state and epoch are refused', () => {
-    const [origin, size, root, state, members] = text.split('\n')
+  it('extension lines other than exactly state, epoch and next are refused', () => {
+    const [origin, size, root, state, members, next] = handOver.split('\n')
     const variants = [
       [],
       [state],
@@ -164,11 +169,32 @@ describe('checkpoints', () => {
       [state, members?.replace('epoch 0', 'epoch 00')],
       [state, members?.replace('epoch 0', 'epoch')],
       [state, members?.replace('epoch 0', 'epoch -1')],
+      [state, next],
+      [state, next, members],
+      [next, state, members],
+      [state, members, next, next],
+      [state, members, next, 'more'],
+      [state, members, `${next} more`],
+      [state, members, next?.slice(0, -1)],
+      [state, members, next?.replace('next 1', 'Next 1')],
+      [state, members, next?.replace('next 1', 'next 01')],
+      [state, members, next?.replace('next 1', 'next 0')],
+      [state, members, next?.replace('next 1', 'next 2')],
+      [state, members, next?.replace('next 1', 'next')],
     ]
     for (const extensions of variants) {
       const parsed = parseCheckpoint([origin, size, root, ...extensions, ''].join('\n'))
       expect([extensions, parsed.ok ? 'ok' : parsed.fault.code]).toEqual([extensions, 'bad-extension'])
     }
+  })
+
+  it('one that ends its epoch says so in one line more', () => {
+    expect(handOver).toBe(`${text}next 1 ${Buffer.from(bytesFor('next')).toString('base64')}\n`)
+    const parsed = parseCheckpoint(handOver)
+    expect(parsed.ok && parsed.value.next).toEqual(bytesFor('next'))
+    const last = { ...checkpointOf(content, cluster.membership, NAME), epoch: epoch(2 ** 53 - 1) }
+    expect(parseCheckpoint(checkpointText(last)).ok).toBe(true)
+    expect(() => checkpointText({ ...last, next: bytesFor('next') })).toThrow(RangeError)
   })
 
   it('a cluster name that would break the key names is refused', () => {
@@ -330,6 +356,41 @@ describe('stable checkpoints', () => {
   it('lines of other quorums make another note of the same text', () => {
     const [one, other] = [parseNote(stableNote([0, 1, 2])), parseNote(stableNote([1, 2, 3]))]
     expect(one.ok && other.ok && one.value.text === other.value.text).toBe(true)
+  })
+
+  it('a hand-over is a signed note like any other, and verified with what it says', () => {
+    const signatures = [0, 1, 2].map((replica) => line(replica, handOver))
+    const note = formatNote({ text: handOver, signatures })
+    const keys = checkpointKeys(cluster.membership, NAME)
+    const asNote = verifyNote(note, { keys, threshold: 3 }, cluster.verifier)
+    expect(asNote.ok && asNote.value.text).toBe(handOver)
+    const verified = verifyStableCheckpoint(note, cluster.membership, NAME, cluster.verifier)
+    expect(verified.ok && verified.value.checkpoint.next).toEqual(bytesFor('next'))
+    const assembled = assembleStableCheckpoint(
+      { ...content, next: bytesFor('next') },
+      [0, 1, 2].map((replica) => signed(replica, cluster, handOver)),
+      cluster.membership,
+      NAME,
+      cluster.verifier,
+    )
+    expect(assembled.ok && assembled.value.stable.note).toEqual(note)
+  })
+
+  it('signatures on a checkpoint are none on one that ends the epoch there, nor the other way round', () => {
+    for (const [of, on] of [
+      [text, handOver],
+      [handOver, text],
+    ] as const) {
+      const signatures = [0, 1, 2].map((replica) => line(replica, of))
+      expect(verdict(formatNote({ text: on, signatures }))).toBe('bad-signature')
+    }
+  })
+
+  it('a hand-over has one name whoever signed it, and another than any other text', () => {
+    const other = checkpointText(checkpointOf({ ...content, next: bytesFor('other') }, cluster.membership, NAME))
+    expect(handOverDigest(handOver)).toEqual(sha256(utf8(`\x1equorate-hand-over-v1${handOver}`)))
+    expect(handOverDigest(handOver)).not.toEqual(handOverDigest(other))
+    expect(handOverDigest(handOver)).not.toEqual(sha256(utf8(handOver)))
   })
 })
 

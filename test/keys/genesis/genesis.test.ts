@@ -334,6 +334,117 @@ describe('the faults of what a genesis says', () => {
   })
 })
 
+describe('the second format', () => {
+  const [first, second] = [memberDraft(0), memberDraft(1)]
+  const draft = {
+    ...sampleDraft(),
+    members: [first, { ...second, operator: 'writer-1' }],
+    clients: [...sampleDraft().clients, { name: 'second', role: 'admin', key: signerNamed('client second') } as const],
+    admins: { threshold: 2 },
+  }
+  const contents = assembleGenesis(draft)
+
+  it('says how many admins must agree, and who may replace a member', () => {
+    expect(contents.format).toBe('quorate-genesis-2')
+    const genesis = genesisOf(contents)
+    expect(genesis.contents).toEqual(contents)
+    expect(genesis.admins).toEqual({ threshold: 2 })
+    expect(genesis.members.map(({ operator }) => operator)).toEqual([
+      undefined,
+      signerNamed('client writer-1').publicKey,
+    ])
+  })
+
+  it('is read back from its text, and keeps its cluster id for ever', () => {
+    const text = genesisText(contents)
+    const result = readGenesis(utf8(text), nativeVerifier)
+    expect(result.ok && result.value.contents).toEqual(contents)
+    const made = {
+      text,
+      clusterId: hex(clusterIdOf(contents)),
+      possessionBinding: hex(possessionBinding(contents)),
+      membershipDigest: hex(genesisOf(contents).membership.digest),
+    }
+    expect(made).toEqual(golden('genesis-2', made))
+  })
+
+  it('is written only where the first cannot say it', () => {
+    expect(sample().format).toBe('quorate-genesis-1')
+    expect(sample({ admins: { threshold: 1 } }).format).toBe('quorate-genesis-2')
+    const operated = sample({ members: [{ ...first, operator: 'admin' }, second] })
+    expect(operated).toMatchObject({ format: 'quorate-genesis-2', admins: { threshold: 1 } })
+    expect(genesisOf(sample()).admins).toEqual({ threshold: 1 })
+  })
+
+  it('has the binding of the file without its proofs', () => {
+    const unproven = structuredClone<unknown>(contents)
+    for (const path of objectsOf(unproven)) {
+      const owner = valueAt(unproven, path)
+      if (typeof owner === 'object' && owner !== null) Reflect.deleteProperty(owner, 'possession')
+    }
+    expect(hex(possessionBinding(contents))).toBe(hex(sha256(utf8(JSON.stringify(sorted(unproven))))))
+  })
+
+  const seen = new Set([hex(clusterIdOf(contents))])
+  it.each(leavesOf(contents).map((path) => [pathText(path), path] as const))(
+    'has another cluster id with another %s, which alone is refused',
+    (_, path) => {
+      for (const other of othersOf(valueAt(contents, path))) {
+        const changed = withValue(contents, path, other)
+        const id = hex(sha256(canonicalForm(contentsLike(changed))))
+        expect(seen.has(id)).toBe(false)
+        seen.add(id)
+        expect(faultsOf(changed)).not.toEqual([])
+      }
+    },
+  )
+
+  it.each([
+    [
+      'more admins than are listed',
+      assembleGenesis({ ...draft, admins: { threshold: 3 } }),
+      'admins.threshold: 3 admins must agree, and 2 are listed',
+    ],
+    [
+      'an operator that is nobody',
+      assembleGenesis({ ...draft, members: [first, { ...second, operator: 'writer-2' }] }),
+      'members[1].operator: "writer-2" is not the name of a client',
+    ],
+    [
+      'nobody who must agree',
+      assembleGenesis({ ...draft, admins: { threshold: 0 } }),
+      'admins.threshold: must be a whole number from 1 to 1000 (admins)',
+    ],
+    ['no word on admins', withValue(contents, ['admins'], undefined), 'admins: is missing'],
+    ['an unknown field', withValue(contents, ['admins', 'extra'], 1), 'admins.extra: unknown field'],
+    [
+      'an operator in the first format',
+      withValue(GOOD, ['members', 0, 'operator'], 'admin'),
+      'members[0].operator: unknown field',
+    ],
+    ['admins in the first format', withValue(GOOD, ['admins'], { threshold: 1 }), 'admins: unknown field'],
+    [
+      'a third format',
+      withValue(GOOD, ['format'], 'quorate-genesis-3'),
+      'format: must be "quorate-genesis-1" or "quorate-genesis-2", the formats that this program reads',
+    ],
+  ])('is refused with %s', (_, changed, sentence) => {
+    expect(faultsOf(changed).map(faultText)).toEqual([sentence])
+  })
+
+  it('is refused with an operator taken away or put in after the keys signed', () => {
+    for (const changed of [
+      withValue(contents, ['members', 1, 'operator'], undefined),
+      withValue(contents, ['members', 0, 'operator'], 'writer-1'),
+      withValue(contents, ['admins', 'threshold'], 1),
+    ]) {
+      expect(faultsOf(changed).map(faultText)).toEqual([
+        'the file was changed after its keys signed it: no proof of possession is for this genesis',
+      ])
+    }
+  })
+})
+
 describe('proofs of possession', () => {
   it('are not valid in a genesis that differs in one value', () => {
     const other = assembleGenesis({ ...sampleDraft(), name: 'other' })
