@@ -3,7 +3,7 @@
 // honest and keeps its records, so a liar can go on lying for as long as it likes without getting lost itself.
 
 import { type Membership, type ReplicaIndex, replicaIndex, type Signer, type Slot } from '../../crypto/index.ts'
-import type { ChosenEntry, Effect, Input, Message, ProtocolParameters } from '../consensus/index.ts'
+import type { ChosenEntry, Effect, EpochStart, Input, Message, ProtocolParameters } from '../consensus/index.ts'
 
 /** Reproducible chance; the simulator's Random is one. */
 export interface Chance {
@@ -19,6 +19,7 @@ export interface Chance {
 export interface BehaviourContext {
   readonly self: ReplicaIndex
   readonly membership: Membership
+  readonly start: EpochStart
   /** Part of the origin of checkpoint notes. */
   readonly clusterName: string
   readonly parameters: ProtocolParameters

@@ -8,7 +8,6 @@ import {
   type Slot,
   sha256,
   signVote,
-  slot,
   statementBytes,
   utf8,
   type Verified,
@@ -17,7 +16,6 @@ import {
   type VoteKind,
   type VoteStatement,
   view,
-  ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import {
   batchEntry,
@@ -47,10 +45,10 @@ export class Liar {
   nowMs = 0
   /** The view that the core inside is in, or wants. */
   view: View = view(0)
-  /** Digest of the NewView that began {@link view}. */
-  justification: Digest = ZERO_DIGEST
-  executed: Slot = slot(0)
-  stable: Slot = slot(0)
+  /** Digest of the NewView that began {@link view}; in view 0 of what opened the epoch. */
+  justification: Digest
+  executed: Slot
+  stable: Slot
   /** The last stable checkpoint seen with its proof. */
   known: StableCheckpoint | undefined
   /** The last messages sent and received, whoever signed them. */
@@ -61,7 +59,11 @@ export class Liar {
   private justified: View = view(0)
 
   constructor(context: BehaviourContext) {
+    const { start } = context
     this.context = context
+    this.justification = start.justification
+    this.executed = start.slot
+    this.stable = start.slot
   }
 
   get leads(): boolean {

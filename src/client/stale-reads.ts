@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { equalBytes, frontierRoot, type ReplicaIndex, type SignatureVerifier, ZERO_DIGEST } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
-import { type StableCheckpoint, type VerifyContext, verifyMessage } from '../consensus/index.ts'
+import { genesisStart, type StableCheckpoint, type VerifyContext, verifyMessage } from '../consensus/index.ts'
 import { checkStateProof } from '../machine/index.ts'
 import type { ArchivedCheckpoint, ProvenState } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
@@ -41,8 +41,8 @@ export class StaleReads {
   constructor(parts: StaleReadsParts) {
     this.parts = parts
     const { membership, contents, parameters } = parts.genesis
-    // A checkpoint of slot 0, which alone is held against the genesis state, is never taken.
-    const unused = { genesisStateRoot: ZERO_DIGEST, admit: () => undefined }
+    // A checkpoint of the start, which alone is held against the state there, is never taken.
+    const unused = { start: genesisStart(ZERO_DIGEST), admit: () => undefined }
     this.context = { membership, clusterName: contents.name, parameters, verifier: parts.verifier, ...unused }
   }
 

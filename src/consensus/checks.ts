@@ -4,7 +4,6 @@
 import {
   type AdmittedKey,
   type Certificate,
-  EMPTY_ROOT,
   equalBytes,
   leaderOf,
   type Membership,
@@ -13,10 +12,11 @@ import {
   unsignedVerifier,
   type Vote,
   type VoteKind,
+  type VoteStatement,
   verifyCertificate,
   verifyVote,
 } from '../../crypto/index.ts'
-import { checkpointBytes } from './config.ts'
+import { checkpointBytes, type EpochStart } from './config.ts'
 import { newViewDigest, viewChangeDigest } from './digests.ts'
 import { logWindow, type ProtocolParameters } from './limits.ts'
 import type { CheckpointVote, NewView, StableCheckpoint, ViewChange } from './messages.ts'
@@ -28,7 +28,7 @@ export interface VerifyContext {
   readonly membership: Membership
   readonly clusterName: string
   readonly parameters: ProtocolParameters
-  readonly genesisStateRoot: Uint8Array
+  readonly start: EpochStart
   /** For everything that is always signed: requests, checkpoints, receipts; and for votes as well, unless told otherwise. */
   readonly verifier: SignatureVerifier
   /** For the votes of replicas to one another. See {@link replicaVerifiers}; clients and auditors have none. */
@@ -75,7 +75,8 @@ export function voteFault(vote: Vote, kinds: readonly VoteKind[], context: Verif
   if (!kinds.includes(kind)) return blame('wrong-kind-of-vote')
   if (provesNothing(kind, context)) return blame('unsigned-votes')
   const checked = verifyVote(vote, context.membership, verifierOf(kind, context))
-  return checked.ok ? undefined : blame(checked.fault.code)
+  const code = checked.ok ? epochFault(vote.statement, context) : checked.fault.code
+  return code === undefined ? undefined : blame(code)
 }
 
 export function certificateFault(
@@ -88,7 +89,19 @@ export function certificateFault(
   const verifier = verifierOf(expected.kind, context)
   const checked = verifyCertificate(certificate, expected, membership, verifier)
   if (!checked.ok && wronglyAccepted(certificate, expected.kind, membership, verifier, mutations)) return undefined
-  return checked.ok ? undefined : blame(`certificate: ${checked.fault.code}`)
+  const code = checked.ok ? epochFault(certificate.statement, context) : checked.fault.code
+  return code === undefined ? undefined : blame(`certificate: ${code}`)
+}
+
+/**
+ * M6, M7. What no member of this epoch signs, however well: a statement about slots of the epoch before, for which two epochs could
+ * then decide; and in view 0 a vote that relies on anything but what opened the epoch.
+ */
+function epochFault({ kind, view, slot, justification }: VoteStatement, { start }: VerifyContext): string | undefined {
+  const isPhase = kind === 'prepare' || kind === 'accept'
+  const first = isPhase || kind === 'receipt' ? start.slot + 1 : start.slot
+  if (slot < first) return 'wrong-epoch-range'
+  return isPhase && view === 0 && !equalBytes(justification, start.justification) ? 'wrong-justification' : undefined
 }
 
 function verifierOf(kind: VoteKind, { verifier, voteVerifier }: VerifyContext): SignatureVerifier {
@@ -166,18 +179,21 @@ export function newViewFault(newView: NewView, context: VerifyContext): Check {
 }
 
 export function checkpointVoteFault(vote: CheckpointVote, context: VerifyContext): Check {
-  if (vote.slot < 1 || vote.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
+  if (vote.slot <= context.start.slot) return blame('wrong-epoch-range')
+  if (vote.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
   return signedCheckpointFault(vote, [vote], context)
 }
 
-/** Exactly q signers [P56]; the genesis needs none. */
+/** Exactly q signers [P56]; the start of the epoch has none, and is known to everybody (M7). */
 export function stableFault(checkpoint: StableCheckpoint, context: VerifyContext): Check {
-  if (checkpoint.slot === 0) {
+  const { start } = context
+  if (checkpoint.slot < start.slot) return blame('wrong-epoch-range')
+  if (checkpoint.slot === start.slot) {
     const genuine =
       checkpoint.signatures.length === 0 &&
-      equalBytes(checkpoint.logRoot, EMPTY_ROOT) &&
-      equalBytes(checkpoint.stateRoot, context.genesisStateRoot)
-    return genuine ? undefined : blame('wrong-genesis-checkpoint')
+      equalBytes(checkpoint.logRoot, start.logRoot) &&
+      equalBytes(checkpoint.stateRoot, start.stateRoot)
+    return genuine ? undefined : blame('wrong-start-checkpoint')
   }
   if (checkpoint.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
   const { quorum, trust } = context.membership.quorums

@@ -1,20 +1,36 @@
-// What a core is told once: who it is, who the others are, and the parameters of the genesis.
+// What a core is told once: who it is, who the others are, where its epoch begins, and the parameters of the genesis. A core is of
+// one epoch and is thrown away with it.
 
 import {
   checkpointOf,
   checkpointText,
   type Digest,
+  EMPTY_ROOT,
   type Membership,
   markVerified,
   type ReplicaIndex,
   type Signer,
   type Slot,
+  slot,
   utf8,
   type Verified,
+  ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import type { ProtocolParameters } from './limits.ts'
 import type { Message } from './messages.ts'
 import type { Mutation } from './mutants.ts'
+
+/** What an epoch begins with: to its slots what slot 0 is to those of the first epoch. */
+export interface EpochStart {
+  /** The last slot of the epoch before; the slots of this one begin after it. */
+  readonly slot: Slot
+  /** Root of the log up to that slot. */
+  readonly logRoot: Digest
+  /** Root of the state after that slot. */
+  readonly stateRoot: Digest
+  /** Digest of what opened the epoch: what votes in its view 0 rely on. */
+  readonly justification: Digest
+}
 
 export interface CoreConfig {
   readonly self: ReplicaIndex
@@ -24,10 +40,14 @@ export interface CoreConfig {
   readonly parameters: ProtocolParameters
   /** Holds this replica's consensus key; deterministic. */
   readonly signer: Signer
-  /** Root of the state before the first entry: what slot 0 stands for. */
-  readonly genesisStateRoot: Digest
+  readonly start: EpochStart
   /** Defects that a test build switches on so that the checkers can show that they see them; none otherwise. */
   readonly mutations: ReadonlySet<Mutation>
+}
+
+/** The start of the first epoch: an empty log, the state of the genesis, and nothing to rely on. */
+export function genesisStart(stateRoot: Digest): EpochStart {
+  return Object.freeze({ slot: slot(0), logRoot: EMPTY_ROOT, stateRoot, justification: ZERO_DIGEST })
 }
 
 /** The bytes that a replica signs for a checkpoint: the text of its C2SP note. */

@@ -12,7 +12,7 @@ import {
   writeU32,
   writeU64,
 } from '../../crypto/index.ts'
-import type { NewView, StableCheckpoint, ViewChange } from './messages.ts'
+import type { NewView, ViewChange } from './messages.ts'
 
 const VIEW_CHANGE_TAG = utf8('quorate-view-change-v1')
 const NEW_VIEW_TAG = utf8('quorate-new-view-v1')
@@ -34,11 +34,6 @@ export function viewChangeDigest(body: Pick<ViewChange, 'view' | 'stable' | 'pre
 export function newViewDigest(view: View, viewChanges: NewView['viewChanges']): Digest {
   const parts = viewChanges.flatMap(({ vote }) => [u32(vote.replica), vote.statement.digest])
   return sha256(concatBytes(NEW_VIEW_TAG, u64(view), u32(viewChanges.length), ...parts))
-}
-
-/** The checkpoint that stands for the state before the first entry. */
-export function isGenesis(checkpoint: StableCheckpoint): boolean {
-  return checkpoint.slot === 0
 }
 
 function u32(value: number): Uint8Array {

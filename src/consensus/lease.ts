@@ -36,7 +36,7 @@ export interface LeaseState {
   heldUntil: number
   /** Before this, what was promised in an earlier life may bind. Undefined until the first tick. */
   freeFrom: number | undefined
-  /** A view that others have gone to, or that a hand-over leads to, while a promise binds. */
+  /** A view that others have gone to, or that a rotation leads to, while a promise binds. */
   deferred: { readonly view: View; readonly reason: ViewReason } | undefined
 }
 

@@ -6,12 +6,12 @@ import type { Certificate, Digest, ReplicaIndex, Signature, Slot, View, Vote } f
 import type { Entry } from './entry.ts'
 import type { SignedRequest } from './request.ts'
 
-/** State agreed by q replicas after `slot` entries; slot 0 is the genesis and carries no signatures. */
+/** State agreed by q replicas after `slot` entries; the start of the epoch carries no signatures (M7). */
 export interface StableCheckpoint {
   readonly slot: Slot
   readonly logRoot: Digest
   readonly stateRoot: Digest
-  /** Signatures of exactly q members on the checkpoint note, ascending by replica; none for slot 0. */
+  /** Signatures of exactly q members on the checkpoint note, ascending by replica; none for the start of the epoch. */
   readonly signatures: readonly CheckpointSignature[]
 }
 

@@ -1,7 +1,7 @@
 // Proposals: what a follower checks before it votes Prepare, and what the leader does with its own.
 //
 //   P1  of the current view, by its leader, relying on the NewView that began the view
-//   P2  inside the log window and not beyond the leader's hand-over
+//   P2  inside the log window and not beyond the slot at which the leader's turn ends
 //   P3  contiguous: every earlier slot above the stable checkpoint has a proposal of this view or is chosen (pitfall P54)
 //   P4  the first for its view and slot: a second, different one convicts the leader (P26)
 //   P5  timestamp not before the last and within the drift bound of our clock
@@ -19,7 +19,7 @@ import type { Message } from './messages.ts'
 import { accuse, persist, publish } from './outbox.ts'
 import { ownStatement, ownVote } from './own-statement.ts'
 import { digestKey } from './request.ts'
-import { handoverSlot, lastTimestamp, markProposed } from './requests.ts'
+import { lastTimestamp, markProposed, rotationSlot } from './requests.ts'
 import { type CoreState, inWindow, leader, leads, type SlotState, slotState } from './state.ts'
 import { suspect } from './suspicion.ts'
 import { advance } from './votes.ts'
@@ -42,7 +42,7 @@ export function releaseHeld(state: CoreState): void {
   for (let next = firstWithoutProposal(state); ; next++) {
     const at = state.slots.get(next)
     const held = at?.held
-    if (at === undefined || held === undefined || next > handoverSlot(state)) return
+    if (at === undefined || held === undefined || next > rotationSlot(state)) return
     if (!timely(state, held.entry)) return
     at.held = undefined
     adopt(state, at, markVerified(held.vote), held.entry)

@@ -91,7 +91,7 @@ export function markProposed(state: CoreState, entry: Entry): void {
 
 /**
  * As leader: proposes what waits, one batch a slot, while the window has room (W slots in flight above the last chosen one, the log
- * window, and the boundary at which a rotating leader hands over).
+ * window, and the boundary at which a rotating leader's turn ends).
  */
 export function propose(state: CoreState): void {
   while (leads(state) && state.unassigned.size > 0) {
@@ -109,11 +109,11 @@ export function lastProposable(state: CoreState): number {
   const { parameters } = state.config
   const flight = state.chosen + parameters.window
   const log = state.stable.slot + logWindow(parameters)
-  return Math.min(flight, log, handoverSlot(state))
+  return Math.min(flight, log, rotationSlot(state))
 }
 
 /** With rotation every N slots: the boundary at which this view ends; no bound otherwise. */
-export function handoverSlot(state: CoreState): number {
+export function rotationSlot(state: CoreState): number {
   const { rotation } = state.config.parameters
   if (rotation.policy !== 'every') return Number.POSITIVE_INFINITY
   return (Math.floor(state.base / rotation.slots) + 1) * rotation.slots

@@ -30,7 +30,7 @@ import { checkpointsPerPeer } from './limits.ts'
 import type { CheckpointVote, StableCheckpoint } from './messages.ts'
 import { accuse, emit, persist, publish } from './outbox.ts'
 import { voteForProposals } from './proposal.ts'
-import { dropRequests, forgetRequests, handoverSlot, propose } from './requests.ts'
+import { dropRequests, forgetRequests, propose, rotationSlot } from './requests.ts'
 import { type CoreState, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
 
@@ -170,7 +170,7 @@ function showContradiction(state: CoreState, vote: CheckpointVote | undefined): 
 
 /** With rotation every N slots: at the boundary everybody moves to the next leader at once; no time-out is spent. */
 export function rotate(state: CoreState): void {
-  if (state.phase === 'active' && state.stable.slot >= handoverSlot(state)) {
+  if (state.phase === 'active' && state.stable.slot >= rotationSlot(state)) {
     startViewChange(state, view(state.view + 1), 'rotation')
   }
 }

@@ -3,7 +3,6 @@
 import {
   type Certificate,
   type Digest,
-  EMPTY_ROOT,
   type Frontier,
   leaderOf,
   markVerified,
@@ -15,7 +14,6 @@ import {
   type View,
   type Vote,
   view,
-  ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import type { CoreConfig } from './config.ts'
 import type { Entry } from './entry.ts'
@@ -87,11 +85,11 @@ export interface CoreState {
   view: View
   /** `changing` from leaving one view until a NewView begins the next. */
   phase: Phase
-  /** The NewView that began the current view; none in view 0, and while changing the one before. */
+  /** The NewView that began the current view; none in view 0 (M6), and while changing the one before. */
   newView: Verified<NewView> | undefined
   /** The digests that the NewView carried over, by slot. */
   carried: ReadonlyMap<number, Digest>
-  /** Digest of that NewView: what votes of this view rely on. */
+  /** Digest of that NewView, in view 0 of what opened the epoch: what votes of this view rely on. */
   justification: Digest
   /** The stable slot at which the view began. */
   base: Slot
@@ -179,7 +177,7 @@ export type Outgoing =
 
 export function emptyState(given: CoreConfig, machine: MachinePosition): CoreState {
   const config = { ...given, membership: mutatedMembership(given.membership, given.mutations) }
-  const genesis = genesisCheckpoint(config)
+  const start = startCheckpoint(config)
   return {
     config,
     nowMs: 0,
@@ -188,8 +186,8 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     phase: 'active',
     newView: undefined,
     carried: new Map(),
-    justification: ZERO_DIGEST,
-    base: slot(0),
+    justification: config.start.justification,
+    base: start.slot,
     ownViewChange: undefined,
     viewChanges: new Map(),
     quorumSince: undefined,
@@ -197,8 +195,8 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     probe: undefined,
     slots: new Map(),
     tail: new Map(),
-    stable: genesis,
-    known: genesis,
+    stable: start,
+    known: start,
     chosen: machine.slot,
     executing: machine.slot,
     executed: machine.slot,
@@ -209,7 +207,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     dueMs: machine.dueMs,
     transferring: false,
     transferAt: 0,
-    nextSlot: slot(machine.slot + 1),
+    nextSlot: slot(Math.max(machine.slot, start.slot) + 1),
     pending: new Map(),
     pendingOf: new Map(),
     unassigned: new Set(),
@@ -245,9 +243,10 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
   }
 }
 
-/** Slot 0: what everybody starts from, with no signatures. */
-export function genesisCheckpoint(config: CoreConfig): Verified<StableCheckpoint> {
-  return markVerified({ slot: slot(0), logRoot: EMPTY_ROOT, stateRoot: config.genesisStateRoot, signatures: [] })
+/** M7. What everybody of the epoch starts from, with no signatures. */
+export function startCheckpoint({ start }: Pick<CoreConfig, 'start'>): Verified<StableCheckpoint> {
+  const { slot: at, logRoot, stateRoot } = start
+  return markVerified({ slot: at, logRoot, stateRoot, signatures: [] })
 }
 
 export function leader(state: CoreState): ReplicaIndex {

@@ -86,7 +86,7 @@ function messageFault(message: Message, context: VerifyContext): Check {
     case 'fetch-bodies':
       return message.digests.length > FETCH_BODIES ? blame('too-many-bodies') : undefined
     case 'fetch-entries':
-      return message.from < 1 || message.from > message.to ? blame('bad-range') : undefined
+      return message.from <= context.start.slot || message.from > message.to ? blame('bad-range') : undefined
     case 'heartbeat':
       return message.heard.length > context.membership.quorums.replicas ? blame('bad-heartbeat') : undefined
     case 'probe':
@@ -136,7 +136,8 @@ function entryFault(entry: Entry, context: VerifyContext): Check {
   const { membership, parameters } = context
   const { header, requests } = entry
   if (header.epoch !== membership.epoch) return blame('wrong-epoch')
-  if (header.slot < 1 || !Number.isSafeInteger(header.timestampMs) || header.timestampMs < 0) return blame('bad-header')
+  if (header.slot <= context.start.slot) return blame('wrong-epoch-range')
+  if (!Number.isSafeInteger(header.timestampMs) || header.timestampMs < 0) return blame('bad-header')
   if (header.kind === 'noop') {
     return equalBytes(noopEntry(header.slot, header.epoch).digest, headerDigest(header)) &&
       equalBytes(entry.digest, headerDigest(header)) &&

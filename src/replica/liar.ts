@@ -4,6 +4,7 @@ import { Point } from '@noble/ed25519'
 import { hex, type Signer, signature } from '../../crypto/index.ts'
 import type { Genesis, ReplicaKeys } from '../../keys/index.ts'
 import type { Behaviour, BehaviourContext, ChunkLie, ParsedBehaviour } from '../byzantine/index.ts'
+import type { EpochStart } from '../consensus/index.ts'
 import { seededChance } from './chance.ts'
 
 /** A point of order 8. Ref: eprint 2020/1244, table 5. */
@@ -16,12 +17,13 @@ export interface Lies {
   readonly name: string
 }
 
-export function liesOf(behaviour: ParsedBehaviour, genesis: Genesis, keys: ReplicaKeys): Lies {
+export function liesOf(behaviour: ParsedBehaviour, genesis: Genesis, start: EpochStart, keys: ReplicaKeys): Lies {
   const { name, argument } = behaviour
   const text = argument === undefined ? name : `${name}:${argument}`
   const context: BehaviourContext = {
     self: keys.index,
     membership: genesis.membership,
+    start,
     clusterName: genesis.contents.name,
     parameters: genesis.parameters,
     signer: keys.consensus,

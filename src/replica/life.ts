@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { equalBytes, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
-import { type CoreConfig, type Effect, type Input, init, replicaVerifiers } from '../consensus/index.ts'
+import { type CoreConfig, type Effect, genesisStart, type Input, init, replicaVerifiers } from '../consensus/index.ts'
 import { kv } from '../machine/index.ts'
 import type { Store } from '../storage/index.ts'
 import { encodeTransferFrame, type ReplicaStatus } from '../wire/index.ts'
@@ -92,7 +92,7 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
     core: new Core(state, context),
     counters,
     alarms: new Alarms(recovered.alarms),
-    lies: options.liar && liesOf(options.liar, genesis, keys),
+    lies: options.liar && liesOf(options.liar, genesis, context.start, keys),
     step: (input) => turn.step(input),
     durable: (number) => turn.durable(number),
   }
@@ -129,10 +129,10 @@ function counting({ publicKey, sign }: Signer, counters: Counters): Signer {
 
 function contextOf({ genesis }: ReplicaOptions, host: MachineHost, verifier: CachingVerifier) {
   const { membership, parameters, contents, clients } = genesis
-  const genesisStateRoot = host.stateRoot()
+  const start = genesisStart(host.stateRoot())
   const admit = admission(clients.map(({ key }) => key))
   const verifiers = replicaVerifiers(parameters, verifier)
-  return { membership, clusterName: contents.name, parameters, genesisStateRoot, ...verifiers, admit }
+  return { membership, clusterName: contents.name, parameters, start, ...verifiers, admit }
 }
 
 /** What is kept: on disk, and as states of checkpoints. */

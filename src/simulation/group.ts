@@ -5,7 +5,6 @@ import {
   admitKey,
   assembleCertificate,
   bytesKey,
-  type Digest,
   epoch,
   type Member,
   type Membership,
@@ -24,7 +23,7 @@ import {
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import type { GenesisClient } from '../../keys/genesis/index.ts'
-import { batchEntry, type ChosenEntry, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
+import { batchEntry, type ChosenEntry, genesisStart, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
 import { createExecutor, type Executor, kv } from '../machine/index.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
@@ -40,7 +39,6 @@ export interface Group {
   readonly clientSigners: readonly Signer[]
   /** Those of the genesis. */
   readonly clients: readonly GenesisClient[]
-  readonly genesisStateRoot: Digest
   readonly context: VerifyContext
   /** What the same replicas decided for a slot in another cluster, where they have the same keys. */
   elsewhere(slot: Slot): ChosenEntry
@@ -69,14 +67,12 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   )
   const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [bytesKey(key), i]))
   const machine = () => createExecutor({ machine: kv, clients })
-  const genesisStateRoot = machine().stateRoot()
   return {
     membership: members0,
     suite,
     signers,
     clientSigners,
     clients,
-    genesisStateRoot,
     elsewhere: decidedElsewhere(members, signers, quorums),
     clientOf: (key) => numbers.get(bytesKey(key)),
     machine,
@@ -84,7 +80,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
       membership: members0,
       clusterName: CLUSTER_NAME,
       parameters: scenario.parameters,
-      genesisStateRoot,
+      start: genesisStart(machine().stateRoot()),
       ...replicaVerifiers(scenario.parameters, suite.verifier),
       admit: admission(clientSigners),
     },

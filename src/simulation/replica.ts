@@ -108,7 +108,7 @@ export class SimulatedReplica implements ReplicaView {
       clusterName: CLUSTER_NAME,
       parameters: scenario.parameters,
       signer: this.signer(),
-      genesisStateRoot: group.genesisStateRoot,
+      start: group.context.start,
       mutations: coreMutations(world.defects),
     }
     const { core, effects } = this.setup.coreFactory({ config, context, records, machine: host.position })
@@ -319,10 +319,11 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private lies(): BehaviourContext {
-    const { suite, membership } = this.world.group
+    const { suite, membership, context } = this.world.group
     return {
       self: this.index,
       membership,
+      start: context.start,
       clusterName: CLUSTER_NAME,
       parameters: this.world.scenario.parameters,
       signer: this.signer(),

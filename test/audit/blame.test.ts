@@ -19,6 +19,7 @@ import {
 } from '../../crypto/index.ts'
 import { blameFork } from '../../src/audit/verify/index.ts'
 import {
+  genesisStart,
   type NewView,
   newViewDigest,
   select,
@@ -46,7 +47,7 @@ class Forge {
       membership: this.membership,
       clusterName: 'test',
       parameters: PARAMETERS,
-      genesisStateRoot: bytesFor('genesis state'),
+      start: genesisStart(bytesFor('genesis state')),
       verifier: this.cluster.verifier,
       admit: (key) => admitKey(publicKey(key)),
     }

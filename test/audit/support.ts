@@ -7,9 +7,7 @@ import {
   type Certificate,
   type CertificateKind,
   concatBytes,
-  type Digest,
   EMPTY_FRONTIER,
-  EMPTY_ROOT,
   type Frontier,
   frontierRoot,
   hex,
@@ -53,6 +51,7 @@ import {
   type SignedRequest,
   type StableCheckpoint,
   select,
+  startCheckpoint,
   type ViewChange,
   viewChangeDigest,
 } from '../../src/consensus/index.ts'
@@ -192,9 +191,7 @@ export class TestLog {
   }
 
   viewChange(replica: number, to: number, prepared: readonly Certificate[] = []): ViewChange {
-    const { genesisStateRoot } = this.test.context.verify
-    const stateRoot = bytesOf(genesisStateRoot)
-    const stable: StableCheckpoint = { slot: slot(0), logRoot: EMPTY_ROOT, stateRoot, signatures: [] }
+    const stable: StableCheckpoint = startCheckpoint(this.test.context.verify)
     const body = { view: view(to), stable, prepared }
     const vote = this.vote(replica, {
       kind: 'view-change',
@@ -316,12 +313,6 @@ export function receiptOf(log: TestLog, receipts: readonly Vote[]): Certificate 
   )
   if (made === undefined) throw new Error('too few receipts')
   return made
-}
-
-function bytesOf(bytes: Uint8Array): Digest {
-  const copy = bytesFor('')
-  copy.set(bytes)
-  return copy
 }
 
 export function replicas(...indexes: number[]): ReplicaIndex[] {

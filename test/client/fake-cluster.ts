@@ -24,7 +24,7 @@ import { DEFAULT_PARAMETERS, type Genesis, type Parameters } from '../../keys/in
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ClientTransport, ClientTransportHandlers } from '../../net/index.ts'
 import { type Client, type ConnectOptions, connect } from '../../src/client/index.ts'
-import { type SignedRequest, verifyRequest } from '../../src/consensus/index.ts'
+import { genesisStart, type SignedRequest, verifyRequest } from '../../src/consensus/index.ts'
 import { createExecutor, decodeResultRecord, type Executor, kv, type StateMachine } from '../../src/machine/index.ts'
 import {
   type ClientFrame,
@@ -221,7 +221,7 @@ export class FakeCluster {
       membership,
       parameters,
       clusterName: this.genesis.contents.name,
-      genesisStateRoot: ZERO_DIGEST,
+      start: genesisStart(ZERO_DIGEST),
       verifier: nativeVerifier,
       admit: (key: PublicKey) => this.admit(key),
     }

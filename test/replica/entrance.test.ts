@@ -13,7 +13,14 @@ import {
 } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ClientLink } from '../../net/index.ts'
-import { batchEntry, type CoreConfig, init, type Message, type SignedRequest } from '../../src/consensus/index.ts'
+import {
+  batchEntry,
+  type CoreConfig,
+  genesisStart,
+  init,
+  type Message,
+  type SignedRequest,
+} from '../../src/consensus/index.ts'
 import { kv } from '../../src/machine/index.ts'
 import { admission, Core } from '../../src/replica/core.ts'
 import { Counters } from '../../src/replica/counters.ts'
@@ -41,7 +48,7 @@ function entrance() {
   const verifier = new CachingVerifier(nativeVerifier)
   const config: CoreConfig = {
     ...{ self, membership, clusterName: genesis.contents.name, parameters: genesis.parameters },
-    ...{ signer: signerNamed('consensus 1'), genesisStateRoot: host.stateRoot(), mutations: new Set() },
+    ...{ signer: signerNamed('consensus 1'), start: genesisStart(host.stateRoot()), mutations: new Set() },
   }
   const context = { ...config, verifier, admit: admission(genesis.clients.map(({ key }) => key)) }
   const core = new Core(init(config, [], host.position).state, context)

@@ -10,8 +10,8 @@ import {
   conflictOf,
   disobedienceOf,
   evidenceFault,
-  genesisCheckpoint,
   type Message,
+  startCheckpoint,
 } from '../../src/consensus/index.ts'
 import { Random } from '../../src/simulation/kernel/index.ts'
 import { commands, type MiniCluster, type MiniReplica } from './mini-cluster.ts'
@@ -25,10 +25,11 @@ export function honestOf(cluster: MiniCluster): MiniReplica[] {
 export function safetyFault(cluster: MiniCluster): string | undefined {
   const honest = honestOf(cluster)
   const log = new Map<number, string>()
+  const first = cluster.slot(1)
   for (const replica of honest) {
     for (const [i, entry] of replica.executed.entries()) {
       const { slot } = entry.header
-      if (slot !== i + 1) return `replica ${replica.index} executed slot ${slot} in place of ${i + 1}`
+      if (slot !== first + i) return `replica ${replica.index} executed slot ${slot} in place of ${first + i}`
       const known = log.get(slot)
       const digest = hex(entry.digest)
       if (known !== undefined && known !== digest) return `two entries were executed for slot ${slot}`
@@ -83,11 +84,11 @@ export function liarOf(cluster: MiniCluster, self: number): Liar {
   const signer = cluster.signers[self]
   const state = cluster.replicas[self]?.state
   if (signer === undefined || state === undefined) throw new RangeError(`no replica ${self}`)
-  const { membership, clusterName, parameters } = cluster.context
+  const { membership, start, clusterName, parameters } = cluster.context
   const random = new Random(`pen of ${self}`)
-  const context = { membership, clusterName, parameters, signer, torsionSigner: signer, random }
+  const context = { membership, start, clusterName, parameters, signer, torsionSigner: signer, random }
   const liar = new Liar({ self: replicaIndex(self), ...context })
-  liar.known = genesisCheckpoint(state.config)
+  liar.known = startCheckpoint(state.config)
   return liar
 }
 

@@ -5,7 +5,6 @@ import {
   admitKey,
   appendLeaf,
   type Digest,
-  EMPTY_FRONTIER,
   type Frontier,
   hex,
   markVerified,
@@ -15,6 +14,7 @@ import {
   type Result,
   replicaIndex,
   type Signer,
+  type Slot,
   sha256,
   slot,
   statementBytes,
@@ -50,6 +50,7 @@ import {
 import { Random } from '../../src/simulation/kernel/index.ts'
 import { bytesFor, testCluster } from './cluster.ts'
 import { torsionSigner } from './ed25519.ts'
+import { FIRST_EPOCH, type TestEpoch } from './epochs.ts'
 
 export const PARAMETERS: ProtocolParameters = {
   window: 8,
@@ -112,6 +113,8 @@ export interface MiniCluster {
   readonly replicas: MiniReplica[]
   readonly context: VerifyContext
   readonly signers: readonly Signer[]
+  /** The slot of this number in the epoch, from 1; 0 is the start. */
+  slot(number: number): Slot
   /** Messages that pass; all by default. */
   filter: Filter
   nowMs: number
@@ -148,6 +151,8 @@ export function miniCluster(
     replicas?: number
     byzantine?: number
     crash?: number
+    /** The first one unless told otherwise. */
+    epoch?: TestEpoch
     parameters?: Partial<ProtocolParameters>
     mutations?: readonly Mutation[]
     /** Lying behaviours by replica, as `--liar` names them. */
@@ -159,15 +164,15 @@ export function miniCluster(
     due?: readonly number[]
   } = {},
 ): MiniCluster {
-  const { replicas: count = 4, byzantine = 1, crash = 0 } = options
+  const { replicas: count = 4, byzantine = 1, crash = 0, epoch = FIRST_EPOCH } = options
   const parameters = { ...PARAMETERS, ...options.parameters }
-  const { membership, signers } = testCluster({ replicas: count, byzantine, crash })
-  const genesisStateRoot = sha256(utf8('genesis'))
+  const { membership, signers } = testCluster({ replicas: count, byzantine, crash, epoch: epoch.number })
+  const before: Snapshot = { executed: [], root: epoch.start.stateRoot, ...epoch }
   const context: VerifyContext = {
     membership,
     clusterName: 'test',
     parameters,
-    genesisStateRoot,
+    start: epoch.start,
     verifier: nativeVerifier,
     admit: (key) => admitKey(publicKey(key)),
   }
@@ -184,29 +189,29 @@ export function miniCluster(
       clusterName: 'test',
       parameters,
       signer,
-      genesisStateRoot,
+      start: epoch.start,
       mutations,
     }
   }
-  const start = (index: number, records: readonly DurableRecord[], saved: Snapshot | undefined) =>
+  const start = (index: number, records: readonly DurableRecord[], { executed, frontier, timestampMs }: Snapshot) =>
     init(config(index), records, {
-      slot: slot(saved?.executed.length ?? 0),
-      frontier: saved?.frontier ?? EMPTY_FRONTIER,
-      timestampMs: saved?.timestampMs ?? 0,
-      dueMs: dueAfter(saved?.timestampMs ?? 0),
+      slot: slot(epoch.start.slot + executed.length),
+      frontier,
+      timestampMs,
+      dueMs: dueAfter(timestampMs),
     })
   const dueAfter = (timestampMs: number) => options.due?.find((due) => due > timestampMs)
 
   const replicas: MiniReplica[] = Array.from({ length: count }, (_, i) => ({
     index: replicaIndex(i),
-    state: start(i, [], undefined).state,
+    state: start(i, [], before).state,
     records: [],
     executed: [],
     evidence: [],
     views: [],
     up: true,
-    root: genesisStateRoot,
-    machine: emptyMachine(),
+    root: before.root,
+    machine: machineAt(before),
     said: new Set(),
     refused: [],
     alarms: [],
@@ -313,6 +318,7 @@ export function miniCluster(
     replicas,
     context,
     signers,
+    slot: (number) => slot(epoch.start.slot + number),
     filter: () => true,
     nowMs: 0,
     submit: (to, ...texts) => cluster.submitAs('client', to, ...texts),
@@ -361,8 +367,8 @@ export function miniCluster(
     },
     restart(index) {
       const replica = at(index)
-      const { saved } = replica.machine
-      restore(replica, saved ?? { ...emptyMachine(), executed: [], root: genesisStateRoot })
+      const { saved = before } = replica.machine
+      restore(replica, saved)
       replica.machine.wanted = undefined
       const { state, effects } = start(index, replica.records, saved)
       replica.state = state
@@ -376,6 +382,7 @@ export function miniCluster(
     at(self).behaviour = parseBehaviour(text).make({
       self,
       membership,
+      start: epoch.start,
       clusterName: 'test',
       parameters,
       signer: config(self).signer,
@@ -407,10 +414,10 @@ function clientKey(label: string): Signer {
   return signer
 }
 
-function emptyMachine(): Machine {
+function machineAt({ frontier, timestampMs }: Snapshot): Machine {
   return {
-    frontier: EMPTY_FRONTIER,
-    timestampMs: 0,
+    frontier,
+    timestampMs,
     done: new Set(),
     snapshots: new Map(),
     saved: undefined,

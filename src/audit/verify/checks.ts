@@ -270,6 +270,7 @@ const STATE_FAULTS: Readonly<Record<StateProofFault, string>> = Object.freeze({
 
 const ENTRY_FAULTS: Readonly<Record<string, string>> = Object.freeze({
   'wrong-epoch': 'the entry is of another epoch',
+  'wrong-epoch-range': 'the slot of the entry is one of another epoch',
   'bad-header': 'the header of the entry is malformed',
   'bad-noop': 'the entry is not the one no-op of its slot',
   'bad-request-count': 'the entry names another number of requests, or more than the genesis allows',

@@ -8,7 +8,7 @@ import {
   type SignatureVerifier,
 } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
-import { digestKey, type VerifyContext } from '../../consensus/index.ts'
+import { digestKey, genesisStart, type VerifyContext } from '../../consensus/index.ts'
 import { createExecutor, type Executor, kv, type StateMachine } from '../../machine/index.ts'
 import { MAX_ADMITTED } from './limits.ts'
 
@@ -34,7 +34,7 @@ export function auditContext(genesis: Genesis, verifier: SignatureVerifier, mach
       membership: genesis.membership,
       clusterName: genesis.contents.name,
       parameters: genesis.parameters,
-      genesisStateRoot: genesisStateRoot(genesis, machine),
+      start: genesisStart(genesisStateRoot(genesis, machine)),
       verifier,
       admit: admissions(genesis),
     },

@@ -16,6 +16,7 @@ import {
   batchEntry,
   type DurableRecord,
   type Effect,
+  genesisStart,
   type Message,
   type NewView,
   type ViewChange,
@@ -228,7 +229,7 @@ describe('I6', () => {
     membership,
     clusterName: 'test',
     parameters: { maxRequestBytes: 4096 },
-    genesisStateRoot: one,
+    start: genesisStart(one),
     verifier,
     admit: () => undefined,
   } as unknown as ConstructorParameters<typeof ExecutionCheck>[0]
