@@ -38,7 +38,7 @@ export function checkpointLiar(liar: Liar, argument: string | undefined): Behavi
   const second = new Set(peers.slice(Math.ceil(peers.length / 2)))
   const { checkpointInterval } = context.parameters
   const moved: Record<'past' | 'future', (at: Slot) => Slot> = {
-    past: (at) => slot(Math.max(checkpointInterval, at - checkpointInterval)),
+    past: (at) => (at - checkpointInterval > context.start.slot ? slot(at - checkpointInterval) : at),
     future: (at) => slot(FUTURE - (FUTURE % checkpointInterval) + at),
   }
   return (effects) =>

@@ -27,7 +27,7 @@ export function flood(liar: Liar, argument: string | undefined): Behaviour {
       case 2:
         return { kind: 'vote', vote: liar.vote('accept', { slot: at, digest }) }
       case 3:
-        return { kind: 'fetch-entries', from: slot(1), to: slot(FAR) }
+        return { kind: 'fetch-entries', from: slot(liar.context.start.slot + 1), to: slot(FAR) }
       default:
         return { kind: 'fetch-bodies', digests: [{ slot: at, digest }] }
     }

@@ -1,5 +1,9 @@
 // What a replica signs about views and checkpoints, checked: votes, ViewChanges, NewViews, checkpoint notes. Used for messages
 // (verify.ts) and for evidence (evidence.ts) alike. Refs in brackets are pitfalls.
+//
+//   M6  views begin at 0 in each epoch; view 0 needs no NewView, is led by member 0, and votes in it rely on what opened the epoch
+//   M7  the start is to an epoch what slot 0 is to the first: everybody knows it, nobody signs it, and nothing is said in the epoch
+//       about the slots up to it, so that no two epochs decide one slot
 
 import {
   type AdmittedKey,
@@ -93,10 +97,7 @@ export function certificateFault(
   return code === undefined ? undefined : blame(`certificate: ${code}`)
 }
 
-/**
- * M6, M7. What no member of this epoch signs, however well: a statement about slots of the epoch before, for which two epochs could
- * then decide; and in view 0 a vote that relies on anything but what opened the epoch.
- */
+/** M6, M7. What no honest member of this epoch says, though the signature is good. */
 function epochFault({ kind, view, slot, justification }: VoteStatement, { start }: VerifyContext): string | undefined {
   const isPhase = kind === 'prepare' || kind === 'accept'
   const first = isPhase || kind === 'receipt' ? start.slot + 1 : start.slot

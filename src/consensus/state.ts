@@ -207,7 +207,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     dueMs: machine.dueMs,
     transferring: false,
     transferAt: 0,
-    nextSlot: slot(Math.max(machine.slot, start.slot) + 1),
+    nextSlot: slot(machine.slot + 1),
     pending: new Map(),
     pendingOf: new Map(),
     unassigned: new Set(),

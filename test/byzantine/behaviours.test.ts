@@ -5,10 +5,15 @@ import { describe, expect, it } from 'vitest'
 import { BEHAVIOURS, parseBehaviour } from '../../src/byzantine/index.ts'
 import { accusations } from '../support/attack.ts'
 import { ATTACKS, attack } from '../support/attack-run.ts'
+import { LATER_EPOCH } from '../support/epochs.ts'
 
 describe('one liar among four', () => {
   it.each(ATTACKS)('as leader: %s neither splits the others nor stops them', (name) => {
     attack({ liars: { 0: name } })
+  })
+
+  it.each(ATTACKS)('as leader of a later epoch: %s neither splits the others nor stops them', (name) => {
+    attack({ epoch: LATER_EPOCH, liars: { 0: name } })
   })
 
   it.each(ATTACKS)('as follower: %s neither splits the others nor stops them', (name) => {

@@ -16,6 +16,7 @@ import {
 } from '../../src/consensus/index.ts'
 import { honestOf, liarOf, load, memoryOf, missing, runUntilDone, safetyFault } from '../support/attack.ts'
 import { testCluster } from '../support/cluster.ts'
+import { EPOCHS } from '../support/epochs.ts'
 import { commands, miniCluster, PARAMETERS, request } from '../support/mini-cluster.ts'
 
 const L = logWindow(PARAMETERS)
@@ -125,9 +126,9 @@ describe('memory', () => {
   })
 })
 
-describe('a replica that fell behind', () => {
+describe.each(EPOCHS)('a replica that fell behind $name', (epoch) => {
   it('is not left behind for ever by a leader that shuts it out: it can be needed at any moment (P55)', () => {
-    const cluster = miniCluster({ liars: { 0: 'selective-silent:3' } })
+    const cluster = miniCluster({ epoch, liars: { 0: 'selective-silent:3' } })
     cluster.run(50)
     const texts = load(cluster, 60, 25)
     runUntilDone(cluster, texts)
@@ -141,7 +142,7 @@ describe('a replica that fell behind', () => {
 
   it.each(['sync-liar', 'bad-snapshot', 'forge-certificate'])('comes back although one peer is a %s (P58)', (liar) => {
     for (const length of [6, 40]) {
-      const cluster = miniCluster({ liars: { 1: liar } })
+      const cluster = miniCluster({ epoch, liars: { 1: liar } })
       cluster.run(50)
       cluster.filter = (from, to) => from !== 3 && to !== 3
       const texts = load(cluster, length, 25)
@@ -154,7 +155,7 @@ describe('a replica that fell behind', () => {
   })
 
   it('comes back with no new request, also when it missed the notes of the last checkpoint', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     // Replica 3 sees everything but notes; the slots end in the middle of an interval.
     cluster.filter = (_, to, message) => !(to === 3 && message.kind === 'checkpoint')
@@ -165,36 +166,37 @@ describe('a replica that fell behind', () => {
     runUntilDone(cluster, texts, 5000)
     cluster.run(1000)
     expect(missing(cluster, texts)).toEqual([])
-    expect(cluster.status(3).stable.slot).toBe(16)
+    expect(cluster.status(3).stable.slot).toBe(cluster.slot(16))
   })
 })
 
-describe('a checkpoint', () => {
+describe.each(EPOCHS)('a checkpoint $name', (epoch) => {
   it('is stable only with q equal notes: b + 1 free nothing (P56)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.filter = (from, _, message) => !(message.kind === 'checkpoint' && from !== 1)
     load(cluster, 10, 25)
-    expect(cluster.status(1)).toMatchObject({ executed: 10, stable: { slot: 0 } })
-    expect(cluster.status(2)).toMatchObject({ executed: 10, stable: { slot: 0 } })
+    expect(cluster.status(1)).toMatchObject({ executed: cluster.slot(10), stable: { slot: cluster.slot(0) } })
+    expect(cluster.status(2)).toMatchObject({ executed: cluster.slot(10), stable: { slot: cluster.slot(0) } })
     cluster.filter = () => true
     cluster.run(500)
-    expect(cluster.status(2).stable.slot).toBe(8)
+    expect(cluster.status(2).stable.slot).toBe(cluster.slot(8))
     expect(cluster.status(2).stable.signatures).toHaveLength(3)
   })
 
   it.each(['past', 'future', 'split'])('that a liar signs in the %s moves no watermark (S25)', (kind) => {
-    const cluster = miniCluster({ liars: { 2: `checkpoint-liar:${kind}` } })
+    const cluster = miniCluster({ epoch, liars: { 2: `checkpoint-liar:${kind}` } })
     cluster.run(50)
     const texts = load(cluster, 20, 25)
     cluster.run(500)
     expect(safetyFault(cluster)).toBeUndefined()
     expect(missing(cluster, texts)).toEqual([])
-    expect(honestOf(cluster).map(({ index }) => cluster.status(index).stable.slot)).toEqual([16, 16, 16])
+    const stable = honestOf(cluster).map(({ index }) => cluster.status(index).stable.slot)
+    expect(stable).toEqual(Array(3).fill(cluster.slot(16)))
   })
 
   it('is signed once for a slot, whatever a restart executes again (P59)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.filter = (_, __, message) => message.kind !== 'checkpoint' && message.kind !== 'stable'
     const texts = load(cluster, 12, 25)
@@ -208,11 +210,11 @@ describe('a checkpoint', () => {
     // safetyFault compares all notes that ever left a replica.
     expect(safetyFault(cluster)).toBeUndefined()
     expect(missing(cluster, texts)).toEqual([])
-    expect(cluster.status(1).stable.slot).toBe(8)
+    expect(cluster.status(1).stable.slot).toBe(cluster.slot(8))
   })
 
   it('whose state is not ours is an alarm, and theirs is fetched (bit rot)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     load(cluster, 5, 25)
     const rotten = cluster.replicas[3] ?? none()
@@ -221,7 +223,7 @@ describe('a checkpoint', () => {
     cluster.run(500)
     expect(rotten.alarms).toEqual(['state-diverged'])
     expect(rotten.root).toEqual(cluster.replicas[1]?.root)
-    expect(cluster.status(3).stable.slot).toBe(8)
+    expect(cluster.status(3).stable.slot).toBe(cluster.slot(8))
   })
 })
 

@@ -5,11 +5,12 @@ import { replicaIndex, slot, view } from '../../crypto/index.ts'
 import { nonsense } from '../../src/byzantine/index.ts'
 import { conflictOf, type Evidence, evidenceFault } from '../../src/consensus/index.ts'
 import { accusations, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { EPOCHS, type TestEpoch } from '../support/epochs.ts'
 import { type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
 
 /** A liar's run in which the leaders of the first views crash for a while, so that it has to change views and to lead. */
-function throughViews(liars: Record<number, string>): MiniCluster {
-  const cluster = miniCluster({ liars })
+function throughViews(epoch: TestEpoch, liars: Record<number, string>): MiniCluster {
+  const cluster = miniCluster({ epoch, liars })
   cluster.run(300)
   // Slots are prepared and accepted, and nobody hears of it in time: they go into the next view as prepared.
   cluster.filter = (from, __, message) =>
@@ -28,7 +29,7 @@ function throughViews(liars: Record<number, string>): MiniCluster {
   return cluster
 }
 
-describe('evidence names the liar', () => {
+describe.each(EPOCHS)('evidence names the liar $name', (epoch) => {
   it.each([
     ['equivocate', 0, 'two-votes 0'],
     ['double-vote', 2, 'two-votes 2'],
@@ -39,11 +40,11 @@ describe('evidence names the liar', () => {
     ['checkpoint-liar:split', 2, 'two-checkpoints 2'],
     ['checkpoint-liar:split', 1, 'two-checkpoints 1'],
   ])('that does as %s says (replica %i): %s', (name, liar, expected) => {
-    expect(accusations(throughViews({ [liar]: name }))).toContain(expected)
+    expect(accusations(throughViews(epoch, { [liar]: name }))).toContain(expected)
   })
 
   it('among seven with two liars of different kinds, and nobody else', () => {
-    const cluster = miniCluster({ replicas: 7, byzantine: 2, liars: { 0: 'equivocate', 3: 'double-vote' } })
+    const cluster = miniCluster({ epoch, replicas: 7, byzantine: 2, liars: { 0: 'equivocate', 3: 'double-vote' } })
     cluster.run(300)
     const texts = load(cluster, 10)
     runUntilDone(cluster, texts)
@@ -53,7 +54,7 @@ describe('evidence names the liar', () => {
   })
 
   it('also to replicas that were told only one side: evidence reaches every honest one', () => {
-    const cluster = throughViews({ 0: 'equivocate' })
+    const cluster = throughViews(epoch, { 0: 'equivocate' })
     for (const { evidence } of cluster.replicas.slice(1)) expect(evidence.length).toBeGreaterThan(0)
   })
 })

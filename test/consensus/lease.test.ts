@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Slot, view } from '../../crypto/index.ts'
 import { leaseIndex, leaseMs, type Message, type Mutation } from '../../src/consensus/index.ts'
+import { EPOCHS } from '../support/epochs.ts'
 import { type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
 
 const THREE = { replicas: 3, byzantine: 0, crash: 1 } as const
@@ -35,12 +36,12 @@ function runLooking(cluster: MiniCluster, ms: number): boolean {
 const ASK = 'lease-ask'
 const kindOf = (message: Message) => message.kind
 
-describe('a lease', () => {
+describe.each(EPOCHS)('a lease $name', (epoch) => {
   it.each([
     [3, 1],
     [5, 2],
   ])('is held by a leader that a quorum follows, and covers what it has proposed (n=%d)', (replicas, crash) => {
-    const cluster = miniCluster({ replicas, byzantine: 0, crash })
+    const cluster = miniCluster({ epoch, replicas, byzantine: 0, crash })
     cluster.run(300)
     expect(cluster.replicas.map(({ index }) => lease(cluster, index) !== undefined)).toEqual(
       cluster.replicas.map(({ index }) => index === 0),
@@ -49,11 +50,11 @@ describe('a lease', () => {
     cluster.filter = (_, to, message) => to !== 0 || kindOf(message) === 'lease-grant'
     cluster.submit([0], 'a')
     cluster.settle()
-    expect(lease(cluster, 0)).toBe(1)
+    expect(lease(cluster, 0)).toBe(cluster.slot(1))
   })
 
   it('is over before another leads, when its leader is cut off', () => {
-    const cluster = miniCluster(THREE)
+    const cluster = miniCluster({ epoch, ...THREE })
     cluster.run(300)
     cluster.filter = (from, to) => from !== 0 && to !== 0
     cluster.submit([0, 1, 2], 'a')
@@ -65,7 +66,7 @@ describe('a lease', () => {
 
   /** Heartbeats and asks get through between leader and one follower, nothing else: it promises, and wants to leave. */
   function stuck(mutations: readonly Mutation[]): MiniCluster {
-    const cluster = miniCluster({ ...THREE, mutations })
+    const cluster = miniCluster({ epoch, ...THREE, mutations })
     cluster.run(300)
     cluster.filter = (from, to, message) => {
       if (from !== 0 && to !== 0) return true
@@ -79,7 +80,7 @@ describe('a lease', () => {
     const cluster = stuck([])
     expect(runLooking(cluster, 5000)).toBe(false)
     expect(cluster.status(1).view).toBeGreaterThan(0)
-    expect(cluster.status(1).executed).toBeGreaterThanOrEqual(1)
+    expect(cluster.status(1).executed).toBeGreaterThanOrEqual(cluster.slot(1))
   })
 
   it('would not be worth anything if promises were not kept', () => {
@@ -87,7 +88,7 @@ describe('a lease', () => {
   })
 
   it('would not be worth anything if it had no end', () => {
-    const cluster = miniCluster({ ...THREE, mutations: ['lease-without-end'] })
+    const cluster = miniCluster({ epoch, ...THREE, mutations: ['lease-without-end'] })
     cluster.run(300)
     cluster.filter = (from, to) => from !== 0 && to !== 0
     cluster.submit([0, 1, 2], 'a')
@@ -95,7 +96,7 @@ describe('a lease', () => {
   })
 
   it('is not cut short by a follower that loses power: it promises nothing new, and leaves nobody, for as long', () => {
-    const cluster = miniCluster(THREE)
+    const cluster = miniCluster({ epoch, ...THREE })
     cluster.run(300)
     cluster.crash(1)
     cluster.restart(1)
@@ -106,7 +107,7 @@ describe('a lease', () => {
   })
 
   it('is not had from promises to an earlier life, nor from ones that nobody asked for', () => {
-    const cluster = miniCluster(THREE)
+    const cluster = miniCluster({ epoch, ...THREE })
     cluster.run(300)
     const promise = cluster.replicas[0]?.state.lease.promised.get(cluster.replicas[1]?.index ?? never()) ?? never()
     cluster.crash(0)
@@ -120,7 +121,7 @@ describe('a lease', () => {
   })
 
   it('is over when either clock says so, and when one was set back', () => {
-    const cluster = miniCluster(THREE)
+    const cluster = miniCluster({ epoch, ...THREE })
     cluster.run(300)
     const state = cluster.replicas[0]?.state ?? never()
     const { nowMs, wallMs } = state
@@ -136,7 +137,7 @@ describe('a lease', () => {
   })
 
   it('does not exist where replicas may lie: nobody asks, and nobody promises', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     const kinds = new Set<string>()
     cluster.filter = (_, __, message) => {
       kinds.add(message.kind)

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { EPOCHS } from '../support/epochs.ts'
 import { commands, miniCluster } from '../support/mini-cluster.ts'
 
 const ALL = [0, 1, 2, 3]
 
-describe('the normal case', () => {
+describe.each(EPOCHS)('the normal case $name', (epoch) => {
   it('every replica executes every request, in one order (n=4)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     for (let i = 0; i < 30; i++) {
       cluster.submit(ALL, `c${i}`)
@@ -15,11 +16,11 @@ describe('the normal case', () => {
     const expected = Array.from({ length: 30 }, (_, i) => `c${i}`)
     for (const replica of cluster.replicas) expect(commands(replica)).toEqual(expected)
     expect(cluster.replicas.map((each) => each.views)).toEqual([[], [], [], []])
-    expect(ALL.map((i) => cluster.status(i).stable.slot)).toEqual([24, 24, 24, 24])
+    expect(new Set(ALL.map((i) => cluster.status(i).stable.slot))).toEqual(new Set([cluster.slot(24)]))
   })
 
   it('a crashed leader is replaced and nothing that was submitted is lost (n=4)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.submit(ALL, 'a', 'b')
     cluster.settle()
@@ -37,7 +38,7 @@ describe('the normal case', () => {
   })
 
   it('in crash mode a majority goes on without the others, with no Prepare votes (n=3, b=0)', () => {
-    const cluster = miniCluster({ replicas: 3, byzantine: 0, crash: 1 })
+    const cluster = miniCluster({ epoch, replicas: 3, byzantine: 0, crash: 1 })
     const kinds = new Set<string>()
     cluster.filter = (_, __, message) => {
       kinds.add(message.kind === 'vote' ? message.vote.statement.kind : message.kind)

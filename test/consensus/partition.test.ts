@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { view } from '../../crypto/index.ts'
 import { liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { EPOCHS } from '../support/epochs.ts'
 import { commands, type Filter, miniCluster } from '../support/mini-cluster.ts'
 
 const SIZES = [
@@ -75,9 +76,9 @@ describe.each(SIZES)('with n=%i, b=%i, c=%i', (replicas, byzantine, crash) => {
   })
 })
 
-describe('rotation', () => {
+describe.each(EPOCHS)('rotation $name', (epoch) => {
   it('hands over every N slots at a checkpoint, without a time-out, and loses nothing', () => {
-    const cluster = miniCluster({ parameters: { rotation: { policy: 'every', slots: 8 } } })
+    const cluster = miniCluster({ epoch, parameters: { rotation: { policy: 'every', slots: 8 } } })
     cluster.run(50)
     const texts = load(cluster, 40, 25)
     runUntilDone(cluster, texts)
@@ -90,7 +91,7 @@ describe('rotation', () => {
 
   it('leaves a view at once that begins when its hand-over is past', () => {
     // The NewView of view 1 is built by replicas that do not know the checkpoint of slot 8 as stable yet: it ends at slot 8.
-    const cluster = miniCluster({ parameters: { rotation: { policy: 'every', slots: 8 } } })
+    const cluster = miniCluster({ epoch, parameters: { rotation: { policy: 'every', slots: 8 } } })
     cluster.run(50)
     const pens = [0, 1, 3].map((i) => liarOf(cluster, i))
     const viewChanges = pens.flatMap((pen) => pen.emptyViewChange(view(1)) ?? [])
@@ -103,7 +104,7 @@ describe('rotation', () => {
   })
 
   it('skips a leader that is down when its turn comes', () => {
-    const cluster = miniCluster({ parameters: { rotation: { policy: 'every', slots: 8 } } })
+    const cluster = miniCluster({ epoch, parameters: { rotation: { policy: 'every', slots: 8 } } })
     cluster.run(50)
     cluster.crash(1)
     const texts = Array.from({ length: 30 }, (_, i) => `r${i}`)
@@ -121,6 +122,7 @@ describe('rotation', () => {
 
   it('to the lowest that is alive follows crashes up and returns down (n=5, b=0)', () => {
     const cluster = miniCluster({
+      epoch,
       replicas: 5,
       byzantine: 0,
       crash: 2,

@@ -2,38 +2,40 @@
 
 import { describe, expect, it } from 'vitest'
 import { readIndex } from '../../src/consensus/index.ts'
+import { EPOCHS } from '../support/epochs.ts'
 import { miniCluster } from '../support/mini-cluster.ts'
 
 const ALL = [0, 1, 2, 3]
 
-describe('the read index', () => {
+describe.each(EPOCHS)('the read index $name', (epoch) => {
   it('is the last slot, where everything is decided', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     for (const text of ['a', 'b', 'c']) {
       cluster.submit(ALL, text)
       cluster.settle()
     }
-    expect(cluster.replicas.map(({ state }) => readIndex(state))).toEqual([3, 3, 3, 3])
+    expect(cluster.replicas.map(({ state }) => readIndex(state))).toEqual(Array(4).fill(cluster.slot(3)))
   })
 
   it('covers a slot that others may have decided with the own Accept, also after a restart and in the next view', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     // Only replica 3 hears the Accepts: it alone knows that slot 1 is decided, and clients may know it from there.
     cluster.filter = (_, to, message) =>
       !(message.kind === 'vote' && message.vote.statement.kind === 'accept' && to !== 3) && message.kind !== 'entries'
     cluster.submit(ALL, 'a')
     cluster.settle()
-    expect(ALL.map((i) => cluster.status(i).chosen)).toEqual([0, 0, 0, 1])
-    expect(cluster.replicas.map(({ state }) => readIndex(state))).toEqual([1, 1, 1, 1])
+    expect(ALL.map((i) => cluster.status(i).chosen)).toEqual([0, 0, 0, 1].map(cluster.slot))
+    expect(cluster.replicas.map(({ state }) => readIndex(state))).toEqual(Array(4).fill(cluster.slot(1)))
     cluster.crash(1)
     cluster.restart(1)
-    expect(cluster.replicas.map(({ state }) => readIndex(state))[1]).toBe(1)
+    expect(cluster.replicas.map(({ state }) => readIndex(state))[1]).toBe(cluster.slot(1))
     cluster.crash(3)
     cluster.run(1000)
     expect(cluster.status(1).view).toBeGreaterThan(0)
-    for (const i of [0, 1, 2]) expect(readIndex(cluster.replicas[i]?.state ?? never())).toBeGreaterThanOrEqual(1)
+    for (const i of [0, 1, 2])
+      expect(readIndex(cluster.replicas[i]?.state ?? never())).toBeGreaterThanOrEqual(cluster.slot(1))
   })
 })
 

@@ -1,17 +1,18 @@
 // When leaders are given up and when not (T1-T5, pitfalls P17, P48, P49, P50, P62, P63).
 
 import { describe, expect, it } from 'vitest'
-import { replicaIndex, slot, view } from '../../crypto/index.ts'
+import { replicaIndex, view } from '../../crypto/index.ts'
 import { nonsense } from '../../src/byzantine/index.ts'
 import { batchEntry } from '../../src/consensus/index.ts'
 import { accusations, honestOf, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { EPOCHS } from '../support/epochs.ts'
 import { commands, miniCluster, request } from '../support/mini-cluster.ts'
 
 const ALL = [0, 1, 2, 3]
 
-describe('a leader is given up', () => {
+describe.each(EPOCHS)('a leader is given up $name', (epoch) => {
   it('when it is just fast enough never to time out, but far slower than it could be (P48)', () => {
-    const cluster = miniCluster({ liars: { 0: 'slow' }, parameters: { maxBatchRequests: 64 } })
+    const cluster = miniCluster({ epoch, liars: { 0: 'slow' }, parameters: { maxBatchRequests: 64 } })
     cluster.run(50)
     load(cluster, 150, 50)
     expect(cluster.status(1).view).toBeGreaterThan(0)
@@ -23,7 +24,7 @@ describe('a leader is given up', () => {
   })
 
   it('when it passes one client over, though all the others are served (P49)', () => {
-    const cluster = miniCluster({ liars: { 0: 'censor' } })
+    const cluster = miniCluster({ epoch, liars: { 0: 'censor' } })
     cluster.run(50)
     cluster.submitAs('victim', ALL, 'help')
     load(cluster, 80, 50)
@@ -33,7 +34,7 @@ describe('a leader is given up', () => {
   })
 
   it('by all honest replicas at once when it offers two entries for one slot (P26, S02)', () => {
-    const cluster = miniCluster({ liars: { 0: 'equivocate' } })
+    const cluster = miniCluster({ epoch, liars: { 0: 'equivocate' } })
     cluster.run(50)
     cluster.submit(ALL, 'a')
     cluster.run(2 * 500)
@@ -45,7 +46,7 @@ describe('a leader is given up', () => {
 
   it('when it proposes with holes, so that nothing can be executed (P54, S23)', () => {
     for (const liar of ['hole-maker', 'window-edge']) {
-      const cluster = miniCluster({ liars: { 0: liar } })
+      const cluster = miniCluster({ epoch, liars: { 0: liar } })
       cluster.run(50)
       const texts = load(cluster, 8)
       runUntilDone(cluster, texts)
@@ -56,9 +57,9 @@ describe('a leader is given up', () => {
   })
 })
 
-describe('a leader is kept', () => {
+describe.each(EPOCHS)('a leader is kept $name', (epoch) => {
   it('when one liar wants another view at every moment (P17)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     const pen = liarOf(cluster, 3)
     cluster.filter = (from) => from !== 3
     cluster.run(50)
@@ -74,7 +75,7 @@ describe('a leader is kept', () => {
   })
 
   it('when a request reaches a replica only after it was executed (P50)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.submit([0], 'a')
     cluster.run(100)
@@ -87,16 +88,16 @@ describe('a leader is kept', () => {
   })
 
   it('when a proposal that only one replica ever saw has died with its view: nothing is left to wait for', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     const pen = liarOf(cluster, 0)
     cluster.run(300)
     // Nor is it passed on to the others, once its leader is not heard any more.
     cluster.filter = (_, __, message) => message.kind !== 'propose' || message.vote.statement.view > 0
     const only = request(cluster.context.membership.clusterId, 'ghost', 77)
-    cluster.inject(0, 1, pen.propose(batchEntry(slot(1), cluster.context.membership.epoch, 1_000_300, [only])))
+    cluster.inject(0, 1, pen.propose(batchEntry(cluster.slot(1), cluster.context.membership.epoch, 1_000_300, [only])))
     cluster.crash(0)
     // The leader is caught in a lie, and view 1 begins without that proposal and without a request that waits.
-    const said = { slot: slot(9), view: view(0) } as const
+    const said = { slot: cluster.slot(9), view: view(0) } as const
     const first = pen.vote('prepare', { ...said, digest: nonsense('a') })
     const second = pen.vote('prepare', { ...said, digest: nonsense('b') })
     for (const to of [1, 2, 3]) {
@@ -112,16 +113,16 @@ describe('a leader is kept', () => {
   })
 
   it('after a view that began with values that everybody has executed already: they are no work', () => {
-    const cluster = miniCluster({ liars: { 0: 'mute' } })
+    const cluster = miniCluster({ epoch, liars: { 0: 'mute' } })
     cluster.run(50)
     load(cluster, 3)
     cluster.run(1000)
     const views = cluster.replicas.map((each) => each.views.length)
-    expect(cluster.status(1)).toMatchObject({ view: 1, phase: 'active', stable: { slot: 0 } })
-    expect(cluster.status(1).executed).toBeGreaterThan(0)
+    expect(cluster.status(1)).toMatchObject({ view: 1, phase: 'active', stable: { slot: cluster.slot(0) } })
+    expect(cluster.status(1).executed).toBeGreaterThan(cluster.slot(0))
     // A lie of the leader of view 1, and another change of views: what was executed is carried over, and nothing waits.
     const pen = liarOf(cluster, 1)
-    const said = { slot: slot(16), view: view(1) } as const
+    const said = { slot: cluster.slot(16), view: view(1) } as const
     const first = pen.vote('prepare', { ...said, digest: nonsense('a') })
     const second = pen.vote('prepare', { ...said, digest: nonsense('b') })
     for (const to of [2, 3]) {
@@ -137,11 +138,11 @@ describe('a leader is kept', () => {
   })
 
   it('by a replica that gets nothing across and sees in the heartbeats of others that they go on', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(300)
     cluster.filter = (_, to, message) => to !== 3 || message.kind === 'heartbeat'
     const texts = load(cluster, 40)
-    expect(cluster.status(3).executed).toBe(0)
+    expect(cluster.status(3).executed).toBe(cluster.slot(0))
     expect(cluster.status(3).pending).toBeGreaterThan(0)
     cluster.filter = () => true
     runUntilDone(cluster, texts)
@@ -155,7 +156,7 @@ describe('a leader is kept', () => {
     [4, 1, 0],
     [7, 2, 0],
   ])('when a follower merely lost its own link to it (n=%i, b=%i, c=%i; P62, P63)', (replicas, byzantine, crash) => {
-    const cluster = miniCluster({ replicas, byzantine, crash })
+    const cluster = miniCluster({ epoch, replicas, byzantine, crash })
     const last = replicas - 1
     cluster.run(300)
     cluster.filter = (from, to) => !((from === 0 && to === last) || (from === last && to === 0))
@@ -169,7 +170,7 @@ describe('a leader is kept', () => {
     [3, 0, 1],
     [4, 1, 0],
   ])('when a replica that was cut off comes back (n=%i, b=%i, c=%i; P62)', (replicas, byzantine, crash) => {
-    const cluster = miniCluster({ replicas, byzantine, crash })
+    const cluster = miniCluster({ epoch, replicas, byzantine, crash })
     const last = replicas - 1
     cluster.run(300)
     cluster.filter = (from, to) => from !== last && to !== last
@@ -194,9 +195,9 @@ describe('a leader is kept', () => {
   })
 })
 
-describe('the time-out', () => {
+describe.each(EPOCHS)('the time-out $name', (epoch) => {
   it('doubles while views fail, is capped, and returns to the base with the first progress', () => {
-    const cluster = miniCluster({ parameters: { viewTimeoutCapMs: 1000 } })
+    const cluster = miniCluster({ epoch, parameters: { viewTimeoutCapMs: 1000 } })
     cluster.run(50)
     cluster.crash(0)
     cluster.filter = (_, __, message) => message.kind !== 'new-view'

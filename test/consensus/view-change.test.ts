@@ -2,10 +2,11 @@
 // P20, P23; scenarios S03, S04, S07, S09, S10).
 
 import { describe, expect, it } from 'vitest'
-import { hex, slot, view } from '../../crypto/index.ts'
+import { hex, view } from '../../crypto/index.ts'
 import { nonsense } from '../../src/byzantine/index.ts'
 import { batchEntry, type Message, noopEntry } from '../../src/consensus/index.ts'
 import { accusations, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
+import { EPOCHS, type TestEpoch } from '../support/epochs.ts'
 import { commands, type MiniCluster, type MiniReplica, miniCluster, request } from '../support/mini-cluster.ts'
 
 const ALL = [0, 1, 2, 3]
@@ -14,9 +15,9 @@ const isVote = (message: Message, kind: string): boolean =>
   message.kind === 'vote' && message.vote.statement.kind === kind && message.vote.statement.view === 0
 const noAccepts = (_: number, __: number, message: Message): boolean => !isVote(message, 'accept')
 
-describe('a view change', () => {
+describe.each(EPOCHS)('a view change $name', (epoch) => {
   it('keeps a value that is chosen, though only one replica knows (n=4, leader crashes after that)', () => {
-    const cluster = prepared('a', (_, to, message) => !isVote(message, 'accept') || to === 3)
+    const cluster = prepared(epoch, 'a', (_, to, message) => !isVote(message, 'accept') || to === 3)
     expect(commands(at(cluster, 3))).toEqual(['a'])
     cluster.crash(0)
     cluster.crash(3)
@@ -31,7 +32,7 @@ describe('a view change', () => {
   })
 
   it('keeps a prepared value through two failed views, with nothing prepared again in between (P08)', () => {
-    const cluster = prepared('a', noAccepts)
+    const cluster = prepared(epoch, 'a', noAccepts)
     const reported: number[] = []
     cluster.filter = (from, _, message) => {
       if (message.kind === 'view-change' && message.viewChange.vote.replica === from && from > 0) {
@@ -44,7 +45,7 @@ describe('a view change', () => {
     cluster.crash(0)
     cluster.run(2500)
     expect(cluster.status(2).view).toBeGreaterThanOrEqual(2)
-    expect(new Set(reported)).toEqual(new Set([1]))
+    expect(new Set(reported)).toEqual(new Set([cluster.slot(1)]))
     cluster.filter = noAccepts
     cluster.run(9000)
     for (const i of [1, 2, 3]) expect(commands(at(cluster, i))).toEqual(['a'])
@@ -52,7 +53,7 @@ describe('a view change', () => {
   })
 
   it('takes nothing from a ViewChange with anything wrong in it, and everything from the good ones (P09, S04)', () => {
-    const cluster = prepared('a', noAccepts)
+    const cluster = prepared(epoch, 'a', noAccepts)
     const pen = liarOf(cluster, 2)
     const empty = pen.emptyViewChange(view(1))
     const [certificate] = [...at(cluster, 1).state.slots.values()].flatMap((each) => each.prepared ?? [])
@@ -62,7 +63,7 @@ describe('a view change', () => {
       'a forged certificate': [pen.forged({ ...statement, digest: nonsense('x') })],
       'a certificate one vote short': [{ statement, signatures: certificate.signatures.slice(1) }],
       'a certificate of the view that it wants': [{ ...certificate, statement: { ...statement, view: view(1) } }],
-      'a slot beyond the window': [{ ...certificate, statement: { ...statement, slot: slot(99) } }],
+      'a slot beyond the window': [{ ...certificate, statement: { ...statement, slot: cluster.slot(99) } }],
       'one slot twice': [certificate, certificate],
       'an accept certificate': [{ ...certificate, statement: { ...statement, kind: 'accept' as const } }],
     }
@@ -78,7 +79,7 @@ describe('a view change', () => {
   })
 
   it('refuses a NewView that is built of ViewChanges for an earlier view, of one twice, or of too few (P04)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     const pens = ALL.map((i) => liarOf(cluster, i))
     const wanted = (i: number, v: number) => {
       const made = pens[i]?.emptyViewChange(view(v))
@@ -105,7 +106,7 @@ describe('a view change', () => {
 
   it('refuses a NewView that leaves a prepared value out, or puts a no-op over it (P10, P11)', () => {
     for (const lie of ['drop', 'noop']) {
-      const cluster = miniCluster({ liars: { 1: `bad-new-view:${lie}` } })
+      const cluster = miniCluster({ epoch, liars: { 1: `bad-new-view:${lie}` } })
       cluster.run(50)
       cluster.filter = noAccepts
       cluster.submit(ALL, 'a')
@@ -121,9 +122,9 @@ describe('a view change', () => {
   it.each([0b0110, 0b1010, 0b1000, 0b1101])(
     'fills exactly the gaps below the last prepared slot (pattern %i; P11)',
     (bits) => {
-      const cluster = miniCluster()
+      const cluster = miniCluster({ epoch })
       cluster.run(50)
-      const isPrepared = (number: number) => ((bits >> (number - 1)) & 1) === 1
+      const isPrepared = (number: number) => ((bits >> (number - cluster.slot(1))) & 1) === 1
       cluster.filter = (_, __, message) =>
         !isVote(message, 'accept') &&
         !(message.kind === 'vote' && isVote(message, 'prepare') && !isPrepared(message.vote.statement.slot))
@@ -138,7 +139,9 @@ describe('a view change', () => {
       const kinds = at(cluster, 1)
         .executed.slice(0, last)
         .map((entry) => entry.header.kind)
-      expect(kinds).toEqual(Array.from({ length: last }, (_, i) => (isPrepared(i + 1) ? 'batch' : 'noop')))
+      expect(kinds).toEqual(
+        Array.from({ length: last }, (_, i) => (isPrepared(cluster.slot(i + 1)) ? 'batch' : 'noop')),
+      )
       expect(at(cluster, 1).executed[last]?.requests).toHaveLength(1)
       expect(safetyFault(cluster)).toBeUndefined()
     },
@@ -146,7 +149,7 @@ describe('a view change', () => {
 
   it('finds the body that only q - b replicas hold, and puts no no-op in its place (P12, S03)', () => {
     // The liar gives the body to 1 and 2 alone; 3 sees the votes. Then it stops; view 1, 2, ... may be led by who lacks it.
-    const cluster = miniCluster({ liars: { 0: 'withhold-body:3' } })
+    const cluster = miniCluster({ epoch, liars: { 0: 'withhold-body:3' } })
     cluster.run(50)
     cluster.filter = (from, to, message) => noAccepts(from, to, message) && message.kind !== 'bodies'
     cluster.submit([0, 1, 2], 'a')
@@ -162,7 +165,7 @@ describe('a view change', () => {
   })
 
   it('starts from the highest of the checkpoints, whoever lags (P13)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.filter = (from, to) => from !== 3 && to !== 3
     const texts = load(cluster, 20)
@@ -177,7 +180,7 @@ describe('a view change', () => {
   })
 
   it('is entered by the NewView alone: nobody needs the ViewChanges themselves (P14)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.filter = (_, to, message) => !(to === 3 && message.kind === 'view-change')
     cluster.crash(0)
@@ -188,7 +191,7 @@ describe('a view change', () => {
   })
 
   it('is found again by who missed its NewView, from anyone (P14)', () => {
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.filter = (from, to, message) => !(to === 3 && (from === 1 || message.kind === 'view-change'))
     cluster.crash(0)
@@ -199,13 +202,13 @@ describe('a view change', () => {
 
   it('is not blocked by an Accept: four replicas, no faults, delays alone (P16, S07)', () => {
     // r2 accepts in view 0; view 1 begins, r3 accepts in it; r0 and r1 head for view 2.
-    const cluster = miniCluster()
+    const cluster = miniCluster({ epoch })
     cluster.run(50)
     cluster.filter = (from, to, message) =>
       !isVote(message, 'accept') && !(to !== 2 && isVote(message, 'prepare')) && from >= 0
     cluster.submit(ALL, 'a')
     cluster.run(100)
-    expect(at(cluster, 2).state.slots.get(1)?.ownAccept).toBeDefined()
+    expect(at(cluster, 2).state.slots.get(cluster.slot(1))?.ownAccept).toBeDefined()
     cluster.filter = (_, to, message) => !isVote(message, 'accept') && !(to !== 3 && isVote(message, 'prepare'))
     cluster.run(900)
     cluster.filter = (_, __, message) => message.kind === 'heartbeat'
@@ -217,7 +220,7 @@ describe('a view change', () => {
   })
 
   it('carries a value over although nobody would vote for it any more: its time is long past (P20)', () => {
-    const cluster = prepared('a', noAccepts)
+    const cluster = prepared(epoch, 'a', noAccepts)
     cluster.filter = () => false
     cluster.crash(0)
     cluster.run(20_000)
@@ -228,9 +231,9 @@ describe('a view change', () => {
 
   it('frees a lock that one replica alone holds, by what it reports (P23: hidden lock)', () => {
     // Only replica 3 has the certificate of view 0; the first NewView is built without its ViewChange.
-    const cluster = prepared('a', (_, to, message) => !(isVote(message, 'prepare') && to !== 3))
-    expect(at(cluster, 3).state.slots.get(1)?.prepared).toBeDefined()
-    expect(at(cluster, 1).state.slots.get(1)?.prepared).toBeUndefined()
+    const cluster = prepared(epoch, 'a', (_, to, message) => !(isVote(message, 'prepare') && to !== 3))
+    expect(at(cluster, 3).state.slots.get(cluster.slot(1))?.prepared).toBeDefined()
+    expect(at(cluster, 1).state.slots.get(cluster.slot(1))?.prepared).toBeUndefined()
     cluster.filter = (from, to, message) =>
       !(message.kind === 'view-change' && (from === 3 || to === 3)) && !(isVote(message, 'prepare') && to !== 3)
     cluster.submit([1, 2], 'b')
@@ -245,7 +248,7 @@ describe('a view change', () => {
 
   it('while entries are fetched delivers each slot once (P21)', () => {
     for (let moment = 0; moment < 8; moment++) {
-      const cluster = miniCluster()
+      const cluster = miniCluster({ epoch })
       cluster.run(50)
       cluster.filter = (from, to) => from !== 3 && to !== 3
       const texts = load(cluster, 12)
@@ -262,25 +265,25 @@ describe('a view change', () => {
   })
 
   it('with an older proposal again offered by a liar keeps the one certified in the higher view (P10)', () => {
-    const cluster = prepared('a', noAccepts)
+    const cluster = prepared(epoch, 'a', noAccepts)
     const pen = liarOf(cluster, 1)
-    const other = batchEntry(slot(1), cluster.context.membership.epoch, 1_000_400, [
+    const other = batchEntry(cluster.slot(1), cluster.context.membership.epoch, 1_000_400, [
       request(cluster.context.membership.clusterId, 'other', 9),
     ])
     cluster.crash(0)
     cluster.run(700)
     expect(cluster.status(2)).toMatchObject({ view: 1, phase: 'active' })
     const { justification } = at(cluster, 2).state
-    const vote = pen.vote('prepare', { slot: slot(1), digest: other.digest, view: view(1), justification })
+    const vote = pen.vote('prepare', { slot: cluster.slot(1), digest: other.digest, view: view(1), justification })
     cluster.inject(1, 2, { kind: 'propose', vote, entry: other })
     cluster.run(2000)
     expect(commands(at(cluster, 2))).toEqual(['a'])
   })
 })
 
-describe('quorums', () => {
+describe.each(EPOCHS)('quorums $name', (epoch) => {
   it('with n=5, b=1 an equivocating leader that votes twice gets nothing certified twice (S09, P01)', () => {
-    const cluster = miniCluster({ replicas: 5, byzantine: 1, liars: { 0: 'equivocate' } })
+    const cluster = miniCluster({ epoch, replicas: 5, byzantine: 1, liars: { 0: 'equivocate' } })
     cluster.run(50)
     const texts = load(cluster, 5)
     runUntilDone(cluster, texts)
@@ -293,7 +296,7 @@ describe('quorums', () => {
   it.each([0, 1, 2, 3, 4, 5])(
     'with n=6, b=1, c=1 a liar and a crash at step %i leave it safe and live (S10)',
     (moment) => {
-      const cluster = miniCluster({ replicas: 6, byzantine: 1, crash: 1, liars: { 0: 'equivocate' } })
+      const cluster = miniCluster({ epoch, replicas: 6, byzantine: 1, crash: 1, liars: { 0: 'equivocate' } })
       cluster.run(50)
       const steps = ['propose', 'prepare', 'accept', 'view-change', 'new-view', 'checkpoint']
       let cut = false
@@ -317,16 +320,18 @@ describe('quorums', () => {
   )
 
   it('a no-op is no empty batch: their digests differ for every slot (P11)', () => {
-    const { epoch } = miniCluster().context.membership
+    const cluster = miniCluster({ epoch })
+    const named = cluster.context.membership.epoch
     for (let number = 1; number < 50; number++) {
-      expect(hex(noopEntry(slot(number), epoch).digest)).not.toBe(hex(batchEntry(slot(number), epoch, 0, []).digest))
+      const at = cluster.slot(number)
+      expect(hex(noopEntry(at, named).digest)).not.toBe(hex(batchEntry(at, named, 0, []).digest))
     }
   })
 })
 
 /** One request proposed in view 0 under a filter, and given time to get as far as that allows. */
-function prepared(text: string, filter: MiniCluster['filter']): MiniCluster {
-  const cluster = miniCluster()
+function prepared(epoch: TestEpoch, text: string, filter: MiniCluster['filter']): MiniCluster {
+  const cluster = miniCluster({ epoch })
   cluster.run(50)
   cluster.filter = filter
   cluster.submit(ALL, text)

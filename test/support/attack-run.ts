@@ -3,6 +3,7 @@
 import { expect } from 'vitest'
 import { BEHAVIOURS } from '../../src/byzantine/index.ts'
 import { load, missing, runUntilDone, safetyFault } from './attack.ts'
+import type { TestEpoch } from './epochs.ts'
 import { type MiniCluster, miniCluster } from './mini-cluster.ts'
 
 /** Every behaviour, and the variants that do something else. */
@@ -20,6 +21,7 @@ export interface AttackedGroup {
   readonly replicas?: number
   readonly byzantine?: number
   readonly seed?: string
+  readonly epoch?: TestEpoch
 }
 
 /** Honest clients ask for `count` things; afterwards all of them are executed everywhere and nothing contradicts itself. */
