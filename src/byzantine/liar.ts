@@ -130,11 +130,13 @@ export class Liar {
     return { view: at, viewChanges, vote, proposals }
   }
 
-  checkpoint(content: Pick<CheckpointVote, 'slot' | 'logRoot' | 'stateRoot'>): CheckpointVote {
+  checkpoint(
+    said: Pick<CheckpointVote, 'slot' | 'logRoot' | 'stateRoot'> & { readonly next?: Digest | undefined },
+  ): CheckpointVote {
     const { membership, clusterName, self, signer } = this.context
-    const { slot: at, logRoot, stateRoot } = content
-    const note = checkpointBytes({ slot: at, logRoot, stateRoot }, membership, clusterName)
-    return { slot: at, logRoot, stateRoot, replica: self, signature: signer.sign(note) }
+    const { slot: at, logRoot, stateRoot, next } = said
+    const content = { slot: at, logRoot, stateRoot, next }
+    return { ...content, replica: self, signature: signer.sign(checkpointBytes(content, membership, clusterName)) }
   }
 
   /** A request of a client that nobody listed: the liar's own key. */

@@ -130,6 +130,8 @@ function viewChangeFormFault({ view, stable, prepared, vote }: ViewChange, conte
   const { statement } = vote
   if (view < 1 || statement.view !== view || statement.slot !== stable.slot) return blame('mismatched-view-change')
   if (prepared.length > logWindow(context.parameters)) return blame('view-change-too-large')
+  // Who has a hand-over is through with the epoch, and its digest is not that of anything with `next`.
+  if (stable.next !== undefined) return blame('view-change-past-the-end')
   if (!equalBytes(statement.digest, viewChangeDigest({ view, stable, prepared })))
     return blame('wrong-view-change-digest')
   let previous: number = stable.slot
@@ -193,7 +195,8 @@ export function stableFault(checkpoint: StableCheckpoint, context: VerifyContext
     const genuine =
       checkpoint.signatures.length === 0 &&
       equalBytes(checkpoint.logRoot, start.logRoot) &&
-      equalBytes(checkpoint.stateRoot, start.stateRoot)
+      equalBytes(checkpoint.stateRoot, start.stateRoot) &&
+      checkpoint.next === undefined
     return genuine ? undefined : blame('wrong-start-checkpoint')
   }
   if (checkpoint.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')

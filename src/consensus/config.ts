@@ -52,7 +52,12 @@ export function genesisStart(stateRoot: Digest): EpochStart {
 
 /** The bytes that a replica signs for a checkpoint: the text of its C2SP note. */
 export function checkpointBytes(
-  content: { readonly slot: Slot; readonly logRoot: Digest; readonly stateRoot: Digest },
+  content: {
+    readonly slot: Slot
+    readonly logRoot: Digest
+    readonly stateRoot: Digest
+    readonly next: Digest | undefined
+  },
   membership: Membership,
   clusterName: string,
 ): Uint8Array {

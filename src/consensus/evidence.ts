@@ -4,7 +4,7 @@
 //   two-votes          two Prepare, Accept or receipt statements for one view and slot, or two ViewChanges or NewViews for one
 //                      view, that differ: in the digest, or in the NewView that they rely on; or a Prepare for one digest and
 //                      an Accept for another
-//   two-checkpoints    two checkpoint notes for one slot with different roots
+//   two-checkpoints    two checkpoint notes for one slot that differ, or two that each end the epoch
 //   hidden-prepared    an Accept in view w, and a ViewChange for a later view that neither covers its slot by a stable
 //                      checkpoint nor reports a certificate of view >= w for it (amnesia)
 //   against-new-view   a Prepare or Accept that names a NewView and contradicts the selection which that NewView justifies
@@ -43,7 +43,7 @@ export function conflictOf(first: Vote, second: Vote): Evidence | undefined {
 
 /** Evidence from two checkpoint votes of one replica, or undefined where an honest one may sign both. */
 export function checkpointConflictOf(first: CheckpointVote, second: CheckpointVote): Evidence | undefined {
-  return first.replica === second.replica && first.slot === second.slot && rootsDiffer(first, second)
+  return first.replica === second.replica && notesConflict(first, second)
     ? { kind: 'two-checkpoints', accused: first.replica, first, second }
     : undefined
 }
@@ -68,7 +68,7 @@ function contradictionFault(evidence: Evidence, context: VerifyContext): string 
       if (!votesConflict(evidence.first, evidence.second)) return 'the two votes do not contradict each other'
       return voteFault(evidence.first, context) ?? voteFault(evidence.second, context)
     case 'two-checkpoints':
-      if (evidence.first.slot !== evidence.second.slot || !rootsDiffer(evidence.first, evidence.second)) {
+      if (!notesConflict(evidence.first, evidence.second)) {
         return 'the two checkpoints do not contradict each other'
       }
       return (checkpointVoteFault(evidence.first, context) ?? checkpointVoteFault(evidence.second, context))?.code
@@ -115,9 +115,19 @@ function isPhase({ kind }: VoteStatement): boolean {
   return kind === 'prepare' || kind === 'accept'
 }
 
-function rootsDiffer(a: CheckpointVote, b: CheckpointVote): boolean {
-  return !equalBytes(a.logRoot, b.logRoot) || !equalBytes(a.stateRoot, b.stateRoot)
+/** Of one epoch, as all that is verified together. An epoch ends once. */
+function notesConflict(a: CheckpointVote, b: CheckpointVote): boolean {
+  if (a.slot === b.slot) return !sameContent(a, b)
+  return a.next !== undefined && b.next !== undefined
 }
+
+/** Whether two notes for one slot say the same of the log, the state, and what comes after. */
+export function sameContent(a: CheckpointContent, b: CheckpointContent): boolean {
+  const sameNext = a.next === undefined || b.next === undefined ? a.next === b.next : equalBytes(a.next, b.next)
+  return equalBytes(a.logRoot, b.logRoot) && equalBytes(a.stateRoot, b.stateRoot) && sameNext
+}
+
+type CheckpointContent = Pick<CheckpointVote, 'logRoot' | 'stateRoot' | 'next'>
 
 function hides({ statement }: Vote, { view, stable, prepared }: ViewChange): boolean {
   if (statement.kind !== 'accept' || statement.view >= view || statement.slot <= stable.slot) return false

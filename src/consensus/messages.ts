@@ -3,6 +3,7 @@
 // end of the channel, and are hints: no safety rests on them.
 
 import type { Certificate, Digest, ReplicaIndex, Signature, Slot, View, Vote } from '../../crypto/index.ts'
+import type { Charter } from '../../keys/charter/index.ts'
 import type { Entry } from './entry.ts'
 import type { SignedRequest } from './request.ts'
 
@@ -11,6 +12,8 @@ export interface StableCheckpoint {
   readonly slot: Slot
   readonly logRoot: Digest
   readonly stateRoot: Digest
+  /** The membership digest of the next epoch, where this one ends with the slot: with it the checkpoint is a hand-over. */
+  readonly next: Digest | undefined
   /** Signatures of exactly q members on the checkpoint note, ascending by replica; none for the start of the epoch. */
   readonly signatures: readonly CheckpointSignature[]
 }
@@ -25,8 +28,18 @@ export interface CheckpointVote {
   readonly slot: Slot
   readonly logRoot: Digest
   readonly stateRoot: Digest
+  /** As in a stable checkpoint. */
+  readonly next: Digest | undefined
   readonly replica: ReplicaIndex
   readonly signature: Signature
+}
+
+/** What ends one epoch and begins the next: a quorum of the one that ends signed it, and nobody of the other has a say. */
+export interface HandOver {
+  /** Of the last slot of the epoch, with `next`. */
+  readonly checkpoint: StableCheckpoint
+  /** That of the next epoch; `next` is the digest of its membership. */
+  readonly charter: Charter
 }
 
 /** "Nothing below `view` any more from me, and this is what I have prepared." */

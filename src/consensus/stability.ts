@@ -24,7 +24,7 @@ import {
 } from '../../crypto/index.ts'
 import { choose, chosenEntry } from './chosen.ts'
 import { checkpointBytes } from './config.ts'
-import { checkpointConflictOf } from './evidence.ts'
+import { checkpointConflictOf, sameContent } from './evidence.ts'
 import type { Input } from './io.ts'
 import { checkpointsPerPeer } from './limits.ts'
 import type { CheckpointVote, StableCheckpoint } from './messages.ts'
@@ -80,11 +80,11 @@ function receiptFor(state: CoreState, at: Slot, resultsRoot: Digest) {
 function signCheckpoint(state: CoreState, at: Slot, stateRoot: Digest): void {
   const frontier = state.frontiers.get(at)
   if (frontier === undefined) return
-  const content = { slot: at, logRoot: frontierRoot(frontier), stateRoot }
+  const content = { slot: at, logRoot: frontierRoot(frontier), stateRoot, next: undefined }
   const signed = state.ownCheckpoints.get(at)
   if (signed !== undefined) {
     // Executed again after a restart. Had it come out differently, a second note would make liars of us.
-    if (!sameRoots(signed, content)) emit(state, { kind: 'alarm', code: 'nondeterministic-machine', slot: at })
+    if (!sameContent(signed, content)) emit(state, { kind: 'alarm', code: 'nondeterministic-machine', slot: at })
     return
   }
   const { membership, clusterName, self, signer } = state.config
@@ -119,11 +119,12 @@ function assembleStable(state: CoreState, like: CheckpointVote): Verified<Stable
   const need = state.config.mutations.has('collect-garbage-at-trust') ? quorums.trust : quorums.quorum
   const same = state.peers.flatMap(({ checkpoints }) => {
     const vote = checkpoints.get(like.slot)
-    return vote !== undefined && sameRoots(vote, like) ? [vote] : []
+    return vote !== undefined && sameContent(vote, like) ? [vote] : []
   })
   if (same.length < need) return undefined
   const signatures = same.slice(0, need).map(({ replica, signature: bytes }) => ({ replica, signature: bytes }))
-  return markVerified({ slot: like.slot, logRoot: like.logRoot, stateRoot: like.stateRoot, signatures })
+  const { slot: at, logRoot, stateRoot, next } = like
+  return markVerified({ slot: at, logRoot, stateRoot, next, signatures })
 }
 
 /** A stable checkpoint, wherever it was seen: in notes, a ViewChange, a NewView, an answer. */
@@ -138,7 +139,7 @@ function settle(state: CoreState): void {
   const { known } = state
   if (known.slot <= state.stable.slot || state.executed < known.slot || state.transferring) return
   const own = state.ownCheckpoints.get(known.slot)
-  if (own !== undefined && sameRoots(own, known)) return stabilize(state, known, state.frontiers.get(known.slot))
+  if (own !== undefined && sameContent(own, known)) return stabilize(state, known, state.frontiers.get(known.slot))
   emit(state, { kind: 'alarm', code: 'state-diverged', slot: known.slot })
   transfer(state, 'diverged')
 }
@@ -164,7 +165,7 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
 
 /** K6. */
 function showContradiction(state: CoreState, vote: CheckpointVote | undefined): void {
-  if (vote === undefined || vote.replica === state.config.self || sameRoots(vote, state.stable)) return
+  if (vote === undefined || vote.replica === state.config.self || sameContent(vote, state.stable)) return
   emit(state, { kind: 'broadcast', message: { kind: 'checkpoint', vote } })
 }
 
@@ -212,17 +213,10 @@ export function ignoreCheckpoint(state: CoreState, vote: CheckpointVote): string
   if (vote.slot < state.stable.slot) return 'already-stable'
   const notes = state.peers[vote.replica]?.checkpoints
   const first = notes?.get(vote.slot)
-  if (first !== undefined) return sameRoots(first, vote) ? 'duplicate' : undefined
+  if (first !== undefined) return sameContent(first, vote) ? 'duplicate' : undefined
   // Taken in, it would be the first to be pushed out again, and news again when it comes back.
   const full = notes !== undefined && notes.size >= checkpointsPerPeer(state.config.parameters)
   return full && vote.slot < Math.min(...notes.keys()) ? 'pushed-out' : undefined
-}
-
-function sameRoots(
-  a: Pick<CheckpointVote, 'logRoot' | 'stateRoot'>,
-  b: Pick<CheckpointVote, 'logRoot' | 'stateRoot'>,
-): boolean {
-  return equalBytes(a.logRoot, b.logRoot) && equalBytes(a.stateRoot, b.stateRoot)
 }
 
 function forget<Value>(map: Map<number, Value>, old: (at: number) => boolean): void {

@@ -246,7 +246,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
 /** M7. What everybody of the epoch starts from, with no signatures. */
 export function startCheckpoint({ start }: Pick<CoreConfig, 'start'>): Verified<StableCheckpoint> {
   const { slot: at, logRoot, stateRoot } = start
-  return markVerified({ slot: at, logRoot, stateRoot, signatures: [] })
+  return markVerified({ slot: at, logRoot, stateRoot, next: undefined, signatures: [] })
 }
 
 export function leader(state: CoreState): ReplicaIndex {

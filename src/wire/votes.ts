@@ -49,6 +49,7 @@ export function fromWireStable(checkpoint: wire.StableCheckpoint): StableCheckpo
     slot: slot(checkpoint.slot),
     logRoot: digest(checkpoint.logRoot),
     stateRoot: digest(checkpoint.stateRoot),
+    next: checkpoint.next && digest(checkpoint.next),
     signatures: checkpoint.signatures.map((each) => ({
       replica: replicaIndex(each.replica),
       signature: signature(each.signature),
@@ -65,6 +66,7 @@ export function fromWireCheckpointVote(vote: wire.CheckpointVote): CheckpointVot
     slot: slot(vote.slot),
     logRoot: digest(vote.logRoot),
     stateRoot: digest(vote.stateRoot),
+    next: vote.next && digest(vote.next),
     replica: replicaIndex(vote.replica),
     signature: signature(vote.signature),
   }

@@ -5,7 +5,6 @@ import {
   type Certificate,
   type CertificateKind,
   type Digest,
-  EMPTY_ROOT,
   type Membership,
   markVerified,
   publicKey,
@@ -23,6 +22,7 @@ import {
   type NewView,
   newViewDigest,
   select,
+  startCheckpoint,
   type VerifyContext,
   type ViewChange,
   viewChangeDigest,
@@ -75,7 +75,7 @@ class Forge {
   }
 
   viewChange(replica: number, to: number, prepared: readonly Certificate[] = []): ViewChange {
-    const stable = { slot: slot(0), logRoot: EMPTY_ROOT, stateRoot: bytesFor('genesis state'), signatures: [] }
+    const stable = startCheckpoint({ start: genesisStart(bytesFor('genesis state')) })
     const body = { view: view(to), stable, prepared }
     const change = { kind: 'view-change', view: view(to), slot: slot(0), digest: viewChangeDigest(body) } as const
     return { ...body, vote: this.vote(replica, change) }

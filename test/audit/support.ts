@@ -256,7 +256,12 @@ export class TestLog {
   private checkpoint(): void {
     const { genesis, signers } = this.test
     const at = slot(this.slots.length)
-    const content = { slot: at, logRoot: frontierRoot(this.frontier), stateRoot: this.executor.stateRoot() }
+    const content = {
+      slot: at,
+      logRoot: frontierRoot(this.frontier),
+      stateRoot: this.executor.stateRoot(),
+      next: undefined,
+    }
     const bytes = checkpointBytes(content, genesis.membership, genesis.contents.name)
     const signatures = signers
       .slice(0, genesis.membership.quorums.quorum)

@@ -95,7 +95,7 @@ export class LogFake {
   private checkpoint(at: number, frontier: Frontier): void {
     const { genesis } = this.cluster
     const state = this.executor.snapshot()
-    const content = { slot: slot(at), logRoot: frontierRoot(frontier), stateRoot: state.root }
+    const content = { slot: slot(at), logRoot: frontierRoot(frontier), stateRoot: state.root, next: undefined }
     const bytes = checkpointBytes(content, genesis.membership, genesis.contents.name)
     const signatures = [0, 1, 2].map((i) => ({
       replica: replicaIndex(i),

@@ -55,7 +55,7 @@ class Proven {
     }
     this.frontier = frontier
     this.state = executor.snapshot()
-    const content = { slot: slot(at), logRoot: frontierRoot(frontier), stateRoot: this.state.root }
+    const content = { slot: slot(at), logRoot: frontierRoot(frontier), stateRoot: this.state.root, next: undefined }
     this.checkpoint = { ...content, signatures: this.signed(content, [0, 1, 2]) }
   }
 
@@ -204,7 +204,8 @@ describe('a replica that lies to a stale read', () => {
     },
     'a slot where none is made': (proven) => (truth) => {
       const frontier = appendLeaf(proven.frontier, sha256(utf8('more')))
-      const content = { slot: slot(3), logRoot: frontierRoot(frontier), stateRoot: truth.checkpoint.stateRoot }
+      const { stateRoot, next } = truth.checkpoint
+      const content = { slot: slot(3), logRoot: frontierRoot(frontier), stateRoot, next }
       return { ...truth, frontier, checkpoint: { ...content, signatures: proven.signed(content, [0, 1, 2]) } }
     },
     'the frontier of another log': () => (truth) => ({ ...truth, frontier: EMPTY_FRONTIER }),

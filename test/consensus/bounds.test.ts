@@ -184,6 +184,20 @@ describe.each(EPOCHS)('a checkpoint $name', (epoch) => {
     expect(cluster.status(2).stable.signatures).toHaveLength(3)
   })
 
+  it('is stable only with q notes that name one epoch to follow, or none', () => {
+    const cluster = miniCluster({ epoch })
+    cluster.run(50)
+    cluster.filter = (_, __, message) => message.kind !== 'checkpoint'
+    load(cluster, 8, 25)
+    const own = cluster.replicas[1]?.state.ownCheckpoints.get(cluster.slot(8)) ?? none()
+    for (const from of [2, 3]) {
+      const vote = liarOf(cluster, from).checkpoint({ ...own, next: nonsense('next') })
+      expect(cluster.inject(from, 1, { kind: 'checkpoint', vote })).toBeUndefined()
+    }
+    cluster.inject(0, 1, { kind: 'checkpoint', vote: liarOf(cluster, 0).checkpoint(own) })
+    expect(cluster.status(1).stable.slot).toBe(cluster.slot(0))
+  })
+
   it.each(['past', 'future', 'split'])('that a liar signs in the %s moves no watermark (S25)', (kind) => {
     const cluster = miniCluster({ epoch, liars: { 2: `checkpoint-liar:${kind}` } })
     cluster.run(50)

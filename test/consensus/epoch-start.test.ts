@@ -153,6 +153,20 @@ describe.each(EPOCHS)('an epoch $name', (epoch) => {
     expect(stable({ logRoot: digest })).toBe('wrong-start-checkpoint')
   })
 
+  it('changes no view by a checkpoint that ends it: who has one is through with it', () => {
+    const run = miniCluster({ epoch })
+    run.run(50)
+    load(run, 8)
+    const { logRoot, stateRoot, slot: at } = run.status(1).stable
+    const next = nonsense('next')
+    const notes = [0, 1, 2].map((i) => liarOf(run, i).checkpoint({ slot: at, logRoot, stateRoot, next }))
+    const checkpoint = { slot: at, logRoot, stateRoot, next, signatures: notes }
+    expect(faultHere({ kind: 'stable', checkpoint })).toBeUndefined()
+    const liar = liarOf(run, 3)
+    const viewChange = liar.viewChange(liar.emptyViewChange(view(1)) ?? none(), { stable: checkpoint })
+    expect(faultHere({ kind: 'view-change', viewChange })).toBe('view-change-past-the-end')
+  })
+
   it('has no certificate of view 0 that relies on something else, though q signed it', () => {
     const at = cluster.slot(1)
     const entry = batchEntry(at, cluster.context.membership.epoch, 1_000_000, [])

@@ -3,7 +3,13 @@
 import { describe, expect, it } from 'vitest'
 import { replicaIndex, slot, view } from '../../crypto/index.ts'
 import { nonsense } from '../../src/byzantine/index.ts'
-import { conflictOf, type Evidence, evidenceFault } from '../../src/consensus/index.ts'
+import {
+  type CheckpointVote,
+  checkpointConflictOf,
+  conflictOf,
+  type Evidence,
+  evidenceFault,
+} from '../../src/consensus/index.ts'
 import { accusations, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
 import { EPOCHS, type TestEpoch } from '../support/epochs.ts'
 import { type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
@@ -99,6 +105,23 @@ describe('evidence does not convict', () => {
     expect(cluster.replicas[2]?.evidence).toEqual([])
   })
 
+  const note = { slot: slot(8), logRoot: nonsense('log'), stateRoot: nonsense('state') }
+
+  it('against a replica whose notes for two slots are of one epoch, of which one at most ends it', () => {
+    const notes = [note, { ...note, slot: slot(16), next: nonsense('next') }].map((each) => first.checkpoint(each))
+    expect(evidenceFault(twoCheckpoints(...notes), cluster.context)).toBeDefined()
+  })
+
+  it.each([
+    ['say of one slot that other epochs follow', { ...note, next: nonsense('a') }, { ...note, next: nonsense('b') }],
+    ['say of one slot that an epoch follows, and that none does', note, { ...note, next: nonsense('a') }],
+    ['end the epoch twice', { ...note, next: nonsense('a') }, { ...note, slot: slot(16), next: nonsense('a') }],
+  ])('convicts where two notes %s', (_, one, other) => {
+    const [a, b] = [first.checkpoint(one), first.checkpoint(other)]
+    expect(evidenceFault(twoCheckpoints(a, b), cluster.context)).toBeUndefined()
+    expect(checkpointConflictOf(a, b)).toEqual(twoCheckpoints(a, b))
+  })
+
   it('convicts where the same votes differ in the digest alone', () => {
     const evidence = twoVotes(0, first.vote('prepare', at), first.vote('prepare', { ...at, digest: nonsense('b') }))
     expect(evidenceFault(evidence, cluster.context)).toBeUndefined()
@@ -116,6 +139,12 @@ describe('evidence does not convict', () => {
     expect(conflictOf(first.vote('accept', at), first.vote('accept', at))).toBeUndefined()
   })
 })
+
+function twoCheckpoints(...notes: readonly CheckpointVote[]): Evidence {
+  const [a, b] = notes
+  if (a === undefined || b === undefined) throw new Error('expected two notes')
+  return { kind: 'two-checkpoints', accused: replicaIndex(0), first: a, second: b }
+}
 
 function twoVotes(accused: number, a: ReturnType<ReturnType<typeof liarOf>['vote']>, b: typeof a): Evidence {
   return { kind: 'two-votes', accused: replicaIndex(accused), first: a, second: b }

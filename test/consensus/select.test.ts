@@ -124,6 +124,7 @@ function viewChangeOf({ stable, prepared }: Report): ViewChange {
     slot: slot(stable),
     logRoot: nonsense('log'),
     stateRoot: nonsense('state'),
+    next: undefined,
     signatures: [],
   }
   const certificates = prepared.map((each) => {

@@ -10,7 +10,7 @@ function stand(...slots: readonly number[]) {
   const kept = new Map<number, KeptSnapshot>()
   const states = new LentStates({ snapshotAt: (at) => kept.get(at) })
   const checkpointOf = (at: number, stateRoot = map.commit()): StableCheckpoint => ({
-    ...{ slot: slot(at), logRoot: ZERO_DIGEST, stateRoot, signatures: [] },
+    ...{ slot: slot(at), logRoot: ZERO_DIGEST, stateRoot, next: undefined, signatures: [] },
   })
   for (const at of slots) {
     kept.set(at, { slot: slot(at), frontier: EMPTY_FRONTIER, timestampMs: 0, state: { ...map.snapshot(), slot: at } })

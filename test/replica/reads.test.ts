@@ -22,7 +22,13 @@ class Stand {
   readIndex = 0
   leaseIndex: Slot | undefined
   transferring = false
-  stable: StableCheckpoint = { slot: slot(0), logRoot: ZERO_DIGEST, stateRoot: ZERO_DIGEST, signatures: [] }
+  stable: StableCheckpoint = {
+    slot: slot(0),
+    logRoot: ZERO_DIGEST,
+    stateRoot: ZERO_DIGEST,
+    next: undefined,
+    signatures: [],
+  }
   readonly snapshots = new Map<number, KeptSnapshot>()
   readonly counters = new Counters()
   lent: (atMost: number) => LentState | undefined = () => undefined
@@ -81,7 +87,13 @@ class Stand {
   checkpoint(): void {
     const state = this.executor.snapshot()
     this.snapshots.set(state.slot, { slot: slot(state.slot), frontier: EMPTY_FRONTIER, timestampMs: 0, state })
-    this.stable = { slot: slot(state.slot), logRoot: ZERO_DIGEST, stateRoot: state.root, signatures: [] }
+    this.stable = {
+      slot: slot(state.slot),
+      logRoot: ZERO_DIGEST,
+      stateRoot: state.root,
+      next: undefined,
+      signatures: [],
+    }
   }
 
   flush(nowMs = 0): void {

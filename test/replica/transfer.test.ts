@@ -49,6 +49,7 @@ function begin(nowMs = 0) {
     slot: kept.slot,
     logRoot: frontierRoot(kept.frontier),
     stateRoot: kept.state.root,
+    next: undefined,
     signatures: [],
   }
   const options = { nowMs, patienceMs: 100, onBadChunk: (from: number) => void blamed.push(from) }

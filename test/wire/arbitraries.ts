@@ -115,6 +115,7 @@ export const anyStable: Arbitrary<StableCheckpoint> = fc.record({
   slot: anySlot,
   logRoot: anyDigest,
   stateRoot: anyDigest,
+  next: fc.option(anyDigest, { nil: undefined }),
   signatures: signers,
 })
 
@@ -122,6 +123,7 @@ export const anyCheckpointVote: Arbitrary<CheckpointVote> = fc.record({
   slot: anySlot,
   logRoot: anyDigest,
   stateRoot: anyDigest,
+  next: fc.option(anyDigest, { nil: undefined }),
   replica: anyReplica,
   signature: anySignature,
 })

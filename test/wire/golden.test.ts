@@ -48,7 +48,7 @@ const certificate = (kind: VoteKind): Certificate => {
     signatures: votes.map(({ replica, signature }) => ({ replica, signature })),
   }
 }
-const roots = { slot: slot(256), logRoot: bytesFor('log'), stateRoot: bytesFor('state') }
+const roots = { slot: slot(256), logRoot: bytesFor('log'), stateRoot: bytesFor('state'), next: undefined }
 const checkpointVote = { ...roots, replica: replicaIndex(1), signature: vote('receipt', 1).signature }
 const stable = { ...roots, signatures: certificate('accept').signatures }
 const viewChange: ViewChange = {

@@ -85,7 +85,12 @@ describe('the bounds of the wire', () => {
     const all = Array.from({ length: certificateThreshold('prepare', cluster.membership) }, (_, i) => cluster.vote(i))
     const signatures = all.map(({ replica, signature }) => ({ replica, signature }))
     const certificate = { statement: cluster.statement({ slot: slot(2 ** 40) }), signatures }
-    const note = { slot: slot(2 ** 40), logRoot: certificate.statement.digest, stateRoot: certificate.statement.digest }
+    const note = {
+      slot: slot(2 ** 40),
+      logRoot: certificate.statement.digest,
+      stateRoot: certificate.statement.digest,
+      next: undefined,
+    }
     const signers = Array.from({ length: quorum }, (_, i) => cluster.vote(i))
     const stable = { ...note, signatures: signers.map(({ replica, signature }) => ({ replica, signature })) }
     const prepared = Array.from({ length: logWindow(parameters) }, () => certificate)

@@ -33,8 +33,12 @@ function readStatements(field: FieldModel): string {
       return either(`text(end, ${type.most}, '${label}')`, "''") + orRefuse
     case 'bytes':
       return either(`some(end, ${type.most}, '${label}')`, 'NO_BYTES') + orRefuse
-    case 'fixed':
-      return either(`fixed(end, ${type.size}, '${label}')`, `reader.absent('${label}')`) + orRefuse
+    case 'fixed': {
+      const read = `fixed(end, ${type.size}, '${label}')`
+      if (!field.optional) return either(read, `reader.absent('${label}')`) + orRefuse
+      const inner = `    ${name} = reader.${read}\n  ${orRefuse}`
+      return `  let ${name}: Uint8Array | undefined\n  if (${there}) {\n${inner}  }\n`
+    }
     case 'message': {
       const read = `  const ${name}End = reader.nested(end, '${label}')
   if (${name}End < 0) return undefined

@@ -101,7 +101,8 @@ function fieldOf(type: protobuf.Type, field: protobuf.Field, files: Files): Fiel
     type: typeOf(label, field.resolve(), files),
     maxCount,
   }
-  if (made.optional && made.type.kind !== 'message') throw new Error(`${label}: only messages may be optional`)
+  if (made.optional && made.type.kind !== 'message' && made.type.kind !== 'fixed')
+    throw new Error(`${label}: only messages, and bytes of a fixed size, may be optional`)
   return made
 }
 

@@ -137,12 +137,12 @@ export function stableOf(note: string, signers: readonly ReplicaIndex[]): Stable
   const parsed = parseNote(utf8(note))
   const content = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed
   if (!parsed.ok || !content.ok) return undefined
-  const { slot, logRoot, stateRoot } = content.value
+  const { slot, logRoot, stateRoot, next } = content.value
   const signatures = parsed.value.signatures.flatMap(({ signature: bytes }, i) => {
     const replica = signers[i]
     return replica === undefined || bytes.length !== SIGNATURE_BYTES ? [] : [{ replica, signature: signature(bytes) }]
   })
-  return { slot, logRoot, stateRoot, signatures }
+  return { slot, logRoot, stateRoot, next, signatures }
 }
 
 /** The members that a verified note's lines name, ascending. */

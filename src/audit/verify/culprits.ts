@@ -113,6 +113,6 @@ function votesOf({ statement, signatures }: Certificate): Vote[] {
   return signatures.map(({ replica, signature }) => ({ statement, replica, signature }))
 }
 
-function votesOn({ slot, logRoot, stateRoot, signatures }: StableCheckpoint): CheckpointVote[] {
-  return signatures.map(({ replica, signature }) => ({ slot, logRoot, stateRoot, replica, signature }))
+function votesOn({ signatures, ...content }: StableCheckpoint): CheckpointVote[] {
+  return signatures.map(({ replica, signature }) => ({ ...content, replica, signature }))
 }

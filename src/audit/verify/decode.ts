@@ -183,6 +183,7 @@ function checkpointOf(fields: Fields): StableCheckpoint {
     slot: slot(fields.number('slot')),
     logRoot: fields.digest('logRoot'),
     stateRoot: fields.digest('stateRoot'),
+    next: undefined,
     signatures,
   }
 }
@@ -192,6 +193,7 @@ function checkpointVoteOf(fields: Fields): CheckpointVote {
     slot: slot(fields.number('slot')),
     logRoot: fields.digest('logRoot'),
     stateRoot: fields.digest('stateRoot'),
+    next: fields.has('next') ? fields.digest('next') : undefined,
     replica: fields.replica('replica'),
     signature: fields.signature('signature'),
   }

@@ -109,8 +109,9 @@ function checkpoint({ slot, logRoot, stateRoot, signatures }: StableCheckpoint):
   return { slot, logRoot: hex(logRoot), stateRoot: hex(stateRoot), signatures: signed }
 }
 
-function checkpointVote({ slot, logRoot, stateRoot, replica, signature }: CheckpointVote): object {
-  return { slot, logRoot: hex(logRoot), stateRoot: hex(stateRoot), replica, signature: hex(signature) }
+function checkpointVote({ slot, logRoot, stateRoot, next, replica, signature }: CheckpointVote): object {
+  const roots = { logRoot: hex(logRoot), stateRoot: hex(stateRoot) }
+  return { slot, ...roots, ...(next === undefined ? {} : { next: hex(next) }), replica, signature: hex(signature) }
 }
 
 function proof(value: Proof): object {

@@ -45,7 +45,7 @@ describe('the generator', () => {
       'message A { uint32 b = 2; uint32 a = 1; }',
       'A.a: fields are declared in ascending order',
     ],
-    ['an optional number', 'message A { optional uint32 a = 1; }', 'A.a: only messages may be optional'],
+    ['an optional number', 'message A { optional uint32 a = 1; }', 'A.a: only messages, and bytes of a fixed size,'],
     [
       'a oneof beside other fields',
       'message B {} message A { uint32 n = 1; oneof kind { B b = 2; } }',

@@ -163,7 +163,7 @@ describe('I4 and I5', () => {
     kind: 'vote',
     vote: cluster.vote(by, { kind: 'accept', ...change }),
   })
-  const genesis = { slot: slot(0), logRoot: EMPTY_ROOT, stateRoot: one, signatures: [] }
+  const genesis = { slot: slot(0), logRoot: EMPTY_ROOT, stateRoot: one, next: undefined, signatures: [] }
   const viewChange = (by: number, at: number, ...certificates: Certificate[]): ViewChange => ({
     view: view(at),
     stable: genesis,
@@ -263,7 +263,7 @@ describe('I7', () => {
   const execute: Effect = { kind: 'execute', entry, certificate: certificate({ kind: 'accept' }), timestampMs: 1 }
   const note = (logRoot: typeof one, stateRoot: typeof one): Message => ({
     kind: 'checkpoint',
-    vote: { slot: slot(1), logRoot, stateRoot, replica: replicaIndex(0), signature: cluster.vote(0).signature },
+    vote: { ...{ slot: slot(1), logRoot, stateRoot, next: undefined }, ...cluster.vote(0) },
   })
 
   it('is broken by a checkpoint of another log, or of another state', () => {
@@ -277,7 +277,7 @@ describe('I7', () => {
   it('is broken by a stable checkpoint without a quorum of signatures, and by an alarm', () => {
     const check = new CheckpointsCheck(membership, 'test', verifier)
     check.effect(replica(0), execute)
-    const checkpoint = { slot: slot(1), logRoot: entry.digest, stateRoot: one, signatures: [] }
+    const checkpoint = { slot: slot(1), logRoot: entry.digest, stateRoot: one, next: undefined, signatures: [] }
     const effect = { kind: 'stabilize', checkpoint } as unknown as Effect
     expect(broken(() => check.effect(replica(0), effect))).toBe('I7 one log')
     const alarm: Effect = { kind: 'alarm', code: 'state-diverged', slot: slot(1) }
