@@ -3,7 +3,7 @@
 //
 //   M6  views begin at 0 in each epoch; view 0 needs no NewView, is led by member 0, and votes in it rely on what opened the epoch
 //   M7  the start is to an epoch what slot 0 is to the first: everybody knows it, nobody signs it, and nothing is said in the epoch
-//       about the slots up to it, so that no two epochs decide one slot
+//       about the slots up to it, nor about those after its last one, so that no two epochs decide one slot
 
 import {
   type AdmittedKey,
@@ -13,6 +13,7 @@ import {
   type Membership,
   type PublicKey,
   type SignatureVerifier,
+  type Slot,
   unsignedVerifier,
   type Vote,
   type VoteKind,
@@ -33,6 +34,8 @@ export interface VerifyContext {
   readonly clusterName: string
   readonly parameters: ProtocolParameters
   readonly start: EpochStart
+  /** The last slot of the epoch, where that is known to be over. */
+  readonly lastSlot?: Slot | undefined
   /** For everything that is always signed: requests, checkpoints, receipts; and for votes as well, unless told otherwise. */
   readonly verifier: SignatureVerifier
   /** For the votes of replicas to one another. See {@link replicaVerifiers}; clients and auditors have none. */
@@ -98,11 +101,17 @@ export function certificateFault(
 }
 
 /** M6, M7. What no honest member of this epoch says, though the signature is good. */
-function epochFault({ kind, view, slot, justification }: VoteStatement, { start }: VerifyContext): string | undefined {
+function epochFault({ kind, view, slot, justification }: VoteStatement, context: VerifyContext): string | undefined {
+  const { start } = context
   const isPhase = kind === 'prepare' || kind === 'accept'
-  const first = isPhase || kind === 'receipt' ? start.slot + 1 : start.slot
-  if (slot < first) return 'wrong-epoch-range'
+  const reportsStart = (kind === 'view-change' || kind === 'new-view') && slot === start.slot
+  if (!reportsStart && !isOfEpoch(slot, context)) return 'wrong-epoch-range'
   return isPhase && view === 0 && !equalBytes(justification, start.justification) ? 'wrong-justification' : undefined
+}
+
+/** M7. Whether the epoch decides this slot. */
+export function isOfEpoch(slot: Slot, { start, lastSlot }: Pick<VerifyContext, 'start' | 'lastSlot'>): boolean {
+  return slot > start.slot && (lastSlot === undefined || slot <= lastSlot)
 }
 
 function verifierOf(kind: VoteKind, { verifier, voteVerifier }: VerifyContext): SignatureVerifier {
@@ -182,7 +191,7 @@ export function newViewFault(newView: NewView, context: VerifyContext): Check {
 }
 
 export function checkpointVoteFault(vote: CheckpointVote, context: VerifyContext): Check {
-  if (vote.slot <= context.start.slot) return blame('wrong-epoch-range')
+  if (!isOfEpoch(vote.slot, context)) return blame('wrong-epoch-range')
   if (vote.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
   return signedCheckpointFault(vote, [vote], context)
 }
@@ -190,7 +199,6 @@ export function checkpointVoteFault(vote: CheckpointVote, context: VerifyContext
 /** Exactly q signers [P56]; the start of the epoch has none, and is known to everybody (M7). */
 export function stableFault(checkpoint: StableCheckpoint, context: VerifyContext): Check {
   const { start } = context
-  if (checkpoint.slot < start.slot) return blame('wrong-epoch-range')
   if (checkpoint.slot === start.slot) {
     const genuine =
       checkpoint.signatures.length === 0 &&
@@ -199,6 +207,7 @@ export function stableFault(checkpoint: StableCheckpoint, context: VerifyContext
       checkpoint.next === undefined
     return genuine ? undefined : blame('wrong-start-checkpoint')
   }
+  if (!isOfEpoch(checkpoint.slot, context)) return blame('wrong-epoch-range')
   if (checkpoint.slot % context.parameters.checkpointInterval !== 0) return blame('no-checkpoint-slot')
   const { quorum, trust } = context.membership.quorums
   const need = context.mutations?.has('collect-garbage-at-trust') ? trust : quorum

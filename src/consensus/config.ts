@@ -6,6 +6,7 @@ import {
   checkpointText,
   type Digest,
   EMPTY_ROOT,
+  handOverDigest,
   type Membership,
   markVerified,
   type ReplicaIndex,
@@ -17,7 +18,7 @@ import {
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import type { ProtocolParameters } from './limits.ts'
-import type { Message } from './messages.ts'
+import type { Message, StableCheckpoint } from './messages.ts'
 import type { Mutation } from './mutants.ts'
 
 /** What an epoch begins with: to its slots what slot 0 is to those of the first epoch. */
@@ -31,6 +32,8 @@ export interface EpochStart {
   /** Digest of what opened the epoch: what votes in its view 0 rely on. */
   readonly justification: Digest
 }
+
+type CheckpointContent = Pick<StableCheckpoint, 'slot' | 'logRoot' | 'stateRoot' | 'next'>
 
 export interface CoreConfig {
   readonly self: ReplicaIndex
@@ -50,17 +53,15 @@ export function genesisStart(stateRoot: Digest): EpochStart {
   return Object.freeze({ slot: slot(0), logRoot: EMPTY_ROOT, stateRoot, justification: ZERO_DIGEST })
 }
 
+/** The start of the epoch to which `membership` handed over with this checkpoint. */
+export function startAfter(checkpoint: CheckpointContent, membership: Membership, clusterName: string): EpochStart {
+  const { slot: at, logRoot, stateRoot } = checkpoint
+  const justification = handOverDigest(checkpointText(checkpointOf(checkpoint, membership, clusterName)))
+  return Object.freeze({ slot: at, logRoot, stateRoot, justification })
+}
+
 /** The bytes that a replica signs for a checkpoint: the text of its C2SP note. */
-export function checkpointBytes(
-  content: {
-    readonly slot: Slot
-    readonly logRoot: Digest
-    readonly stateRoot: Digest
-    readonly next: Digest | undefined
-  },
-  membership: Membership,
-  clusterName: string,
-): Uint8Array {
+export function checkpointBytes(content: CheckpointContent, membership: Membership, clusterName: string): Uint8Array {
   return utf8(checkpointText(checkpointOf(content, membership, clusterName)))
 }
 

@@ -1,6 +1,7 @@
 // The only door of src/consensus: the protocol as one deterministic state machine. README.md is its specification.
 
 export { type BundlePart, openBundle } from './bundle.ts'
+export * from './chain.ts'
 export {
   type MessageFault,
   newViewFault,
@@ -9,7 +10,7 @@ export {
   type VerifyContext,
 } from './checks.ts'
 export { SafetyViolation } from './chosen.ts'
-export { type CoreConfig, checkpointBytes, type EpochStart, genesisStart } from './config.ts'
+export { type CoreConfig, checkpointBytes, type EpochStart, genesisStart, startAfter } from './config.ts'
 export * from './digests.ts'
 export * from './entry.ts'
 export { amnesiaOf, checkpointConflictOf, conflictOf, disobedienceOf, evidenceFault } from './evidence.ts'
@@ -18,6 +19,7 @@ export { leaseIndex, leaseMs } from './lease.ts'
 export * from './limits.ts'
 export * from './messages.ts'
 export { MUTATIONS, type Mutation } from './mutants.ts'
+export * from './pin.ts'
 export { originOf } from './reach.ts'
 export { init } from './recover.ts'
 export * from './request.ts'

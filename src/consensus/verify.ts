@@ -23,6 +23,7 @@ import {
   certificateFault,
   checkpointVoteFault,
   firstFault,
+  isOfEpoch,
   type MessageFault,
   newViewFault,
   stableFault,
@@ -136,7 +137,7 @@ function entryFault(entry: Entry, context: VerifyContext): Check {
   const { membership, parameters } = context
   const { header, requests } = entry
   if (header.epoch !== membership.epoch) return blame('wrong-epoch')
-  if (header.slot <= context.start.slot) return blame('wrong-epoch-range')
+  if (!isOfEpoch(header.slot, context)) return blame('wrong-epoch-range')
   if (!Number.isSafeInteger(header.timestampMs) || header.timestampMs < 0) return blame('bad-header')
   if (header.kind === 'noop') {
     return equalBytes(noopEntry(header.slot, header.epoch).digest, headerDigest(header)) &&
