@@ -20,6 +20,8 @@ export const WIRE_VERSION = 1
 export const MAX_MEMBERS = MAX_REPLICAS
 /** Bytes of a certificate: its statement, a count (u16), and per member an index (u16) and a signature. */
 export const MAX_CERTIFICATE_BYTES = VOTE_STATEMENT_BYTES + 2 + MAX_MEMBERS * (2 + SIGNATURE_BYTES)
+/** Bytes of a charter: the bound of its codec. */
+export const MAX_CHARTER_BYTES = 64 * KIB
 /** Certificates in a ViewChange: the largest checkpoint interval and the largest window of a genesis. */
 export const MAX_PREPARED = 65_536 + 1024
 /** Requests in one entry or message: the largest `maxBatchRequests` of a genesis. */

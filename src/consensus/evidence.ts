@@ -9,6 +9,7 @@
 //                      checkpoint nor reports a certificate of view >= w for it (amnesia)
 //   against-new-view   a Prepare or Accept that names a NewView and contradicts the selection which that NewView justifies
 //   wrong-receipt      a receipt for a result other than the one that t replicas signed
+//   past-the-end       a note that ends the epoch with its slot, and a vote or note of that epoch about a later slot
 //
 // Ref: Sheng et al., "BFT protocol forensics", 2021; CometBFT's accountability notes, F1-F3.
 
@@ -24,12 +25,13 @@ import {
 } from '../../crypto/index.ts'
 import { checkpointVoteFault, newViewFault, type VerifyContext, viewChangeFault } from './checks.ts'
 import { newViewDigest } from './digests.ts'
-import type { CheckpointVote, Evidence, NewView, ViewChange } from './messages.ts'
+import type { CheckpointVote, Evidence, LateStatement, NewView, ViewChange } from './messages.ts'
 import { select } from './select.ts'
 
 /** What is missing for `evidence` to convict the accused; undefined where it does. */
 export function evidenceFault(evidence: Evidence, context: VerifyContext): string | undefined {
-  const wrong = contradictionFault(evidence, context)
+  // Not bounded by the end of the epoch: who says in it something about a later slot is just whom evidence is about.
+  const wrong = contradictionFault(evidence, { ...context, lastSlot: undefined })
   if (wrong !== undefined) return wrong
   return signersOf(evidence).every((signer) => signer === evidence.accused) ? undefined : 'it accuses another replica'
 }
@@ -45,6 +47,13 @@ export function conflictOf(first: Vote, second: Vote): Evidence | undefined {
 export function checkpointConflictOf(first: CheckpointVote, second: CheckpointVote): Evidence | undefined {
   return first.replica === second.replica && notesConflict(first, second)
     ? { kind: 'two-checkpoints', accused: first.replica, first, second }
+    : undefined
+}
+
+/** Evidence from a note that ends an epoch and what its signer said in that epoch; undefined where an honest one may say both. */
+export function pastTheEndOf(end: CheckpointVote, late: LateStatement): Evidence | undefined {
+  return end.replica === late.vote.replica && isPastTheEnd(end, late)
+    ? { kind: 'past-the-end', accused: end.replica, end, late }
     : undefined
 }
 
@@ -84,6 +93,13 @@ function contradictionFault(evidence: Evidence, context: VerifyContext): string 
     }
     case 'wrong-receipt':
       return receiptFault(evidence.receipt, evidence.certificate, context)
+    case 'past-the-end': {
+      const { end, late } = evidence
+      if (!isPastTheEnd(end, late)) return 'nothing is said about a slot after the end of the epoch'
+      const fault = checkpointVoteFault(end, context)
+      if (fault !== undefined) return fault.code
+      return late.kind === 'vote' ? voteFault(late.vote, context) : checkpointVoteFault(late.vote, context)?.code
+    }
   }
 }
 
@@ -98,6 +114,8 @@ function signersOf(evidence: Evidence): readonly number[] {
       return [evidence.vote.replica]
     case 'wrong-receipt':
       return [evidence.receipt.replica]
+    case 'past-the-end':
+      return [evidence.end.replica, evidence.late.vote.replica]
   }
 }
 
@@ -119,6 +137,11 @@ function isPhase({ kind }: VoteStatement): boolean {
 function notesConflict(a: CheckpointVote, b: CheckpointVote): boolean {
   if (a.slot === b.slot) return !sameContent(a, b)
   return a.next !== undefined && b.next !== undefined
+}
+
+function isPastTheEnd(end: CheckpointVote, late: LateStatement): boolean {
+  const { slot } = late.kind === 'vote' ? late.vote.statement : late.vote
+  return end.next !== undefined && slot > end.slot
 }
 
 /** Whether two notes for one slot say the same of the log, the state, and what comes after. */

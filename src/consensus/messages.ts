@@ -90,6 +90,18 @@ export type Evidence =
       readonly receipt: Vote
       readonly certificate: Certificate
     }
+  | {
+      readonly kind: 'past-the-end'
+      readonly accused: ReplicaIndex
+      /** A note that ends the epoch. */
+      readonly end: CheckpointVote
+      readonly late: LateStatement
+    }
+
+/** What was said in an epoch about a slot after its last. */
+export type LateStatement =
+  | { readonly kind: 'vote'; readonly vote: Vote }
+  | { readonly kind: 'checkpoint'; readonly vote: CheckpointVote }
 
 export type Message =
   | { readonly kind: 'requests'; readonly requests: readonly SignedRequest[] }

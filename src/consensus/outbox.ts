@@ -14,7 +14,7 @@ import {
 import { checkpointBytes } from './config.ts'
 import type { DurableRecord, Effect } from './io.ts'
 import { EVIDENCE_PER_REPLICA } from './limits.ts'
-import type { Evidence, Message } from './messages.ts'
+import type { CheckpointVote, Evidence, Message } from './messages.ts'
 import type { CoreState, Outgoing } from './state.ts'
 
 export function emit(state: CoreState, effect: Effect): void {
@@ -82,6 +82,8 @@ export function accuse(state: CoreState, evidence: Evidence | undefined): void {
 /** Unsigned votes convict nobody, whatever they say. */
 function isProvable({ config }: CoreState, evidence: Evidence): boolean {
   if (config.parameters.signedVotes || evidence.kind === 'two-checkpoints') return true
+  if (evidence.kind === 'past-the-end')
+    return evidence.late.kind === 'checkpoint' || evidence.late.vote.statement.kind === 'receipt'
   return (
     evidence.kind === 'wrong-receipt' || (evidence.kind === 'two-votes' && evidence.first.statement.kind === 'receipt')
   )
@@ -125,14 +127,12 @@ function release(state: CoreState, deliver: (message: Verified<Message>) => void
 
 function evidenceKey(state: CoreState, evidence: Evidence): string {
   const { membership, clusterName } = state.config
+  const note = (vote: CheckpointVote) => checkpointBytes(vote, membership, clusterName)
   switch (evidence.kind) {
     case 'two-votes':
       return pair(evidence.kind, [statementBytes(evidence.first.statement), statementBytes(evidence.second.statement)])
     case 'two-checkpoints':
-      return pair(evidence.kind, [
-        checkpointBytes(evidence.first, membership, clusterName),
-        checkpointBytes(evidence.second, membership, clusterName),
-      ])
+      return pair(evidence.kind, [note(evidence.first), note(evidence.second)])
     case 'hidden-prepared':
       return pair(evidence.kind, [
         statementBytes(evidence.accept.statement),
@@ -145,6 +145,11 @@ function evidenceKey(state: CoreState, evidence: Evidence): string {
       ])
     case 'wrong-receipt':
       return pair(evidence.kind, [statementBytes(evidence.receipt.statement)])
+    case 'past-the-end': {
+      const { end, late } = evidence
+      const said = late.kind === 'vote' ? statementBytes(late.vote.statement) : note(late.vote)
+      return pair(evidence.kind, [note(end), said])
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { encodeCertificate, type Result } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
-import type { Evidence } from '../consensus/index.ts'
+import type { Evidence, LateStatement } from '../consensus/index.ts'
 import { read } from './malformed.ts'
 import {
   fromWireCertificate,
@@ -36,6 +36,11 @@ export function toWireEvidence(evidence: Evidence): wire.Evidence {
       const certificate = encodeCertificate(evidence.certificate)
       return { kind: 'wrongReceipt', value: { receipt: toWireVote(evidence.receipt), certificate } }
     }
+    case 'past-the-end':
+      return {
+        kind: 'pastTheEnd',
+        value: { last: toWireCheckpointVote(evidence.end), late: toWireLate(evidence.late) },
+      }
   }
 }
 
@@ -63,7 +68,21 @@ export function fromWireEvidence({ kind, value }: wire.Evidence): Evidence {
       const certificate = fromWireCertificate(value.certificate)
       return { kind: 'wrong-receipt', accused: receipt.replica, receipt, certificate }
     }
+    case 'pastTheEnd': {
+      const end = fromWireCheckpointVote(value.last)
+      return { kind: 'past-the-end', accused: end.replica, end, late: fromWireLate(value.late) }
+    }
   }
+}
+
+function toWireLate(late: LateStatement): wire.Late {
+  return late.kind === 'vote'
+    ? { kind: 'vote', value: toWireVote(late.vote) }
+    : { kind: 'checkpoint', value: toWireCheckpointVote(late.vote) }
+}
+
+function fromWireLate({ kind, value }: wire.Late): LateStatement {
+  return kind === 'vote' ? { kind, vote: fromWireVote(value) } : { kind, vote: fromWireCheckpointVote(value) }
 }
 
 export function encodeEvidence(evidence: Evidence): Uint8Array {

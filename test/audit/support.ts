@@ -7,6 +7,7 @@ import {
   type Certificate,
   type CertificateKind,
   concatBytes,
+  type Digest,
   EMPTY_FRONTIER,
   type Frontier,
   frontierRoot,
@@ -41,6 +42,7 @@ import {
 } from '../../src/audit/verify/index.ts'
 import {
   batchEntry,
+  type CheckpointVote,
   checkpointBytes,
   type Entry,
   type Evidence,
@@ -179,6 +181,18 @@ export class TestLog {
       ...change,
     } as const
     return signVote(statement, replicaIndex(replica), signer)
+  }
+
+  note(
+    replica: number,
+    said: Omit<CheckpointVote, 'replica' | 'signature' | 'next'> & { next?: Digest },
+  ): CheckpointVote {
+    const { genesis, signers } = this.test
+    const content = { next: undefined, ...said }
+    const bytes = checkpointBytes(content, genesis.membership, genesis.contents.name)
+    const signed = signers[replica]?.sign(bytes)
+    if (signed === undefined) throw new RangeError('no such replica')
+    return { ...content, replica: replicaIndex(replica), signature: signed }
   }
 
   certificate(kind: CertificateKind, change: Partial<VoteStatement>, signers: readonly number[]): Certificate {

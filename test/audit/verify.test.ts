@@ -21,9 +21,11 @@ import {
   type AuditSummary,
   type BatchVerifier,
   chosenFault,
+  describeEvidence,
   encodeReceiptFile,
   verifyBundle,
 } from '../../src/audit/verify/index.ts'
+import type { Evidence } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { receiptFor, resealed, type TestGenesis, TestLog, testGenesis, writeBundle } from './support.ts'
 
@@ -398,6 +400,32 @@ describe('evidence in a bundle', () => {
     const summary = await audit(writeBundle(lying))
     expect(summary.faults).toEqual([])
     expect(summary).toMatchObject({ convicted: [1, 2, 3], evidence: 4, newViews: 1 })
+  })
+})
+
+describe('evidence of how an epoch ends', () => {
+  it('is written and read with what each note says of the next epoch, and told in one sentence', async () => {
+    const lying = new TestLog(test).fill(1)
+    const at = { slot: slot(4), logRoot: bytesFor('log'), stateRoot: bytesFor('state') }
+    const next = bytesFor('next')
+    const end = lying.note(2, { ...at, next })
+    const [accused, twice, late] = [end.replica, 'two-checkpoints', 'past-the-end'] as const
+    const evidence: Evidence[] = [
+      { kind: twice, accused, first: end, second: lying.note(2, at) },
+      { kind: twice, accused, first: end, second: lying.note(2, { ...at, slot: slot(8), next }) },
+      { kind: late, accused, end, late: { kind: 'vote', vote: lying.vote(2, { slot: slot(5) }) } },
+      { kind: late, accused, end, late: { kind: 'checkpoint', vote: lying.note(2, { ...at, slot: slot(8) }) } },
+    ]
+    lying.evidence.splice(0, 9, ...evidence)
+    const summary = await audit(writeBundle(lying))
+    expect(summary.faults).toEqual([])
+    expect(summary).toMatchObject({ convicted: [2], evidence: 4 })
+    expect(evidence.map((each) => describeEvidence(each, test.context.verify).sentence)).toEqual([
+      'replica 2 signed two different checkpoints of slot 4',
+      'replica 2 ended one epoch twice, with slot 4 and with slot 8',
+      'replica 2 ended an epoch with slot 4 and signed Accept for slot 5 of it',
+      'replica 2 ended an epoch with slot 4 and signed a checkpoint for slot 8 of it',
+    ])
   })
 })
 

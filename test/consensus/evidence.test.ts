@@ -9,6 +9,8 @@ import {
   conflictOf,
   type Evidence,
   evidenceFault,
+  type LateStatement,
+  pastTheEndOf,
 } from '../../src/consensus/index.ts'
 import { accusations, liarOf, load, missing, runUntilDone, safetyFault } from '../support/attack.ts'
 import { EPOCHS, type TestEpoch } from '../support/epochs.ts'
@@ -120,6 +122,42 @@ describe('evidence does not convict', () => {
     const [a, b] = [first.checkpoint(one), first.checkpoint(other)]
     expect(evidenceFault(twoCheckpoints(a, b), cluster.context)).toBeUndefined()
     expect(checkpointConflictOf(a, b)).toEqual(twoCheckpoints(a, b))
+  })
+
+  describe('of what was said after the end of an epoch', () => {
+    const next = nonsense('next')
+    const end = first.checkpoint({ ...note, next })
+    const accused = replicaIndex(0)
+    const ended = { ...cluster.context, lastSlot: end.slot }
+    const said = { slot: slot(9), digest: nonsense('a') }
+    const laterNote = first.checkpoint({ ...note, slot: slot(16) })
+
+    it.each<[string, LateStatement]>([
+      ['a Prepare', { kind: 'vote', vote: first.vote('prepare', said) }],
+      ['an Accept', { kind: 'vote', vote: first.vote('accept', said) }],
+      ['a receipt', { kind: 'vote', vote: first.vote('receipt', said) }],
+      ['a note', { kind: 'checkpoint', vote: laterNote }],
+    ])('%s convicts, also where everybody knows of the end', (_, late) => {
+      const evidence: Evidence = { kind: 'past-the-end', accused, end, late }
+      expect(pastTheEndOf(end, late)).toEqual(evidence)
+      expect(evidenceFault(evidence, cluster.context)).toBeUndefined()
+      expect(evidenceFault(evidence, ended)).toBeUndefined()
+    })
+
+    it.each<[string, CheckpointVote, LateStatement]>([
+      ['the last slot itself', end, { kind: 'vote', vote: first.vote('prepare', { ...said, slot: slot(8) }) }],
+      ['a note that ends nothing', first.checkpoint(note), { kind: 'checkpoint', vote: laterNote }],
+      ['a vote of another', end, { kind: 'vote', vote: second.vote('prepare', said) }],
+      ['a vote of another epoch', end, { kind: 'vote', vote: first.vote('prepare', { ...said, membership: next }) }],
+      ['a note under a bad signature', { ...end, next: nonsense('other') }, { kind: 'checkpoint', vote: laterNote }],
+    ])('%s convicts nobody', (_, by, late) => {
+      expect(evidenceFault({ kind: 'past-the-end', accused, end: by, late }, cluster.context)).toBeDefined()
+    })
+
+    it('is not hidden by an end that is known: two notes about a slot after it convict as well', () => {
+      const other = first.checkpoint({ ...note, slot: slot(16), logRoot: nonsense('other') })
+      expect(evidenceFault(twoCheckpoints(laterNote, other), ended)).toBeUndefined()
+    })
   })
 
   it('convicts where the same votes differ in the digest alone', () => {

@@ -31,7 +31,9 @@ import {
   type ChosenEntry,
   type DurableRecord,
   type Entry,
+  EpochChain,
   type Evidence,
+  type HandOver,
   type Message,
   type NewView,
   noopEntry,
@@ -58,6 +60,8 @@ import type {
   WatchedSlot,
   WatchUpdate,
 } from '../../src/wire/index.ts'
+
+import { chainParts, charterAfter } from '../support/chain.ts'
 
 type Arbitrary<Value> = fc.Arbitrary<Value>
 
@@ -162,7 +166,24 @@ export const anyEvidence: Arbitrary<Evidence> = fc.oneof(
   fc
     .record({ receipt: vote('receipt'), certificate: anyCertificate })
     .map((parts): Evidence => ({ kind: 'wrong-receipt', accused: parts.receipt.replica, ...parts })),
+  fc
+    .record({
+      end: anyCheckpointVote,
+      late: fc.oneof(
+        fc.record({ kind: fc.constant('vote' as const), vote: anyVote }),
+        fc.record({ kind: fc.constant('checkpoint' as const), vote: anyCheckpointVote }),
+      ),
+    })
+    .map((parts): Evidence => ({ kind: 'past-the-end', accused: parts.end.replica, ...parts })),
 )
+
+const { last } = EpochChain.genesis(chainParts([0, 1, 2, 3]))
+const charters = [last.charter, charterAfter(last, [3, 2, 4, 5, 0], 256), charterAfter(last, [], 1)]
+
+export const anyHandOver: Arbitrary<HandOver> = fc.record({
+  checkpoint: anyStable,
+  charter: fc.constantFrom(...charters),
+})
 
 /** A whole bundle of one client, in order. */
 export function bundleOf(commands: readonly Uint8Array[], client: number, first = 1): SignedRequest[] {

@@ -1,12 +1,13 @@
 // Every format of src/wire with its arbitrary, encoder and decoder, for tests that must hold for all of them.
 
 import type fc from 'fast-check'
-import type { Result } from '../../crypto/index.ts'
+import { type AdmittedKey, admitKey, hex, type Result } from '../../crypto/index.ts'
 import {
   decodeArchivedCheckpoint,
   decodeArchivedSlot,
   decodeClientFrame,
   decodeEvidence,
+  decodeHandOver,
   decodeMessage,
   decodeNewView,
   decodeOutcome,
@@ -19,6 +20,7 @@ import {
   encodeArchivedSlot,
   encodeClientFrame,
   encodeEvidence,
+  encodeHandOver,
   encodeMessage,
   encodeNewView,
   encodeOutcome,
@@ -33,6 +35,7 @@ import {
   anyArchivedCheckpoint,
   anyArchivedSlot,
   anyEvidence,
+  anyHandOver,
   anyNewView,
   anyOutcome,
   anySignedRequest,
@@ -80,6 +83,15 @@ function formats<Value>(
   return Object.entries(kinds).map(([kind, values]) => format(`${name}: ${kind}`, values, encode, decode))
 }
 
+const admitted = new Map<string, AdmittedKey | undefined>()
+
+/** Admission takes milliseconds, and the same keys come again and again. */
+function admitOnce(key: Uint8Array): AdmittedKey | undefined {
+  const name = hex(key)
+  if (!admitted.has(name)) admitted.set(name, admitKey(key))
+  return admitted.get(name)
+}
+
 export const FORMATS: readonly Format[] = [
   ...formats('message', messages, encodeMessage, decodeMessage),
   ...formats('record', records, encodeRecord, decodeRecord),
@@ -92,5 +104,6 @@ export const FORMATS: readonly Format[] = [
   format('evidence', anyEvidence, encodeEvidence, decodeEvidence),
   format('new view', anyNewView, encodeNewView, decodeNewView),
   format('stable checkpoint', anyStable, encodeStableCheckpoint, decodeStableCheckpoint),
+  format('hand-over', anyHandOver, encodeHandOver, (bytes) => decodeHandOver(bytes, admitOnce)),
   format('signed request', anySignedRequest, encodeSignedRequest, decodeSignedRequest),
 ]

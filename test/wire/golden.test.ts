@@ -15,6 +15,7 @@ import {
 import {
   batchEntry,
   type DurableRecord,
+  EpochChain,
   type Evidence,
   type Message,
   type NewView,
@@ -26,6 +27,8 @@ import {
   ARCHIVE_KINDS,
   encodeArchivedSlot,
   encodeClientFrame,
+  encodeEvidence,
+  encodeHandOver,
   encodeMessage,
   encodeOutcome,
   encodeRecord,
@@ -35,6 +38,7 @@ import {
   RECORD_KINDS,
   type WatchUpdate,
 } from '../../src/wire/index.ts'
+import { chainParts } from '../support/chain.ts'
 import { bytesFor, testCluster } from '../support/cluster.ts'
 import { golden } from '../support/golden.ts'
 import { bundleOf } from './arbitraries.ts'
@@ -235,6 +239,11 @@ const watched: readonly WatchUpdate[] = [
   { kind: 'ended', id: 8, code: 'fell-behind', firstSlot: slot(290) },
 ]
 
+const ending = { ...checkpointVote, next: bytesFor('next') }
+const handedOver = { ...stable, next: bytesFor('next') }
+const late = { kind: 'past-the-end', accused: replicaIndex(1), end: ending } as const
+const { charter } = EpochChain.genesis(chainParts([0, 1, 2, 3])).last
+
 it('the formats of wire and disk stay as they are', () => {
   const reply = {
     view: view(5),
@@ -275,6 +284,15 @@ it('the formats of wire and disk stay as they are', () => {
       ),
       hex(encodeTransferFrame({ kind: 'none', slot: slot(256) })),
     ],
+    epochs: {
+      checkpoint: hex(encodeMessage({ kind: 'checkpoint', vote: ending })),
+      stable: hex(encodeMessage({ kind: 'stable', checkpoint: handedOver })),
+      pastTheEnd: [
+        hex(encodeEvidence({ ...late, late: { kind: 'vote', vote: vote('accept', 1) } })),
+        hex(encodeEvidence({ ...late, late: { kind: 'checkpoint', vote: { ...checkpointVote, slot: slot(384) } } })),
+      ],
+      handOver: hex(encodeHandOver({ checkpoint: handedOver, charter })),
+    },
     archivedSlot: hex(encodeArchivedSlot(archived)),
     outcome: hex(encodeOutcome(archived)),
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { certificateThreshold, encodeCertificate, quorumSystem, slot, view } from '../../crypto/index.ts'
+import { MAX_CHARTER_BYTES } from '../../keys/charter/index.ts'
 import { DEFAULT_PARAMETERS, NUMBER_PARAMETERS } from '../../keys/genesis/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import { BUNDLE_REQUESTS } from '../../src/client/limits.ts'
@@ -27,6 +28,7 @@ describe('the bounds of the wire', () => {
     expect(wire.MAX_REQUESTS).toBe(NUMBER_PARAMETERS.maxBatchRequests.most)
     expect(wire.MAX_COMMAND_BYTES).toBe(NUMBER_PARAMETERS.maxRequestBytes.most)
     expect(wire.MAX_ENTRIES).toBe(FETCH_ENTRIES)
+    expect(wire.MAX_CHARTER_BYTES).toBe(MAX_CHARTER_BYTES)
     expect(wire.MAX_BODIES).toBe(FETCH_BODIES)
     expect(wire.MAX_CLIENT_REQUESTS).toBe(SESSION_WINDOW)
     expect(wire.MAX_CLIENT_REQUESTS).toBe(PENDING_PER_CLIENT)

@@ -216,6 +216,11 @@ function proofOf(fields: Fields): Proof {
       return { kind, vote: fields.vote('vote'), newView: fields.digest('newView') }
     case 'wrong-receipt':
       return { kind, receipt: fields.vote('receipt'), certificate: fields.certificate('certificate') }
+    case 'past-the-end': {
+      const end = checkpointVoteOf(fields.object('end'))
+      if (fields.has('vote')) return { kind, end, late: { kind: 'vote', vote: fields.vote('vote') } }
+      return { kind, end, late: { kind: 'checkpoint', vote: checkpointVoteOf(fields.object('note')) } }
+    }
     default:
       throw new Malformed('has a proof of no known kind')
   }

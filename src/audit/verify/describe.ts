@@ -55,8 +55,12 @@ function deed(evidence: Evidence): string {
       const place = kind === 'view-change' || kind === 'new-view' ? `view ${view}` : `view ${view}, slot ${slot}`
       return `signed two different ${one === other ? `${one} statements` : 'statements'} for ${place}`
     }
-    case 'two-checkpoints':
-      return `signed two different checkpoints of slot ${evidence.first.slot}`
+    case 'two-checkpoints': {
+      const { first, second } = evidence
+      if (first.slot !== second.slot)
+        return `ended one epoch twice, with slot ${first.slot} and with slot ${second.slot}`
+      return `signed two different checkpoints of slot ${first.slot}`
+    }
     case 'hidden-prepared': {
       const { view, slot } = evidence.accept.statement
       return `accepted an entry in view ${view}, slot ${slot}, and hid that when it changed to view ${evidence.viewChange.view}`
@@ -68,6 +72,14 @@ function deed(evidence: Evidence): string {
     case 'wrong-receipt': {
       const { slot } = evidence.receipt.statement
       return `signed a result of slot ${slot} other than the one that ${evidence.certificate.signatures.length} replicas signed`
+    }
+    case 'past-the-end': {
+      const { end, late } = evidence
+      const [what, slot] =
+        late.kind === 'vote'
+          ? [NAMES[late.vote.statement.kind], late.vote.statement.slot]
+          : ['a checkpoint', late.vote.slot]
+      return `ended an epoch with slot ${end.slot} and signed ${what} for slot ${slot} of it`
     }
   }
 }
@@ -89,6 +101,11 @@ function statements(evidence: Evidence, context: VerifyContext): SignedStatement
     case 'wrong-receipt': {
       const { receipt, certificate } = evidence
       return [ofVote(receipt, context), ...votesOf(certificate).map((vote) => ofVote(vote, context))]
+    }
+    case 'past-the-end': {
+      const { end, late } = evidence
+      const said = late.kind === 'vote' ? ofVote(late.vote, context) : ofCheckpoint(late.vote, context)
+      return [ofCheckpoint(end, context), said]
     }
   }
 }
@@ -114,14 +131,11 @@ function ofVote({ statement, replica, signature }: Vote, context: VerifyContext,
 }
 
 function ofCheckpoint(vote: CheckpointVote, context: VerifyContext): SignedStatement {
-  const { slot, logRoot, stateRoot, replica, signature } = vote
+  const { slot, logRoot, stateRoot, next, replica, signature } = vote
+  const more: Fields = next === undefined ? [] : [['next membership', hex(next)]]
   return {
     title: `checkpoint by replica ${replica}`,
-    fields: [
-      ['slot', `${slot}`],
-      ['log root', hex(logRoot)],
-      ['state root', hex(stateRoot)],
-    ],
+    fields: [['slot', `${slot}`], ['log root', hex(logRoot)], ['state root', hex(stateRoot)], ...more],
     signer: replica,
     key: keyOf(replica, context),
     signed: hex(checkpointBytes(vote, context.membership, context.clusterName)),

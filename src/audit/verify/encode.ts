@@ -127,6 +127,11 @@ function proof(value: Proof): object {
       return { kind, vote: vote(value.vote), newView: hex(value.newView) }
     case 'wrong-receipt':
       return { kind, receipt: vote(value.receipt), certificate: certificate(value.certificate) }
+    case 'past-the-end': {
+      const { end, late } = value
+      const said = late.kind === 'vote' ? { vote: vote(late.vote) } : { note: checkpointVote(late.vote) }
+      return { kind, end: checkpointVote(end), ...said }
+    }
     default:
       return assertNever(kind)
   }

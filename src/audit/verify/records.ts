@@ -5,7 +5,7 @@
 // where an entry is followed by its requests and results, a receipt by one of each, and a NewView by its ViewChanges.
 
 import type { Certificate, Digest, Frontier, ReplicaIndex, View, Vote } from '../../../crypto/index.ts'
-import type { CheckpointVote, EntryHeader, SignedRequest, ViewChange } from '../../consensus/index.ts'
+import type { CheckpointVote, EntryHeader, LateStatement, SignedRequest, ViewChange } from '../../consensus/index.ts'
 import type { StateProof } from '../../machine/index.ts'
 
 export const BUNDLE_FORMAT = 'quorate-audit-1'
@@ -99,6 +99,7 @@ export type Proof =
   | { readonly kind: 'hidden-prepared'; readonly accept: Vote; readonly viewChange: ViewChange }
   | { readonly kind: 'against-new-view'; readonly vote: Vote; readonly newView: Digest }
   | { readonly kind: 'wrong-receipt'; readonly receipt: Vote; readonly certificate: Certificate }
+  | { readonly kind: 'past-the-end'; readonly end: CheckpointVote; readonly late: LateStatement }
 
 export interface EvidenceRecord {
   readonly kind: 'evidence'
