@@ -2,7 +2,7 @@
 
 import type { Certificate, Digest, Frontier, ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
 import type { Entry } from './entry.ts'
-import type { CheckpointVote, Evidence, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+import type { CheckpointVote, Evidence, HandOver, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import type { SignedRequest } from './request.ts'
 
 export type Input =
@@ -93,6 +93,8 @@ export type DurableRecord =
   /** Everything at or below its slot may be forgotten, but for what audits need. */
   | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint; readonly frontier: Frontier }
   | { readonly kind: 'evidence'; readonly evidence: Evidence }
+  /** The end of the epoch, and the frontier of the log there; one for each epoch that is over, kept for ever. */
+  | { readonly kind: 'hand-over'; readonly handOver: HandOver; readonly frontier: Frontier }
 
 /** Where the machine stands when a core is built: after how many entries, at which agreed time, and what it waits for. */
 export interface MachinePosition {

@@ -87,6 +87,8 @@ function recall(state: CoreState, record: DurableRecord): void {
       return
     case 'stable':
     case 'evidence':
+    // Of epochs before this one, which say where it starts.
+    case 'hand-over':
       return
   }
 }

@@ -18,6 +18,7 @@ export const NEW_VIEW_KEY = 'new-view'
 export const STABLE_KEY = 'stable'
 export const AUDIT_KEY_PREFIX = 'new-view/'
 export const EVIDENCE_KEY_PREFIX = 'evidence/'
+export const HAND_OVER_KEY_PREFIX = 'hand-over/'
 
 /** What is kept about no slot, as far as it matters while the replica runs; by N of its key. */
 export interface KeptForAudit {
@@ -114,6 +115,8 @@ export class Journal {
         if (!this.kept.evidence.put(number, record.evidence, bytes.length)) return
         return this.put({ kind, slot: 0, key: `${EVIDENCE_KEY_PREFIX}${number}`, bytes })
       }
+      case 'hand-over':
+        return this.put({ kind, slot: 0, key: `${HAND_OVER_KEY_PREFIX}${record.handOver.charter.epoch}`, bytes })
       default:
         return this.put({ kind, slot: slotOf(record), bytes })
     }

@@ -6,6 +6,7 @@ import type { DurableRecord } from '../consensus/index.ts'
 import { fromWireCheckpoint, toWireCheckpoint } from './archive-codec.ts'
 import { fromWireEntry, toWireEntry } from './entries.ts'
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
+import { fromWireHandOver, toWireHandOver } from './hand-overs.ts'
 import { read } from './malformed.ts'
 import {
   fromWireCertificate,
@@ -34,6 +35,7 @@ export const RECORD_KINDS: Readonly<Record<DurableRecord['kind'], number>> = Obj
   checkpoint: 7,
   stable: 8,
   evidence: 9,
+  'hand-over': 10,
 })
 
 /** The store's numbers for what the shell keeps beside them, from 32. */
@@ -80,6 +82,10 @@ function toWire(record: DurableRecord): wire.Record {
       return { kind: 'stable', value: toWireCheckpoint(record) }
     case 'evidence':
       return { kind: 'evidence', value: toWireEvidence(record.evidence) }
+    case 'hand-over': {
+      const [handOver, frontier] = [toWireHandOver(record.handOver), encodeFrontier(record.frontier)]
+      return { kind: 'handOver', value: { handOver, frontier } }
+    }
   }
 }
 
@@ -104,6 +110,10 @@ function fromWire({ kind, value }: wire.Record): DurableRecord {
       return { kind: 'stable', ...fromWireCheckpoint(value) }
     case 'evidence':
       return { kind: 'evidence', evidence: fromWireEvidence(value) }
+    case 'handOver': {
+      const handOver = fromWireHandOver(value.handOver)
+      return { kind: 'hand-over', handOver, frontier: fromWireFrontier(value.frontier) }
+    }
   }
 }
 

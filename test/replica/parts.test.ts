@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type AdmittedKey, type SignatureVerifier, slot, utf8 } from '../../crypto/index.ts'
+import { type AdmittedKey, EMPTY_FRONTIER, epoch, type SignatureVerifier, slot, utf8 } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
+import { EpochChain } from '../../src/consensus/index.ts'
 import { seededChance } from '../../src/replica/chance.ts'
 import { FairQueue } from '../../src/replica/fair-queue.ts'
 import { emptyKept, Journal } from '../../src/replica/journal.ts'
@@ -10,6 +11,7 @@ import { TokenBucket } from '../../src/replica/token-bucket.ts'
 import { CachingVerifier } from '../../src/replica/verify-cache.ts'
 import { memoryStore, type Store } from '../../src/storage/index.ts'
 import { signerNamed } from '../keys/sample.ts'
+import { chainParts, charterAfter, handOver } from '../support/chain.ts'
 import { testCluster } from '../support/cluster.ts'
 
 describe('the verifier with a memory', () => {
@@ -189,6 +191,20 @@ describe('the journal', () => {
     expect(durable).toEqual([])
     dones[0]?.()
     expect(durable).toEqual([2])
+  })
+
+  it('keeps the hand-over to each epoch under a name of its own, where no cut comes', () => {
+    const names: (string | undefined)[] = []
+    const append: Store['append'] = (records) => names.push(...records.map(({ slot: at, key }) => `${at} ${key}`))
+    const { journal } = journalOn({ append })
+    const { last } = EpochChain.genesis(chainParts([0, 1, 2, 3]))
+    for (const start of [128, 256]) {
+      const charter = charterAfter(last, [0, 1, 2, 3], start)
+      const handedOver = handOver(last, { ...charter, epoch: epoch(start / 128) }, [[0, 0]])
+      journal.add(start, [{ kind: 'hand-over', handOver: handedOver, frontier: EMPTY_FRONTIER }])
+    }
+    journal.flush()
+    expect(names).toEqual(['0 hand-over/1', '0 hand-over/2'])
   })
 })
 

@@ -275,6 +275,7 @@ export const records: Arbitraries<DurableRecord> = {
   checkpoint: fc.record({ kind: kind('checkpoint'), vote: anyCheckpointVote, frontier: anyFrontier }),
   stable: fc.record({ kind: kind('stable'), checkpoint: anyStable, frontier: anyFrontier }),
   evidence: fc.record({ kind: kind('evidence'), evidence: anyEvidence }),
+  'hand-over': fc.record({ kind: kind('hand-over'), handOver: anyHandOver, frontier: anyFrontier }),
 }
 
 export const questions: Arbitraries<Question> = {

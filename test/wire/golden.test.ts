@@ -97,6 +97,11 @@ function fail(): never {
   throw new Error('no such signer')
 }
 
+const ending = { ...checkpointVote, next: bytesFor('next') }
+const handedOver = { ...stable, next: bytesFor('next') }
+const late = { kind: 'past-the-end', accused: replicaIndex(1), end: ending } as const
+const { charter } = EpochChain.genesis(chainParts([0, 1, 2, 3])).last
+
 const messages: { readonly [Kind in Message['kind']]: Extract<Message, { readonly kind: Kind }> } = {
   requests: { kind: 'requests', requests },
   propose: { kind: 'propose', vote: vote('prepare'), entry },
@@ -135,6 +140,7 @@ const records: { readonly [Kind in DurableRecord['kind']]: Extract<DurableRecord
   checkpoint: { kind: 'checkpoint', vote: checkpointVote, frontier },
   stable: { kind: 'stable', checkpoint: stable, frontier },
   evidence: { kind: 'evidence', evidence: evidence[1] ?? fail() },
+  'hand-over': { kind: 'hand-over', handOver: { checkpoint: handedOver, charter }, frontier },
 }
 
 const questions: readonly Question[] = [
@@ -238,11 +244,6 @@ const watched: readonly WatchUpdate[] = [
   },
   { kind: 'ended', id: 8, code: 'fell-behind', firstSlot: slot(290) },
 ]
-
-const ending = { ...checkpointVote, next: bytesFor('next') }
-const handedOver = { ...stable, next: bytesFor('next') }
-const late = { kind: 'past-the-end', accused: replicaIndex(1), end: ending } as const
-const { charter } = EpochChain.genesis(chainParts([0, 1, 2, 3])).last
 
 it('the formats of wire and disk stay as they are', () => {
   const reply = {
