@@ -46,7 +46,7 @@ export const wireSuite: Suite = async () => {
   }
   const requests = Array.from({ length: CLIENTS }, (_, client) => bundleOf(client)).flat()
   const propose: Message = { kind: 'propose', vote, entry: batchEntry(slot(100_000), epoch(0), 1.8e12, requests) }
-  const [frame, single] = [encodeMessage(propose), encodeMessage({ kind: 'vote', vote })]
+  const [frame, single] = [encodeMessage(propose, epoch(0)), encodeMessage({ kind: 'vote', vote }, epoch(0))]
   const plan: Plan = {
     settings: {
       requests: REQUESTS,
@@ -79,7 +79,7 @@ function messageCases(propose: Message, frame: Uint8Array, requests: readonly Si
   const bytes = requests.map(({ request: { client, command } }) => concatBytes(client, new Uint8Array(8), command))
   const ids = requests.map(({ id }) => id)
   return [
-    { name: 'encode the proposal', unit, operations: 1, call: () => encodeMessage(propose) },
+    { name: 'encode the proposal', unit, operations: 1, call: () => encodeMessage(propose, epoch(0)) },
     { name: 'decode the proposal', unit, operations: 1, call: () => requireHeld(decodeMessage(frame).ok) },
     {
       name: 'of that, hashing requests',
@@ -117,7 +117,7 @@ function codecCases(frame: Uint8Array): Group {
 function voteCases(vote: Vote, frame: Uint8Array): Group {
   const unit = 'us' as const
   return [
-    { name: 'encode a vote', unit, operations: 1, call: () => encodeMessage({ kind: 'vote', vote }) },
+    { name: 'encode a vote', unit, operations: 1, call: () => encodeMessage({ kind: 'vote', vote }, epoch(0)) },
     { name: 'decode a vote', unit, operations: 1, call: () => requireHeld(decodeMessage(frame).ok) },
   ]
 }

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import {
   type AdmittedKey,
   admitKey,
+  type Epoch,
   hex,
   type PublicKey,
   type ReplicaIndex,
@@ -39,6 +40,10 @@ export class Core {
   constructor(state: CoreState, context: VerifyContext) {
     this.state = state
     this.context = context
+  }
+
+  get epoch(): Epoch {
+    return this.context.membership.epoch
   }
 
   step(input: Input): readonly Effect[] {

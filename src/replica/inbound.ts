@@ -1,4 +1,4 @@
-// What comes from peers: frame -> message -> of any use? -> signatures -> core. Peers are heard in turn, and each pays for what it
+// What comes from peers: frame -> message -> of our epoch, and of any use? -> signatures -> core. Peers are heard in turn, and each pays for what it
 // makes us check, so that none can keep us from the others (pitfalls P51, P53).
 
 import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
@@ -60,12 +60,13 @@ export class Inbound {
     counters.messages++
     const decoded = decodeMessage(frame, bounds)
     if (!decoded.ok) return this.blame(from, 'malformed-frame', size)
-    const ignored = core.ignoreReason(from, decoded.value)
+    // The sender has not come to our epoch, or we have not come to its: honest both.
+    const ignored = decoded.value.epoch === core.epoch ? core.ignoreReason(from, decoded.value.message) : 'other-epoch'
     if (ignored !== undefined) {
       counters.ignore(ignored)
       return size
     }
-    const message = admissible(decoded.value)
+    const message = admissible(decoded.value.message)
     if (message === undefined) {
       counters.ignore('nothing-new')
       return size

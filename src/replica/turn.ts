@@ -238,7 +238,7 @@ export class Turn {
   private frameOf(message: Message): Uint8Array | undefined {
     if (this.encoded?.message === message) return this.encoded.frame
     try {
-      const frame = encodeMessage(message)
+      const frame = encodeMessage(message, this.parts.core.epoch)
       this.encoded = { message, frame }
       return frame
     } catch (error) {

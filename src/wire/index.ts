@@ -19,7 +19,7 @@ export { decodeClientFrame, encodeClientFrame } from './client-frames.ts'
 export { decodeEvidence, encodeEvidence } from './evidence.ts'
 export type * from './frames.ts'
 export { decodeHandOver, encodeHandOver } from './hand-overs.ts'
-export { type DecodeBounds, decodeMessage, encodeMessage } from './messages.ts'
+export { type DecodeBounds, decodeMessage, encodeMessage, type PeerFrame } from './messages.ts'
 export {
   ARCHIVE_KINDS,
   decodeOutcome,

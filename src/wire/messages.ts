@@ -1,6 +1,6 @@
 // The protocol's messages between replicas.
 
-import { digest, type Result, replicaIndex, slot, view } from '../../crypto/index.ts'
+import { digest, type Epoch, epoch as epochOf, type Result, replicaIndex, slot, view } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import type { Message } from '../consensus/index.ts'
 import { fromWireChosen, fromWireEntry, toWireChosen, toWireEntry } from './entries.ts'
@@ -20,9 +20,15 @@ import {
   toWireVote,
 } from './votes.ts'
 
+/** What one replica sends another: a message, and the epoch that its sender is in. */
+export interface PeerFrame {
+  readonly epoch: Epoch
+  readonly message: Message
+}
+
 /** @throws {RangeError} for a message beyond the bounds of net/wire/limits.ts. */
-export function encodeMessage(message: Message): Uint8Array {
-  return wire.encodeMessage(toWire(message))
+export function encodeMessage(message: Message, epoch: Epoch): Uint8Array {
+  return wire.encodeMessage({ ...toWire(message), epoch })
 }
 
 /** What a cluster's own parameters allow less than the wire. */
@@ -31,14 +37,19 @@ export interface DecodeBounds {
 }
 
 /**
- * The message in a frame, not verified. It holds no view of `frame`, so that a kept vote does not keep a whole frame.
+ * What is in a frame, not verified. It holds no view of `frame`, so that a kept vote does not keep a whole frame.
  * With `bounds` (the cluster's parameters), what nobody honest sends there is refused before its requests are hashed.
  */
-export function decodeMessage(frame: Uint8Array, bounds?: DecodeBounds): Result<Message, wire.WireFault> {
-  return read(wire.decodeMessage(frame), (decoded) => fromWire(decoded, bounds?.maxBatchRequests))
+export function decodeMessage(frame: Uint8Array, bounds?: DecodeBounds): Result<PeerFrame, wire.WireFault> {
+  return read(wire.decodeMessage(frame), (decoded) => ({
+    epoch: epochOf(decoded.epoch),
+    message: fromWire(decoded, bounds?.maxBatchRequests),
+  }))
 }
 
-function toWire(message: Message): wire.Message {
+type WithoutEpoch<Each> = Each extends wire.Message ? Omit<Each, 'epoch'> : never
+
+function toWire(message: Message): WithoutEpoch<wire.Message> {
   switch (message.kind) {
     case 'requests':
       return { kind: 'requests', value: toWireRequests(message.requests) }

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import {
+  epoch,
   replicaIndex,
   type Signature,
   signature,
@@ -79,7 +80,7 @@ function voteFrame(by: number, at: number, forged?: Signature): Uint8Array {
     ...{ justification: ZERO_DIGEST, slot: slot(at), digest: bytesFor(`${at}`) },
   }
   const vote = signVote(statement, replicaIndex(by), signerNamed(`consensus ${by}`))
-  return encodeMessage({ kind: 'vote', vote: forged === undefined ? vote : { ...vote, signature: forged } })
+  return encodeMessage({ kind: 'vote', vote: forged === undefined ? vote : { ...vote, signature: forged } }, epoch(0))
 }
 
 function linkOf(key: ClientLink['key']): { link: ClientLink; frames: ReplicaFrame[] } {
@@ -93,6 +94,23 @@ function linkOf(key: ClientLink['key']): { link: ClientLink; frames: ReplicaFram
 }
 
 describe('peers', () => {
+  it('in another epoch are not listened to, and not blamed: they are late, or we are', () => {
+    const { inbound, heard, counters, verifier } = entrance()
+    const heartbeat: Message = {
+      ...({ kind: 'heartbeat', view: view(0), active: true, heard: [] } as const),
+      ...{ chosen: slot(9), executed: slot(9), stable: slot(8) },
+    }
+    for (const of of [1, 2, 4096]) inbound.push(replicaIndex(2), encodeMessage(heartbeat, epoch(of)))
+    inbound.drain(0, () => false)
+    expect(heard).toEqual([])
+    expect(verifier.checks).toBe(0)
+    expect(counters.ignored.get('other-epoch')).toBe(3)
+    expect(counters.blamed.size).toBe(0)
+    inbound.push(replicaIndex(2), encodeMessage(heartbeat, epoch(0)))
+    inbound.drain(0, () => false)
+    expect(heard).toHaveLength(1)
+  })
+
   it('are heard in turn: a flood of bad signatures keeps nobody from being heard at once', () => {
     const { inbound, heard, counters } = entrance()
     for (let i = 0; i < 500; i++) inbound.push(replicaIndex(3), voteFrame(3, 1, signature(new Uint8Array(64).fill(i))))
@@ -140,7 +158,7 @@ describe('peers', () => {
     const { clusterId } = membership
     const count = genesis.parameters.maxBatchRequests + 1
     const requests = Array.from({ length: count }, (_, i) => request(clusterId, 'x', i + 1))
-    inbound.push(replicaIndex(3), encodeMessage({ kind: 'requests', requests }))
+    inbound.push(replicaIndex(3), encodeMessage({ kind: 'requests', requests }, epoch(0)))
     inbound.drain(0, forever)
     expect(heard).toEqual([])
     expect(verifier.checks).toBe(0)
@@ -168,7 +186,7 @@ describe('clients', () => {
     expect(door.drain(0, forever)).toBe('empty')
     expect(asked.map(({ length }) => length)).toEqual([64])
     expect(verifier.checks).toBe(1)
-    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests }))
+    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests }, epoch(0)))
     inbound.drain(0, forever)
     expect(verifier.checks).toBe(1)
   })
@@ -204,7 +222,7 @@ describe('clients', () => {
     door.push(link, frame(asks))
     door.drain(0, forever)
     expect(frames).toMatchObject([{ kind: 'refusal', code: 'unknown-client' }])
-    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests: asks }))
+    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests: asks }, epoch(0)))
     inbound.drain(0, forever)
     expect(heard).toEqual([])
     expect(counters.ignored.get('nothing-new')).toBe(1)

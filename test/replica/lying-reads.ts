@@ -76,7 +76,7 @@ export function lyingTransport(inner: ReplicaTransport, { reads, excluded }: Rea
   function isKeptBack(to: ReplicaIndex, frame: Uint8Array): boolean {
     if (!excluded.includes(to)) return false
     const message = decodeMessage(frame)
-    return message.ok && KEPT_BACK.has(message.value.kind)
+    return message.ok && KEPT_BACK.has(message.value.message.kind)
   }
 }
 

@@ -46,7 +46,7 @@ describe('persist before send', () => {
     const sent: string[] = []
     const transport = spied(c.network.replica(replicaIndex(0)), (frame) => {
       const message = decodeMessage(frame)
-      sent.push(message.ok ? message.value.kind : 'unknown')
+      sent.push(message.ok ? message.value.message.kind : 'unknown')
     })
     await c.start(1, 2, 3)
     await c.startWith(0, { transport })

@@ -71,6 +71,7 @@ export const anyNumber: Arbitrary<number> = fc.oneof(
   fc.constantFrom(0, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 32, 2 ** 49, Number.MAX_SAFE_INTEGER),
   fc.maxSafeNat(),
 )
+export const anyEpoch = anyNumber.map(epoch)
 export const anySlot = anyNumber.map(slot)
 export const anyView = anyNumber.map(view)
 export const anyReplica = fc.nat(MAX_REPLICAS - 1).map(replicaIndex)

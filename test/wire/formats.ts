@@ -1,7 +1,7 @@
 // Every format of src/wire with its arbitrary, encoder and decoder, for tests that must hold for all of them.
 
-import type fc from 'fast-check'
-import { type AdmittedKey, admitKey, hex, type Result } from '../../crypto/index.ts'
+import fc from 'fast-check'
+import { type AdmittedKey, admitKey, epoch, hex, type Result } from '../../crypto/index.ts'
 import {
   decodeArchivedCheckpoint,
   decodeArchivedSlot,
@@ -29,11 +29,13 @@ import {
   encodeSignedRequest,
   encodeStableCheckpoint,
   encodeTransferFrame,
+  type PeerFrame,
   type WireFault,
 } from '../../src/wire/index.ts'
 import {
   anyArchivedCheckpoint,
   anyArchivedSlot,
+  anyEpoch,
   anyEvidence,
   anyHandOver,
   anyNewView,
@@ -83,6 +85,16 @@ function formats<Value>(
   return Object.entries(kinds).map(([kind, values]) => format(`${name}: ${kind}`, values, encode, decode))
 }
 
+/** Of the first epoch, where a frame that is cut short is none. */
+const firstFrames = Object.fromEntries(
+  Object.entries(messages).map(([kind, message]) => [
+    kind,
+    fc.record({ epoch: fc.constant(epoch(0)), message: fc.oneof(message) }),
+  ]),
+)
+const laterFrames = fc.record({ epoch: anyEpoch, message: fc.oneof(...Object.values(messages)) })
+const encodeFrame = ({ epoch: of, message }: PeerFrame) => encodeMessage(message, of)
+
 const admitted = new Map<string, AdmittedKey | undefined>()
 
 /** Admission takes milliseconds, and the same keys come again and again. */
@@ -93,7 +105,8 @@ function admitOnce(key: Uint8Array): AdmittedKey | undefined {
 }
 
 export const FORMATS: readonly Format[] = [
-  ...formats('message', messages, encodeMessage, decodeMessage),
+  ...formats('message', firstFrames, encodeFrame, decodeMessage),
+  format('message of a later epoch', laterFrames, encodeFrame, decodeMessage),
   ...formats('record', records, encodeRecord, decodeRecord),
   ...formats('client frame', clientFrames, encodeClientFrame, decodeClientFrame),
   ...formats('replica frame', replicaFrames, encodeReplicaFrame, decodeReplicaFrame),

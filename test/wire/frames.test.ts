@@ -34,7 +34,7 @@ describe('a frame whose form is right is refused', () => {
   ])('with a statement of %s', (_, at, byte) => {
     const changed = Uint8Array.from(statement).with(at, byte)
     const frameOf = (bytes: Uint8Array) =>
-      wire.encodeMessage({ kind: 'vote', value: { ...wireVote, statement: bytes } })
+      wire.encodeMessage({ kind: 'vote', value: { ...wireVote, statement: bytes }, epoch: 0 })
     expect(decodeMessage(frameOf(statement)).ok).toBe(true)
     expect(faultOf(decodeMessage(frameOf(changed)))).toBe('bad-value: Vote.statement is not well formed')
   })
@@ -101,8 +101,8 @@ it('requests beyond what a cluster allows in one batch are refused in every mess
     { kind: 'entries', entries: [{ entry, certificate }] },
   ]
   for (const message of messages) {
-    const frame = encodeMessage(message)
-    expect(decodeMessage(frame, { maxBatchRequests: 3 })).toEqual({ ok: true, value: message })
+    const frame = encodeMessage(message, epoch(0))
+    expect(decodeMessage(frame, { maxBatchRequests: 3 })).toEqual({ ok: true, value: { epoch: 0, message } })
     expect(faultOf(decodeMessage(frame, { maxBatchRequests: 2 }))).toBe('too-large: Requests.requests: at most 2')
   }
 })

@@ -256,7 +256,7 @@ it('the formats of wire and disk stay as they are', () => {
   const [path, chunk] = [Uint8Array.from(bytesFor('path')), utf8('chunk')]
   const made = {
     messages: Object.fromEntries(
-      Object.entries(messages).map(([kind, message]) => [kind, hex(encodeMessage(message))]),
+      Object.entries(messages).map(([kind, message]) => [kind, hex(encodeMessage(message, epoch(0)))]),
     ),
     records: Object.fromEntries(Object.entries(records).map(([kind, record]) => [kind, hex(encodeRecord(record))])),
     recordKinds: { ...RECORD_KINDS, ...ARCHIVE_KINDS },
@@ -286,8 +286,9 @@ it('the formats of wire and disk stay as they are', () => {
       hex(encodeTransferFrame({ kind: 'none', slot: slot(256) })),
     ],
     epochs: {
-      checkpoint: hex(encodeMessage({ kind: 'checkpoint', vote: ending })),
-      stable: hex(encodeMessage({ kind: 'stable', checkpoint: handedOver })),
+      later: hex(encodeMessage(messages.heartbeat, epoch(300))),
+      checkpoint: hex(encodeMessage({ kind: 'checkpoint', vote: ending }, epoch(0))),
+      stable: hex(encodeMessage({ kind: 'stable', checkpoint: handedOver }, epoch(0))),
       pastTheEnd: [
         hex(encodeEvidence({ ...late, late: { kind: 'vote', vote: vote('accept', 1) } })),
         hex(encodeEvidence({ ...late, late: { kind: 'checkpoint', vote: { ...checkpointVote, slot: slot(384) } } })),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { certificateThreshold, encodeCertificate, quorumSystem, slot, view } from '../../crypto/index.ts'
+import { certificateThreshold, encodeCertificate, epoch, quorumSystem, slot, view } from '../../crypto/index.ts'
 import { MAX_CHARTER_BYTES } from '../../keys/charter/index.ts'
 import { DEFAULT_PARAMETERS, NUMBER_PARAMETERS } from '../../keys/genesis/index.ts'
 import * as wire from '../../net/wire/index.ts'
@@ -55,7 +55,7 @@ describe('the bounds of the wire', () => {
     const single = { ...request, request: { ...request.request, sequence: Number.MAX_SAFE_INTEGER } }
     const last = wire.MAX_BUNDLE_REQUESTS - 1
     const signed = { ...single, proof: { ...request.proof, index: last, count: wire.MAX_BUNDLE_REQUESTS, path } }
-    const one = encodeMessage({ kind: 'requests', requests: [signed] }).length
+    const one = encodeMessage({ kind: 'requests', requests: [signed] }, epoch(0)).length
     const batch = wire.MAX_REQUESTS * (one + 3) + NUMBER_PARAMETERS.maxBatchBytes.most + 1024
     expect(batch).toBeLessThan(wire.MAX_FRAME_BYTES.consensus)
     // What is derived in limits.ts.

@@ -91,19 +91,33 @@ function readPacked(field: FieldModel): string {
 `
 }
 
-export function unionReader({ name, fields }: MessageModel): string {
+export function unionReader({ name, fields, beside }: MessageModel): string {
+  const made = (kind: string) =>
+    beside.length === 0
+      ? `    return stop === end ? { kind: '${kind}', value } : reader.unexpected('${name}', 0, end)\n`
+      : `    const beside = readBeside${name}(reader, end)
+    return beside && { kind: '${kind}', value, ...beside }
+`
   const arms = fields.map(
     (field) => `  if (${hasTag(field)}) {
     const stop = reader.nested(end, '${field.label}')
     if (stop < 0) return undefined
     const value = read${typeName(field.type)}(reader, stop)
     if (value === undefined) return undefined
-    return stop === end ? { kind: '${field.name}', value } : reader.unexpected('${name}', 0, end)
-  }
+${made(field.name)}  }
 `,
   )
   return `export function read${name}(reader: Reader, end: number): ${name} | undefined {
 ${arms.join('')}  return reader.unknownKind('${name}', end)
+}
+${besideReader(name, beside)}`
+}
+
+function besideReader(name: string, beside: readonly FieldModel[]): string {
+  if (beside.length === 0) return ''
+  return `
+function readBeside${name}(reader: Reader, end: number) {
+${beside.map(readStatements).join('')}  return reader.at === end ? { ${beside.map((field) => field.name).join(', ')} } : reader.unexpected('${name}', 0, end)
 }
 `
 }

@@ -55,10 +55,11 @@ function itemSizeOf(type: FieldType, value: string, tag: number, label: string):
   }
 }
 
-export function unionSize({ name, fields }: MessageModel): string {
+export function unionSize({ name, fields, beside }: MessageModel): string {
+  const more = beside.map((field) => ` + ${sizeOf(field.type, `value.${field.name}`, tagSize(field), field.label)}`)
   const arms = fields.map((field) => {
     const size = `size${typeName(field.type)}(value.value)`
-    return `    case '${field.name}':\n      return nestedSize(${tagSize(field)}, ${size})\n`
+    return `    case '${field.name}':\n      return nestedSize(${tagSize(field)}, ${size})${more.join('')}\n`
   })
   return `export function size${name}(value: ${name}): number {\n  switch (value.kind) {\n${arms.join('')}  }\n}\n`
 }
@@ -131,7 +132,8 @@ function packedSize(name: string, field: FieldModel): string {
 `
 }
 
-export function unionWriter({ name, fields }: MessageModel): string {
+export function unionWriter({ name, fields, beside }: MessageModel): string {
+  const first = beside.toReversed().map((field) => writeOne(field, `value.${field.name}`))
   const arms = fields.map(
     (field) => `    case '${field.name}':
       write${typeName(field.type)}(writer, value.value)
@@ -140,7 +142,7 @@ export function unionWriter({ name, fields }: MessageModel): string {
 `,
   )
   return `export function write${name}(writer: Writer, value: ${name}): void {
-  const end = writer.at
+${first.join('')}  const end = writer.at
   switch (value.kind) {
 ${arms.join('')}  }
 }

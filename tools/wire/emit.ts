@@ -87,9 +87,10 @@ function structType({ name, comment, fields }: MessageModel): string {
   return `${doc(comment)}export interface ${name} {\n${lines.join('')}}\n`
 }
 
-function unionType({ name, comment, fields }: MessageModel): string {
+function unionType({ name, comment, fields, beside }: MessageModel): string {
+  const more = beside.map((field) => `; readonly ${field.name}: ${fieldType(field)}`).join('')
   const arms = fields.map(
-    (field) => `  | { readonly kind: '${field.name}'; readonly value: ${typeName(field.type)} }\n`,
+    (field) => `  | { readonly kind: '${field.name}'; readonly value: ${typeName(field.type)}${more} }\n`,
   )
   return `${doc(comment)}export type ${name} =\n${arms.join('')}`
 }

@@ -16,6 +16,8 @@ export interface MessageModel {
   readonly union: boolean
   /** Ascending by number. */
   readonly fields: readonly FieldModel[]
+  /** Of a union, numbers that come after whichever field is there. */
+  readonly beside: readonly FieldModel[]
 }
 
 export interface FieldModel {
@@ -66,14 +68,20 @@ function typesOf(root: protobuf.Root): protobuf.Type[] {
 
 function messageOf(type: protobuf.Type, files: Files): MessageModel {
   const real = type.oneofsArray.filter((each) => !each.isProto3Optional)
-  const union = real.length === 1 && real[0]?.fieldsArray.length === type.fieldsArray.length
-  if (real.length > 0 && !union) throw new Error(`${type.name}: a oneof has a message of its own`)
+  const union = real.length === 1
+  if (real.length > 1) throw new Error(`${type.name}: one oneof at most`)
+  const arms = real[0]?.fieldsArray.length ?? 0
   const fields = type.fieldsArray.map((field) => fieldOf(type, field, files))
   for (const [i, { number, label, type: kind }] of fields.entries()) {
     const previous = fields[i - 1]
     if (previous !== undefined && previous.number >= number)
       throw new Error(`${label}: fields are declared in ascending order`)
-    if (union && kind.kind !== 'message') throw new Error(`${label}: a oneof holds messages`)
+    if (!union) continue
+    const inside = type.fields[fields[i]?.name ?? '']?.partOf != null
+    if (inside !== i < arms) throw new Error(`${label}: what is beside a oneof comes after it`)
+    if (inside && kind.kind !== 'message') throw new Error(`${label}: a oneof holds messages`)
+    if (!inside && (kind.kind !== 'number' || fields[i]?.repeated === true))
+      throw new Error(`${label}: only numbers may be beside a oneof`)
   }
   return {
     name: type.name,
@@ -81,7 +89,8 @@ function messageOf(type: protobuf.Type, files: Files): MessageModel {
     comment: type.comment ?? '',
     frame: textOption(type, 'frame'),
     union,
-    fields,
+    fields: union ? fields.slice(0, arms) : fields,
+    beside: union ? fields.slice(arms) : [],
   }
 }
 

@@ -20,7 +20,7 @@ const HASH = '11'.repeat(32)
 describe('a frame', () => {
   it('is proto3 behind a version byte', () => {
     const heartbeat = { view: 300, active: true, chosen: 0, executed: 5, stable: 0, heard: [0, 2] }
-    expect(wire.encodeMessage({ kind: 'heartbeat', value: heartbeat })).toEqual(
+    expect(wire.encodeMessage({ kind: 'heartbeat', value: heartbeat, epoch: 0 })).toEqual(
       bytesOf('01 5a 0b  08 ac02  10 01  20 05  32 02 00 02'),
     )
   })
@@ -28,6 +28,7 @@ describe('a frame', () => {
   it.each([
     ['a fetch', '62 04 08 01 10 02'],
     ['numbers of zero, which are absent', '62 00'],
+    ['an epoch behind it', '62 00 f8 7f ac 02'],
     ['the largest number', '62 09 08 ff ff ff ff ff ff ff 0f'],
   ])('is taken with %s', (_, text) => {
     expect(faultOf(text)).toBe('taken')
@@ -52,6 +53,10 @@ describe('a frame', () => {
     ['two kinds', '72 00 7a 00', 'trailing: Message'],
     ['one kind twice', '72 00 72 00', 'trailing: Message'],
     ['a zero behind the end', '72 00 00', 'trailing: Message'],
+    ['an epoch of zero that is sent', '72 00 f8 7f 00', 'not-canonical: Message.epoch'],
+    ['an epoch twice', '72 00 f8 7f 01 f8 7f 01', 'trailing: Message'],
+    ['an epoch before its message', 'f8 7f 01 72 00', 'unknown-kind: Message'],
+    ['an epoch without an end', '72 00 f8 7f 80', 'truncated: Message.epoch'],
     ['a hash of 31 bytes', `6a 23 0a 21 12 1f ${'11'.repeat(31)}`, 'bad-value: BodyName.digest'],
     ['a hash that is missing', '6a 04 0a 02 08 01', 'bad-value: BodyName.digest is missing'],
     ['a part that is missing', '12 00', 'bad-value: Propose.vote is missing'],
@@ -125,7 +130,9 @@ describe('a frame', () => {
     const batch = { timestampMs: 1, root: new Uint8Array(32), requests: { bundles: [], requests } }
     const entriesOf = (count: number) => Array.from({ length: count }, () => ({ slot: 1, epoch: 0, batch }))
     const faultFor = (count: number) => {
-      const decoded = wire.decodeMessage(wire.encodeMessage({ kind: 'bodies', value: { entries: entriesOf(count) } }))
+      const decoded = wire.decodeMessage(
+        wire.encodeMessage({ kind: 'bodies', value: { entries: entriesOf(count) }, epoch: 0 }),
+      )
       return decoded.ok ? 'taken' : `${decoded.fault.code}: ${decoded.fault.detail}`
     }
     expect(faultFor(4)).toBe('taken')
@@ -143,19 +150,24 @@ describe('a frame', () => {
 
 describe('an encoder', () => {
   it.each<[string, wire.Message]>([
-    ['a negative number', { kind: 'probe', value: { view: -1 } }],
-    ['a fraction', { kind: 'probe', value: { view: 0.5 } }],
-    ['2^53', { kind: 'probe', value: { view: 2 ** 53 } }],
-    ['no number', { kind: 'probe', value: { view: Number.NaN } }],
-    ['a short hash', { kind: 'fetchBodies', value: { digests: [{ slot: 1, digest: new Uint8Array(31) }] } }],
+    ['a negative number', { kind: 'probe', value: { view: -1 }, epoch: 0 }],
+    ['a fraction', { kind: 'probe', value: { view: 0.5 }, epoch: 0 }],
+    ['2^53', { kind: 'probe', value: { view: 2 ** 53 }, epoch: 0 }],
+    ['no number', { kind: 'probe', value: { view: Number.NaN }, epoch: 0 }],
+    ['a short hash', { kind: 'fetchBodies', value: { digests: [{ slot: 1, digest: new Uint8Array(31) }] }, epoch: 0 }],
     [
       'a member beyond the largest group',
-      { kind: 'vote', value: { statement: new Uint8Array(161), replica: 100, signature: new Uint8Array(64) } },
+      {
+        kind: 'vote',
+        value: { statement: new Uint8Array(161), replica: 100, signature: new Uint8Array(64) },
+        epoch: 0,
+      },
     ],
     [
       'too many items',
       {
         kind: 'entries',
+        epoch: 0,
         value: {
           entries: Array.from({ length: 65 }, () => ({
             entry: { slot: 1, epoch: 0, batch: undefined },
@@ -186,9 +198,13 @@ it('another implementation of proto3 reads and writes the same bytes', async () 
     requests: { bundles: [bundle], requests: [request, request] },
   }
   const messages: wire.Message[] = [
-    { kind: 'propose', value: { vote, entry: { slot: 300, epoch: 0, batch } } },
-    { kind: 'bodies', value: { entries: [{ slot: 0, epoch: 1, batch: undefined }] } },
-    { kind: 'heartbeat', value: { view: 1, active: true, chosen: 0, executed: 5, stable: 0, heard: [0, 99, 1] } },
+    { kind: 'propose', value: { vote, entry: { slot: 300, epoch: 0, batch } }, epoch: 0 },
+    { kind: 'bodies', value: { entries: [{ slot: 0, epoch: 1, batch: undefined }] }, epoch: 1 },
+    {
+      kind: 'heartbeat',
+      value: { view: 1, active: true, chosen: 0, executed: 5, stable: 0, heard: [0, 99, 1] },
+      epoch: 2 ** 40,
+    },
   ]
   const type = root.lookupType('quorate.wire.Message')
   for (const message of messages) {

@@ -47,10 +47,21 @@ describe('the generator', () => {
     ],
     ['an optional number', 'message A { optional uint32 a = 1; }', 'A.a: only messages, and bytes of a fixed size,'],
     [
-      'a oneof beside other fields',
+      'a number before a oneof',
       'message B {} message A { uint32 n = 1; oneof kind { B b = 2; } }',
-      'A: a oneof has',
+      'A.n: what is beside a oneof comes after it',
     ],
+    [
+      'a number among those of a oneof',
+      'message B {} message A { oneof kind { B b = 1; B c = 3; } uint32 n = 2; }',
+      'A.n: fields are declared in ascending order',
+    ],
+    [
+      'anything but numbers beside a oneof',
+      'message B {} message A { oneof kind { B b = 1; } bool flag = 2; }',
+      'A.flag: only numbers may be beside a oneof',
+    ],
+    ['two oneofs', 'message B {} message A { oneof a { B b = 1; } oneof c { B d = 2; } }', 'A: one oneof at most'],
     ['a oneof of numbers', 'message A { oneof kind { uint32 n = 1; } }', 'A.n: a oneof holds messages'],
     ['a name that the code needs', 'message A { uint32 end = 1; }', 'A.end: the generated code uses this name'],
     ['a number of three bytes', 'message A { uint32 a = 2048; }', 'A.a: numbers up to 2047'],
