@@ -1,6 +1,7 @@
 // What a replica keeps on disk: the core's records, and what the shell adds.
 
 import { copyOf, encodeCertificate, encodeFrontier, type Result, type Vote } from '../../crypto/index.ts'
+import type { Admit } from '../../keys/charter/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import type { DurableRecord } from '../consensus/index.ts'
 import { fromWireCheckpoint, toWireCheckpoint } from './archive-codec.ts'
@@ -56,9 +57,9 @@ export function encodeRecord(record: DurableRecord): Uint8Array {
   return wire.encodeRecord(toWire(record))
 }
 
-/** Refuses what is no record; says nothing about whose it is. */
-export function decodeRecord(bytes: Uint8Array): Result<DurableRecord, wire.WireFault> {
-  return read(wire.decodeRecord(bytes), fromWire)
+/** Refuses what is no record; says nothing about whose it is. `admit` takes the keys of a charter. */
+export function decodeRecord(bytes: Uint8Array, admit?: Admit): Result<DurableRecord, wire.WireFault> {
+  return read(wire.decodeRecord(bytes), (decoded) => fromWire(decoded, admit))
 }
 
 function toWire(record: DurableRecord): wire.Record {
@@ -89,7 +90,7 @@ function toWire(record: DurableRecord): wire.Record {
   }
 }
 
-function fromWire({ kind, value }: wire.Record): DurableRecord {
+function fromWire({ kind, value }: wire.Record, admit: Admit | undefined): DurableRecord {
   switch (kind) {
     case 'entry':
       return { kind: 'entry', entry: fromWireEntry(value) }
@@ -111,7 +112,7 @@ function fromWire({ kind, value }: wire.Record): DurableRecord {
     case 'evidence':
       return { kind: 'evidence', evidence: fromWireEvidence(value) }
     case 'handOver': {
-      const handOver = fromWireHandOver(value.handOver)
+      const handOver = fromWireHandOver(value.handOver, admit)
       return { kind: 'hand-over', handOver, frontier: fromWireFrontier(value.frontier) }
     }
   }
