@@ -246,6 +246,12 @@ describe('a scenario file', () => {
     expect(report.liars).toBeGreaterThan(0)
   })
 
+  it('that loses its memory is one voter less, also for the check of what must be carried over (swarm 1003784)', () => {
+    const found = new URL('./found/swarm-1003784.json', import.meta.url)
+    const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
+    expect(failure).toBeUndefined()
+  })
+
   it('whose disk stands still while views go by keeps no votes of views that are over (swarm 3000875)', () => {
     const found = new URL('./found/swarm-3000875.json', import.meta.url)
     const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))

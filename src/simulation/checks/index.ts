@@ -35,7 +35,7 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
   const { group, scenario, replicas } = simulation
   const { membership, suite, context } = group
   const { quorums } = membership
-  const liars = () => new Set(replicas.filter(({ honest }) => !honest).map(({ index }) => index)).size
+  const liars = () => new Set<number>(replicas.filter(({ honest }) => !honest).map(({ index }) => index))
   const clients = {
     clients: scenario.clients.length,
     requests: scenario.clients.reduce((sum, { outstanding }) => sum + outstanding, 0),

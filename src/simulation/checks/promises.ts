@@ -17,14 +17,14 @@ interface Support {
 
 export class PromisesCheck implements Observer {
   private readonly quorums: QuorumSystem
-  /** How many replicas lie, as of now. */
-  private readonly liars: () => number
+  /** Who lies, as of now: also who was honest and has lost its memory since. */
+  private readonly liars: () => ReadonlySet<number>
   /** Per replica: the highest view accepted or reported as prepared, by slot. */
   private readonly bound = new Map<number, Map<number, number>>()
   private readonly supports = new Map<string, Support>()
   private readonly seen = new WeakSet<object>()
 
-  constructor(quorums: QuorumSystem, liars: () => number) {
+  constructor(quorums: QuorumSystem, liars: () => ReadonlySet<number>) {
     this.quorums = quorums
     this.liars = liars
   }
@@ -88,10 +88,12 @@ export class PromisesCheck implements Observer {
     this.seen.add(newView)
     const start = newView.vote.statement.slot
     const offered = new Map(newView.proposals.map(({ statement }) => [statement.slot as number, hex(statement.digest)]))
-    // So many honest votes: with those of the liars, said or still unsaid, they are a quorum.
-    const need = this.quorums.quorum - this.liars()
+    // So many honest votes: with those of the liars, said or still unsaid, they are a quorum. A vote of a liar's honest past is its own.
+    const liars = this.liars()
+    const need = this.quorums.quorum - liars.size
     for (const { view, slot, digest, voters } of this.supports.values()) {
-      if (view >= newView.view || slot <= start || voters.size < need || offered.get(slot) === digest) continue
+      if (view >= newView.view || slot <= start || offered.get(slot) === digest) continue
+      if ([...voters].filter((voter) => !liars.has(voter)).length < need) continue
       throw new Violation(
         'I5 decided is carried over',
         `NewView ${newView.view}, followed by r${replica.address}, offers ${offered.get(slot) ?? 'nothing'} for slot ${slot}, ` +

@@ -176,7 +176,7 @@ describe('I4 and I5', () => {
     vote: cluster.vote(at, { kind: 'new-view', view: view(at), slot: slot(0) }),
     proposals: digest === undefined ? [] : [cluster.vote(at, { view: view(at), digest })],
   })
-  const check = () => new PromisesCheck(quorums, () => 0)
+  const check = (...liars: readonly number[]) => new PromisesCheck(quorums, () => new Set(liars))
 
   it('hold where a ViewChange reports what was accepted', () => {
     const promises = check()
@@ -221,6 +221,15 @@ describe('I4 and I5', () => {
     expect(
       broken(() => promises.effect(replica(3), persist({ kind: 'new-view', newView: newView(2, one) }))),
     ).toBeUndefined()
+  })
+
+  it('count a replica that lost its memory since among the liars, and not once more for what it accepted before', () => {
+    const leftOut = (promises: PromisesCheck, ...voters: readonly number[]) => {
+      for (const by of voters) promises.sent(replica(by), 3, accept(by, { digest: one }))
+      return broken(() => promises.effect(replica(3), persist({ kind: 'new-view', newView: newView(1, undefined) })))
+    }
+    expect(leftOut(check(0), 0, 2)).toBeUndefined()
+    expect(leftOut(check(0), 1, 2)).toBe('I5 decided is carried over')
   })
 })
 
