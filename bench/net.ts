@@ -45,6 +45,8 @@ async function figures(address: string): Promise<Figures> {
     clientUp: () => undefined,
     clientDown: () => undefined,
     isClient: () => false,
+    isFormer: () => false,
+    formerFrame: () => undefined,
   })
   // The other end may not be able to answer at once: what it cannot send is dropped.
   await new Promise<void>((resolve) => {
@@ -118,6 +120,8 @@ async function echo(): Promise<void> {
     clientUp: () => undefined,
     clientDown: () => undefined,
     isClient: () => false,
+    isFormer: () => false,
+    formerFrame: () => undefined,
   })
   process.send?.(transport.addresses[0])
   await once(process, 'disconnect')
@@ -131,8 +135,10 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 function endOf(self: ReplicaIndex, addresses: () => readonly string[]): ReplicaTransport {
+  const { clusterId, members } = genesis()
   return libp2pReplicaTransport({
-    genesis: genesis(),
+    clusterId,
+    roster: members,
     self,
     seed: seed('transport', self),
     listen: ['/ip4/127.0.0.1/tcp/0'],

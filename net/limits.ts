@@ -32,6 +32,17 @@ export interface NetLimits {
   /** Connections of all clients. Members do not count here: clients cannot crowd them out. */
   readonly maxClientConnections: number
   /**
+   * Connections of all former members, one for each key: enough for all that a change may have dropped while they learn of it,
+   * and too few to be worth anything to one that lies.
+   */
+  readonly maxFormerConnections: number
+  /** Milliseconds for a former member to ask and be answered; half of what an honest one waits before it dials again at the latest. */
+  readonly formerMs: number
+  /** Bytes of what a former member asks. What is longer is no question: it comes with what the members sent one another. */
+  readonly maxFormerFrameBytes: number
+  /** Bytes of the answer: a few hand-overs. The rest is asked for once these are known. */
+  readonly maxFormerAnswerBytes: number
+  /**
    * Inbound connections that have not proved a key yet. Beyond, the oldest goes: an honest handshake takes some 10
    * ms, so the oldest of 64 is hardly ever an honest one, and whoever wants to keep honest ones out has to open 64 in
    * those 10 ms.
@@ -78,6 +89,10 @@ export const DEFAULT_LIMITS: NetLimits = Object.freeze({
   maxConnectionsPerMember: 3,
   maxConnectionsPerClient: 16,
   maxClientConnections: 1024,
+  maxFormerConnections: 16,
+  formerMs: 2_500,
+  maxFormerFrameBytes: 64 * KIB,
+  maxFormerAnswerBytes: MIB,
   maxHandshakes: 64,
   handshakeMs: 5_000,
   maxInboundPerHost: 512,

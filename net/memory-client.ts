@@ -1,24 +1,26 @@
 // A client's end in memory; see memory.ts.
 
 import type { PublicKey, ReplicaIndex } from '../crypto/index.ts'
+import { peerIdOf } from '../keys/index.ts'
 import { refuseEmpty } from './frames.ts'
 import type { MemoryNetwork } from './memory.ts'
 import type { MemoryReplica, Route } from './memory-replica.ts'
-import type { ClientTransport, ClientTransportHandlers } from './transport.ts'
+import { Roster } from './roster.ts'
+import type { ClientTransport, ClientTransportHandlers, RosterEntry } from './transport.ts'
 
 export class MemoryClient implements ClientTransport {
   readonly key: PublicKey
+  readonly peerId: string
   readonly #network: MemoryNetwork
   readonly #replicas = new Map<MemoryReplica, Route>()
+  #roster: Roster
   #handlers: ClientTransportHandlers | undefined
 
-  constructor(network: MemoryNetwork, key: PublicKey) {
+  constructor(network: MemoryNetwork, key: PublicKey, roster: readonly RosterEntry[]) {
     this.#network = network
     this.key = key
-  }
-
-  get address(): PublicKey {
-    return this.key
+    this.peerId = peerIdOf(key)
+    this.#roster = new Roster(roster)
   }
 
   async start(handlers: ClientTransportHandlers, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
@@ -36,9 +38,18 @@ export class MemoryClient implements ClientTransport {
     this.#handlers = undefined
   }
 
+  update(roster: readonly RosterEntry[]): void {
+    const next = new Roster(roster)
+    for (const replica of [...this.#replicas.keys()]) {
+      if (next.indexOf(replica.peerId) === undefined) replica.meet(this, false)
+    }
+    this.#roster = next
+    this.#network.relink()
+  }
+
   send(to: ReplicaIndex, frame: Uint8Array): boolean {
     refuseEmpty(frame)
-    const entry = [...this.#replicas].find(([replica]) => replica.self === to)
+    const entry = [...this.#replicas].find(([replica]) => this.indexOf(replica) === to)
     if (entry === undefined || frame.length > this.#network.limits.maxFrameBytes.client) return false
     const [replica, route] = entry
     const copy = Uint8Array.from(frame)
@@ -46,13 +57,18 @@ export class MemoryClient implements ClientTransport {
   }
 
   connected(replica: ReplicaIndex): boolean {
-    return [...this.#replicas.keys()].some((each) => each.self === replica)
+    return [...this.#replicas.keys()].some((each) => this.indexOf(each) === replica)
+  }
+
+  /** Where `replica` stands in the roster of this client. */
+  indexOf(replica: MemoryReplica): ReplicaIndex | undefined {
+    return this.#roster.indexOf(replica.peerId)
   }
 
   linked(replica: MemoryReplica): void {
     const limit = this.#network.limits.maxClientQueueBytes
     this.#replicas.set(replica, { from: this, to: replica, limit, queued: 0 })
-    this.#handlers?.replicaUp(replica.self)
+    this.#tell(replica, (index) => this.#handlers?.replicaUp(index))
   }
 
   unlinked(replica: MemoryReplica): void {
@@ -60,13 +76,19 @@ export class MemoryClient implements ClientTransport {
     if (route === undefined) return
     this.#replicas.delete(replica)
     this.#network.lose(route)
-    this.#handlers?.replicaDown(replica.self)
+    this.#tell(replica, (index) => this.#handlers?.replicaDown(index))
   }
 
   receive(replica: MemoryReplica, frame: Uint8Array): void {
-    if (this.#replicas.has(replica)) this.#handlers?.replicaFrame(replica.self, frame)
+    if (!this.#replicas.has(replica)) return
+    this.#tell(replica, (index) => this.#handlers?.replicaFrame(index, frame))
   }
 
   /** Links end where the replicas end them. */
   forget(): void {}
+
+  #tell(replica: MemoryReplica, how: (index: ReplicaIndex) => void): void {
+    const index = this.indexOf(replica)
+    if (index !== undefined) how(index)
+  }
 }

@@ -2,13 +2,13 @@
 // is in the order of sending over the whole network, either by itself at the end of the turn or by `flush()`, so a
 // run depends on nothing else.
 
-import { hex, type PublicKey, type ReplicaIndex } from '../crypto/index.ts'
-import type { Genesis } from '../keys/index.ts'
+import type { PublicKey, ReplicaIndex } from '../crypto/index.ts'
+import { type Genesis, peerIdOf } from '../keys/index.ts'
 import { prefixBytes } from './frames.ts'
 import { DEFAULT_LIMITS, type NetLimits } from './limits.ts'
 import { MemoryClient } from './memory-client.ts'
 import { MemoryReplica, type Route } from './memory-replica.ts'
-import type { ClientTransport, ReplicaTransport } from './transport.ts'
+import type { ClientTransport, ReplicaTransport, RosterEntry } from './transport.ts'
 
 export interface MemoryNetworkOptions {
   readonly genesis: Genesis
@@ -43,34 +43,39 @@ export class MemoryNetwork {
     this.#manual = delivery === 'manual'
   }
 
-  /** The end of member `self`. A second one for the same member may start once the first has stopped. */
-  replica(self: ReplicaIndex): ReplicaTransport {
-    if (self >= this.genesis.members.length) throw new RangeError(`the genesis has no replica ${self}`)
-    return new MemoryReplica(this, self)
+  /**
+   * The end of whoever stands at `self` in the roster, that of the genesis unless told. A second one for the same may start once the
+   * first has stopped.
+   */
+  replica(self: ReplicaIndex, roster: readonly RosterEntry[] = this.genesis.members): ReplicaTransport {
+    const own = roster[self]
+    if (own === undefined) throw new RangeError(`the roster has no replica ${self}`)
+    return new MemoryReplica(this, own, roster)
   }
 
   /** The end of a client with this key, known to the replicas or not. */
   client(key: PublicKey): ClientTransport {
-    return new MemoryClient(this, key)
+    return new MemoryClient(this, key, this.genesis.members)
   }
 
   /**
-   * Ends the links between `a` and `b`, members or client keys, and loses what was under way, until they are healed.
+   * Ends the links between `a` and `b`, and loses what was under way, until they are healed: members of the genesis by their index
+   * there, others by the key of their channel.
    */
   cut(a: ReplicaIndex | PublicKey, b: ReplicaIndex | PublicKey): void {
-    this.#cuts.add(cutName(a, b))
-    this.#relink()
+    this.#cuts.add(this.#cutName(a, b))
+    this.relink()
   }
 
   heal(a: ReplicaIndex | PublicKey, b: ReplicaIndex | PublicKey): void {
-    this.#cuts.delete(cutName(a, b))
-    this.#relink()
+    this.#cuts.delete(this.#cutName(a, b))
+    this.relink()
   }
 
   /** Heals every cut. */
   healAll(): void {
     this.#cuts.clear()
-    this.#relink()
+    this.relink()
   }
 
   /** Delivers what waits, and what is sent meanwhile, up to `most` frames; how many. */
@@ -94,18 +99,18 @@ export class MemoryNetwork {
   /** @internal */
   enter(end: End): void {
     for (const other of this.#ends) {
-      if (end instanceof MemoryReplica && other instanceof MemoryReplica && other.self === end.self) {
-        throw new Error(`replica ${end.self} is running already`)
+      if (end instanceof MemoryReplica && other instanceof MemoryReplica && other.peerId === end.peerId) {
+        throw new Error(`the replica ${end.peerId} is running already`)
       }
     }
     this.#ends.add(end)
-    this.#relink()
+    this.relink()
   }
 
   /** @internal */
   leave(end: End): void {
     this.#ends.delete(end)
-    this.#relink()
+    this.relink()
   }
 
   /** @internal */
@@ -125,7 +130,7 @@ export class MemoryNetwork {
 
   /** @internal Links again what a replica closed, as a client that dials again would. */
   dialAgain(): void {
-    this.#parcels.push({ route: undefined, bytes: 0, deliver: () => this.#relink() })
+    this.#parcels.push({ route: undefined, bytes: 0, deliver: () => this.relink() })
     this.#schedule()
   }
 
@@ -146,8 +151,8 @@ export class MemoryNetwork {
     })
   }
 
-  /** Links every two ends that can reach each other, in the order in which they came. */
-  #relink(): void {
+  /** @internal Links every two ends that can reach each other, in the order in which they came. */
+  relink(): void {
     for (const a of this.#ends) {
       for (const b of this.#ends) {
         if (a instanceof MemoryReplica && a !== b) a.meet(b, this.#reaches(a, b))
@@ -157,11 +162,16 @@ export class MemoryNetwork {
   }
 
   #reaches(a: End, b: End): boolean {
-    return !this.#cuts.has(cutName(a.address, b.address))
+    return !this.#cuts.has(nameOfCut(a.peerId, b.peerId))
+  }
+
+  #cutName(a: ReplicaIndex | PublicKey, b: ReplicaIndex | PublicKey): string {
+    const peerId = (end: ReplicaIndex | PublicKey) =>
+      typeof end === 'number' ? (this.genesis.members[end]?.peerId ?? '') : peerIdOf(end)
+    return nameOfCut(peerId(a), peerId(b))
   }
 }
 
-function cutName(a: ReplicaIndex | PublicKey, b: ReplicaIndex | PublicKey): string {
-  const name = (end: ReplicaIndex | PublicKey) => (typeof end === 'number' ? `replica ${end}` : `client ${hex(end)}`)
-  return [name(a), name(b)].sort().join(' - ')
+function nameOfCut(a: string, b: string): string {
+  return [a, b].sort().join(' - ')
 }

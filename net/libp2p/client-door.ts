@@ -46,8 +46,8 @@ export class ClientDoor {
   }
 
   /** Room was asked for before; several that asked at once are counted again here. */
-  opened(connection: Connection, key: PublicKey | undefined): void {
-    if (key === undefined || !this.hasRoom(key)) {
+  opened(connection: Connection, key: PublicKey): void {
+    if (!this.hasRoom(key)) {
       this.#options.counters.add('too-many-connections')
       endConnection(connection, 'too many connections')
       return
@@ -65,6 +65,13 @@ export class ClientDoor {
     if (left === 0) this.#byKey.delete(guest.name)
     else this.#byKey.set(guest.name, left)
     this.#end(guest)
+  }
+
+  /** Ends the connections of `peer`. */
+  release(peer: string): void {
+    for (const connection of this.#guests.keys()) {
+      if (connection.remotePeer.toString() === peer) endConnection(connection, "its key is a member's now")
+    }
   }
 
   accept(stream: Stream, connection: Connection): void {

@@ -1,12 +1,12 @@
 // Reaches one member again and again until it is met: exponential back-off with jitter, for ever.
 
-import type { ReplicaIndex } from '../../crypto/index.ts'
 import { dialError } from '../errors.ts'
 import type { NetLimits } from '../limits.ts'
+import type { Place } from './links.ts'
 import type { NetNotice } from './options.ts'
 
 export interface DialerOptions {
-  readonly replica: ReplicaIndex
+  readonly place: Place
   readonly addresses: () => readonly string[]
   /** Connects to one address; rejects where nobody, or somebody else, is there. */
   readonly dial: (address: string, signal: AbortSignal) => Promise<void>
@@ -79,7 +79,8 @@ export class Dialer {
   }
 
   #failed(address: string, cause: unknown): void {
-    const { replica, onNotice } = this.#options
+    const { onNotice } = this.#options
+    const { index: replica } = this.#options.place
     this.#failures++
     const retryMs = this.#backoff()
     const error = dialError(`replica ${replica}`, address, cause)

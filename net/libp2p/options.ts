@@ -1,9 +1,9 @@
 // What it takes to make an end over libp2p.
 
-import type { ReplicaIndex } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
+import type { Digest, ReplicaIndex } from '../../crypto/index.ts'
 import type { NetError } from '../errors.ts'
 import type { NetLimits } from '../limits.ts'
+import type { RosterEntry } from '../transport.ts'
 
 /** Something that a person may want to know about; never needed to go on. */
 export interface NetNotice {
@@ -18,11 +18,13 @@ export interface NetNotice {
 }
 
 interface CommonOptions {
-  readonly genesis: Genesis
+  readonly clusterId: Digest
+  /** The first one; `update` tells of others. */
+  readonly roster: readonly RosterEntry[]
   /** 32 bytes: the Ed25519 secret that makes the identity on the channel. */
   readonly seed: Uint8Array
-  /** Where a member is dialled, asked before each attempt; the addresses of the genesis unless told. */
-  readonly addresses?: (replica: ReplicaIndex) => readonly string[]
+  /** Where somebody is dialled, asked before each attempt; the addresses of the entry unless told. */
+  readonly addresses?: (entry: RosterEntry) => readonly string[]
   readonly limits?: Partial<NetLimits>
   readonly onNotice?: (notice: NetNotice) => void
   /** From 0 up to 1, for the jitter of back-offs; from the system unless told. */
@@ -30,8 +32,9 @@ interface CommonOptions {
 }
 
 export interface ReplicaTransportOptions extends CommonOptions {
+  /** Whose end it is: a position of the first roster. */
   readonly self: ReplicaIndex
-  /** Multiaddrs to listen on in place of those of the genesis; port 0 for any. */
+  /** Multiaddrs to listen on in place of those of the first roster; port 0 for any. */
   readonly listen?: readonly string[]
 }
 

@@ -12,6 +12,7 @@ import type { NetLimits } from '../limits.ts'
 import type { PeerChannel } from '../transport.ts'
 import type { Dialer } from './dialer.ts'
 import { asError, endConnection, endStream } from './end.ts'
+import type { RosterLink } from './links.ts'
 import type { Protocols } from './protocols.ts'
 import { StreamWriter, type Turn } from './stream-writer.ts'
 
@@ -22,6 +23,7 @@ export interface PeerLinkOptions {
   readonly turn: Turn
   readonly onUp: () => void
   readonly onDown: () => void
+  readonly onFrame: (channel: PeerChannel, frame: Uint8Array) => void
 }
 
 interface Lane {
@@ -29,7 +31,7 @@ interface Lane {
   readonly streams: Readonly<Record<PeerChannel, Stream>>
 }
 
-export class PeerLink {
+export class PeerLink implements RosterLink {
   readonly #options: PeerLinkOptions
   readonly #dialer: Dialer
   readonly #writers: Readonly<Record<PeerChannel, StreamWriter>>
@@ -70,8 +72,19 @@ export class PeerLink {
     this.#down()
   }
 
+  /** Stops, and lets go of the other side. */
+  drop(): void {
+    this.stop()
+    for (const { connection } of this.#connections) endConnection(connection, 'it left the roster')
+  }
+
   send(channel: PeerChannel, frame: Uint8Array): boolean {
     return this.#writers[channel].send(frame)
+  }
+
+  /** A frame that came in on one of its connections. */
+  receive(channel: PeerChannel, frame: Uint8Array): void {
+    if (!this.#stopped) this.#options.onFrame(channel, frame)
   }
 
   opened(connection: Connection): void {

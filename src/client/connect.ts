@@ -28,7 +28,8 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   signal?.throwIfAborted()
   useNativeHash()
   const sequences = await sequencesOf(options)
-  const transport = options.transport ?? libp2pClientTransport({ genesis, seed })
+  const transport =
+    options.transport ?? libp2pClientTransport({ clusterId: genesis.clusterId, roster: genesis.members, seed })
   const [counters, ticker, links] = [new Counters(), new Ticker(), new Links(transport, genesis)]
   const pipeline = new Pipeline({ genesis, key, verifier: nativeVerifier, sequences, links, ticker, counters })
   const questions = new Questions({ links, ticker, counters })

@@ -235,6 +235,9 @@ function handlersOf({ host, log, options }: Common, receivers: Receivers): Repli
     },
     // Those of the genesis are let in from the start: a replica that lags may not have executed anything yet.
     isClient: (key) => host.knows(key) || clients.some((each) => equalBytes(each.key, key)),
+    // The members are those of the genesis, all the time: nobody was one and is not.
+    isFormer: () => false,
+    formerFrame: () => undefined,
   }
 }
 

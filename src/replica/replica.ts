@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { useNativeHash } from '../../keys/native/index.ts'
-import { libp2pReplicaTransport, type ReplicaTransport } from '../../net/index.ts'
+import { libp2pReplicaTransport, type ReplicaTransport, type RosterEntry } from '../../net/index.ts'
 import { openStore, type Store, type StoreOptions } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
 import { bringToLife, type Life } from './life.ts'
@@ -147,11 +147,12 @@ export class ReplicaProcess implements Replica {
 }
 
 function transportOf({ genesis, keys, listen, dial }: ReplicaOptions): ReplicaTransport {
-  const addresses = (replica: number): readonly string[] => {
-    const other = dial?.[replica]
-    return other === undefined ? (genesis.members[replica]?.addresses ?? []) : [other]
+  const { clusterId, members: roster } = genesis
+  const addresses = (entry: RosterEntry): readonly string[] => {
+    const other = dial?.[roster.findIndex(({ peerId }) => peerId === entry.peerId)]
+    return other === undefined ? entry.addresses : [other]
   }
-  const base = { genesis, self: keys.index, seed: keys.transport.seed, addresses }
+  const base = { clusterId, roster, self: keys.index, seed: keys.transport.seed, addresses }
   return libp2pReplicaTransport(listen === undefined ? base : { ...base, listen })
 }
 

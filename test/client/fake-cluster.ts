@@ -112,6 +112,7 @@ export class FakeCluster {
       stop: async () => {
         this.handlers = undefined
       },
+      update: () => undefined,
       send: (to, bytes) => {
         if (this.down.has(to) || this.handlers === undefined) return false
         const decoded = decodeClientFrame(bytes)

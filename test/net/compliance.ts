@@ -1,12 +1,13 @@
 // What every transport promises, run for the one in memory and the one over libp2p.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ClientTransport, NetLimits, ReplicaTransport } from '../../net/index.ts'
+import type { ClientTransport, NetLimits, ReplicaTransport, RosterEntry } from '../../net/index.ts'
 import { frame, HeardByClient, HeardByReplica, R0, R1, R2, textOf } from './support.ts'
 
 /** Makes ends that can reach one another; ends of one `Harness` only. */
 export interface Harness {
-  replica(index: number): ReplicaTransport
+  /** The end called `index`, with the roster of the genesis unless told. */
+  replica(index: number, roster?: readonly RosterEntry[]): ReplicaTransport
   /** The client with the key of the seed called `name`. */
   client(name: string): ClientTransport
 }
@@ -16,6 +17,8 @@ export const SMALL_LIMITS = {
   maxFrameBytes: { consensus: 200_000, transfer: 100_000, client: 50_000, replica: 60_000 },
   maxPeerQueueBytes: 1_000_000,
   maxClientQueueBytes: 300_000,
+  maxFormerFrameBytes: 20_000,
+  maxFormerAnswerBytes: 40_000,
 } as const satisfies Partial<NetLimits>
 
 export function transportCompliance(name: string, makeHarness: (limits: Partial<NetLimits>) => Harness): void {

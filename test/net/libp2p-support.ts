@@ -8,9 +8,23 @@ import {
   type NetLimits,
   type NetNotice,
   type ReplicaTransport,
+  type RosterEntry,
 } from '../../net/index.ts'
 import { seedNamed } from '../keys/sample.ts'
-import { GENESIS } from './support.ts'
+import { GENESIS, rosterOf } from './support.ts'
+
+/** All that a test may make; see {@link rosterOf}. */
+const ENDS = rosterOf(0, 1, 2, 3, 4, 5, 6)
+
+function endOf(peerId: string): number {
+  return ENDS.findIndex((end) => end.peerId === peerId)
+}
+
+interface ReplicaChanges {
+  readonly listen?: readonly string[]
+  readonly seed?: string
+  readonly roster?: readonly RosterEntry[]
+}
 
 export class Loopback {
   readonly #limits: Partial<NetLimits>
@@ -22,13 +36,16 @@ export class Loopback {
     this.#limits = { backoffMs: 20, backoffCapMs: 200, courtesyMs: 20, ...limits }
   }
 
-  replica(index: number, changes: { listen?: readonly string[]; seed?: string } = {}): ReplicaTransport {
+  /** The end called `index`, which is its place in `roster` where that is the genesis'. */
+  replica(index: number, changes: ReplicaChanges = {}): ReplicaTransport {
+    const { roster = GENESIS.members } = changes
     const transport = libp2pReplicaTransport({
-      genesis: GENESIS,
-      self: replicaIndex(index),
+      clusterId: GENESIS.clusterId,
+      roster,
+      self: replicaIndex(roster.findIndex(({ peerId }) => endOf(peerId) === index)),
       seed: seedNamed(changes.seed ?? `transport ${index}`),
       listen: changes.listen ?? ['/ip4/127.0.0.1/tcp/0'],
-      addresses: (replica) => this.addressesOf(replica),
+      addresses: (entry) => this.#dialled(entry),
       limits: this.#limits,
       onNotice: (notice) => this.#notice(notice),
     })
@@ -38,9 +55,10 @@ export class Loopback {
 
   client(name: string): ClientTransport {
     return libp2pClientTransport({
-      genesis: GENESIS,
+      clusterId: GENESIS.clusterId,
+      roster: GENESIS.members,
       seed: seedNamed(name),
-      addresses: (replica) => this.addressesOf(replica),
+      addresses: (entry) => this.#dialled(entry),
       limits: this.#limits,
       onNotice: (notice) => this.#notice(notice),
     })
@@ -51,6 +69,10 @@ export class Loopback {
 
   port(replica: number): number {
     return Number(this.#replicas.get(replica)?.addresses[0]?.split('/')[4])
+  }
+
+  #dialled({ peerId }: RosterEntry): readonly string[] {
+    return this.addressesOf(endOf(peerId))
   }
 
   #notice(notice: NetNotice): void {

@@ -1,12 +1,23 @@
 import { decode, encode } from 'it-length-prefixed'
 import { pipe } from 'it-pipe'
 import { describe, expect, it } from 'vitest'
+import type { NetLimits } from '../../net/index.ts'
 import { Attacker } from './attacker.ts'
-import { transportCompliance } from './compliance.ts'
+import { type Harness, transportCompliance } from './compliance.ts'
 import { Loopback } from './libp2p-support.ts'
+import { rosterCompliance } from './roster-compliance.ts'
 import { frame, HeardByReplica, textOf } from './support.ts'
 
-transportCompliance('libp2p on 127.0.0.1', (limits) => new Loopback(limits))
+function makeHarness(limits: Partial<NetLimits>): Harness {
+  const loopback = new Loopback(limits)
+  return {
+    replica: (index, roster) => loopback.replica(index, roster === undefined ? {} : { roster }),
+    client: (name) => loopback.client(name),
+  }
+}
+
+transportCompliance('libp2p on 127.0.0.1', makeHarness)
+rosterCompliance('libp2p on 127.0.0.1', makeHarness)
 
 describe('the streams of libp2p', () => {
   it('are what it-pipe and it-length-prefixed make of them, for whoever writes a client with those', async () => {

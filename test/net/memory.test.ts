@@ -1,17 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import { replicaIndex } from '../../crypto/index.ts'
-import { MemoryNetwork } from '../../net/index.ts'
+import { MemoryNetwork, type NetLimits } from '../../net/index.ts'
 import { signerNamed } from '../keys/sample.ts'
-import { transportCompliance } from './compliance.ts'
-import { frame, GENESIS, HeardByClient, HeardByReplica, R0, R1, R2 } from './support.ts'
+import { type Harness, transportCompliance } from './compliance.ts'
+import { rosterCompliance } from './roster-compliance.ts'
+import { frame, GENESIS, HeardByClient, HeardByReplica, R0, R1, R2, rosterOf } from './support.ts'
 
-transportCompliance('the network in memory', (limits) => {
+function makeHarness(limits: Partial<NetLimits>): Harness {
   const network = new MemoryNetwork({ genesis: GENESIS, limits })
   return {
-    replica: (index) => network.replica([R0, R1, R2][index] ?? R0),
+    replica: (index, roster = GENESIS.members) => {
+      const [own] = rosterOf(index)
+      return network.replica(replicaIndex(roster.findIndex(({ peerId }) => peerId === own?.peerId)), roster)
+    },
     client: (name) => network.client(signerNamed(name).publicKey),
   }
-})
+}
+
+transportCompliance('the network in memory', makeHarness)
+rosterCompliance('the network in memory', makeHarness)
 
 describe('the network in memory', () => {
   async function manual() {
@@ -65,7 +72,7 @@ describe('the network in memory', () => {
 
   it('has each member once, and only those of the genesis', async () => {
     const { network } = await manual()
-    await expect(network.replica(R0).start(new HeardByReplica())).rejects.toThrow('replica 0 is running already')
-    expect(() => network.replica(replicaIndex(4))).toThrow('the genesis has no replica 4')
+    await expect(network.replica(R0).start(new HeardByReplica())).rejects.toThrow('is running already')
+    expect(() => network.replica(replicaIndex(4))).toThrow('the roster has no replica 4')
   })
 })

@@ -2,8 +2,15 @@
 // hear, and waiting for something to have happened.
 
 import { replicaIndex } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
-import type { ClientLink, ClientTransportHandlers, PeerChannel, ReplicaTransportHandlers } from '../../net/index.ts'
+import { type Genesis, peerIdOf } from '../../keys/index.ts'
+import type {
+  ClientLink,
+  ClientTransportHandlers,
+  FormerLink,
+  PeerChannel,
+  ReplicaTransportHandlers,
+  RosterEntry,
+} from '../../net/index.ts'
 import { genesisOf, memberDraft, sample, signerNamed } from '../keys/sample.ts'
 
 export const GENESIS: Genesis = genesisOf(
@@ -18,6 +25,14 @@ export const GENESIS: Genesis = genesisOf(
 )
 
 export const [R0, R1, R2, R3] = [replicaIndex(0), replicaIndex(1), replicaIndex(2), replicaIndex(3)]
+
+/** Of the ends called `ends`, in this order: those of the genesis by their index there, and others beyond. */
+export function rosterOf(...ends: readonly number[]): RosterEntry[] {
+  return ends.map((end) => {
+    const { transport, addresses } = memberDraft(end)
+    return { peerId: peerIdOf(transport.publicKey), addresses }
+  })
+}
 
 /** A frame that says `text`. */
 export function frame(text: string): Uint8Array {
@@ -54,10 +69,14 @@ export class HeardByReplica extends Happenings implements ReplicaTransportHandle
   readonly lines: string[] = []
   readonly frames: Uint8Array[] = []
   readonly links = new Set<ClientLink>()
+  readonly visits: FormerLink[] = []
   readonly #known: readonly string[]
+  readonly #formers = new Set<string>()
   /** Called with every frame of a client. */
   onClientFrame: (link: ClientLink, bytes: Uint8Array) => void = () => undefined
   onPeerFrame: (from: number, channel: PeerChannel, bytes: Uint8Array) => void = () => undefined
+  onPeerUp: (peer: number) => void = () => undefined
+  onFormerFrame: (link: FormerLink, bytes: Uint8Array) => void = () => undefined
 
   /** `known`: names of the seeds of clients that it lets in. */
   constructor(known: readonly string[] = ['client admin', 'client writer-1']) {
@@ -72,6 +91,7 @@ export class HeardByReplica extends Happenings implements ReplicaTransportHandle
   }
 
   peerUp(peer: number): void {
+    this.onPeerUp(peer)
     this.#add(`up ${peer}`)
   }
 
@@ -97,6 +117,21 @@ export class HeardByReplica extends Happenings implements ReplicaTransportHandle
 
   isClient(key: Uint8Array): boolean {
     return this.#known.includes(String(key))
+  }
+
+  isFormer(key: Uint8Array): boolean {
+    return this.#formers.has(String(key))
+  }
+
+  formerFrame(link: FormerLink, bytes: Uint8Array): void {
+    this.visits.push(link)
+    this.onFormerFrame(link, bytes)
+    this.#add(`former: ${summary(bytes)}`)
+  }
+
+  /** Takes the transport key of each of `ends` for a former member's. */
+  knowFormers(...ends: readonly number[]): void {
+    for (const end of ends) this.#formers.add(String(signerNamed(`transport ${end}`).publicKey))
   }
 
   heard(line: string): Promise<void> {

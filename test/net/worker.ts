@@ -11,11 +11,12 @@ const [index = '0', ...known] = process.argv.slice(2)
 const addresses = new Map(known.map((pair) => [Number(pair.split('=')[0]), pair.split('=').slice(1)]))
 const self = replicaIndex(Number(index))
 const transport = libp2pReplicaTransport({
-  genesis: GENESIS,
+  clusterId: GENESIS.clusterId,
+  roster: GENESIS.members,
   self,
   seed: seedNamed(`transport ${index}`),
   listen: ['/ip4/127.0.0.1/tcp/0'],
-  addresses: (replica) => addresses.get(replica) ?? [],
+  addresses: (entry) => addresses.get(GENESIS.members.findIndex(({ peerId }) => peerId === entry.peerId)) ?? [],
   limits: { backoffMs: 20, backoffCapMs: 200 },
 })
 const heard = new HeardByReplica()

@@ -62,6 +62,7 @@ export function lyingTransport(inner: ReplicaTransport, { reads, excluded }: Rea
         options,
       ),
     stop: () => inner.stop(),
+    update: (roster) => inner.update(roster),
     send: (to, channel, frame) => (channel === 'consensus' && isKeptBack(to, frame)) || inner.send(to, channel, frame),
     flush: () => inner.flush(),
     connected: (peer) => inner.connected(peer),

@@ -58,7 +58,11 @@ async function start(of: TestGenesis, index: number, create = false): Promise<Re
 
 async function connect(of: TestGenesis): Promise<TestClient> {
   const signer = signerNamed('client writer-1')
-  const transport = libp2pClientTransport({ genesis: of, seed: seedNamed('client writer-1') })
+  const transport = libp2pClientTransport({
+    clusterId: of.clusterId,
+    roster: of.members,
+    seed: seedNamed('client writer-1'),
+  })
   client = new TestClient(of, transport, signer)
   await client.start()
   return client

@@ -66,6 +66,7 @@ function spied(inner: ReplicaTransport, seen: (frame: Uint8Array) => void): Repl
   return {
     start: (handlers, options) => inner.start(handlers, options),
     stop: () => inner.stop(),
+    update: (roster) => inner.update(roster),
     send(to, channel, frame) {
       if (channel === 'consensus') seen(frame)
       return inner.send(to, channel, frame)
