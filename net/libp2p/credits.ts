@@ -35,14 +35,18 @@ export function holdCredits(connection: Pick<MessageStream, 'send' | 'writableNe
     heldBytes = 0
     return updates
   }
-  const flush = () => {
-    if (held.size === 0) return
+  const attempt = (updates: Uint8Array): boolean => {
     try {
-      send(release())
+      return send(updates)
     } catch {
-      // The connection is closing, and throws at whoever writes to it; in a timer that would end the process. Nobody is
-      // left to use what was given back, and its 'close' event tells everyone else.
+      // The connection is closing, and throws at whoever writes to it; in a timer, or in the microtask in which yamux
+      // opens a stream, that would end the process. Nobody is left to use what was given back, and its 'close' event
+      // tells everyone else.
+      return false
     }
+  }
+  const flush = () => {
+    if (held.size > 0) attempt(release())
   }
 
   connection.send = (data) => {
@@ -52,7 +56,7 @@ export function holdCredits(connection: Pick<MessageStream, 'send' | 'writableNe
     }
     if (!isWindowUpdate(data)) {
       flush()
-      return send(data)
+      return data[1] === WINDOW_UPDATE ? attempt(data) : send(data)
     }
     const view = new DataView(data.buffer, data.byteOffset)
     const [stream, bytes] = [view.getUint32(4), view.getUint32(8)]

@@ -104,7 +104,7 @@ export class PeerLink implements RosterLink {
     if (this.#lane?.connection === connection) this.#down()
     const newest = this.#connections.at(-1)
     if (newest === undefined) this.#dialer.lost(performance.now() - entry.since)
-    else if (this.#lane === undefined) void this.#takeOver(newest.connection)
+    else if (this.#lane === undefined && !this.#stopped) void this.#takeOver(newest.connection)
   }
 
   /** Opens our streams on `connection` and sends over them from now on. */

@@ -72,6 +72,12 @@ describe('window updates', () => {
     expect(() => vi.advanceTimersByTime(100)).not.toThrow()
   })
 
+  it('that open a stream are forgotten there too, since nobody would catch what they throw', () => {
+    closing = true
+    expect(connection.send(piece(1, 1, 3, 0))).toBe(false)
+    expect(() => connection.send(piece(2, 1, 0, 7))).toThrow('closing')
+  })
+
   it('say that the connection takes no more where it does not', () => {
     Object.assign(connection, { writableNeedsDrain: true })
     expect(connection.send(update(1, 300))).toBe(false)
