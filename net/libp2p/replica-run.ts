@@ -233,7 +233,7 @@ export class ReplicaRun {
 
   #clientStream(stream: Stream, connection: Connection): void {
     const isMember = this.#links.of(connection.remotePeer.toString()) !== undefined
-    if (isMember || this.#formers.has(connection) || this.#stopped) {
+    if (isMember || this.#stopped) {
       refuseStream(stream, 'this channel is for clients', this.#counters, 'stream-reset')
     } else {
       this.#door.accept(stream, connection)
