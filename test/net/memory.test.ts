@@ -70,6 +70,36 @@ describe('the network in memory', () => {
     expect(client.connected(R1)).toBe(true)
   })
 
+  it('cuts off one that is not of the genesis by the key of its channel', async () => {
+    const { network, end } = await manual()
+    const roster = rosterOf(0, 4)
+    const [joiner, heard] = [network.replica(R1, roster), new HeardByReplica()]
+    end(0).update(roster)
+    await joiner.start(heard)
+    network.cut(R0, signerNamed('transport 4').publicKey)
+    expect([heard.lines, end(0).connected(R1)]).toEqual([['up 0', 'down 0'], false])
+    network.heal(signerNamed('transport 4').publicKey, R0)
+    expect(end(0).connected(R1)).toBe(true)
+  })
+
+  it('lets a few former members in at once, and takes their answers along when it cuts them off', async () => {
+    const network = new MemoryNetwork({ genesis: GENESIS, delivery: 'manual', limits: { maxFormerConnections: 1 } })
+    const heard = [new HeardByReplica(), new HeardByReplica(), new HeardByReplica()]
+    const ends = [R0, R1, R2].map((index) => network.replica(index))
+    heard[0]?.knowFormers(1, 2)
+    ends[0]?.update(rosterOf(0, 3))
+    for (const [i, end] of ends.entries()) await end.start(heard[i] ?? new HeardByReplica())
+    expect([ends[1]?.connected(R0), ends[2]?.connected(R0)]).toEqual([true, false])
+    expect(ends[0]?.counters()).toEqual({ 'too-many-connections': 1 })
+    ends[1]?.send(R0, 'consensus', frame('what of me'))
+    network.flush()
+    expect(heard[0]?.visits[0]?.send(frame('you left'))).toBe(true)
+    expect(ends[0]?.queuedBytes()).toBe(9)
+    network.cut(R0, R1)
+    expect([ends[0]?.queuedBytes(), network.waiting]).toEqual([0, 0])
+    expect(heard[1]?.lines).toEqual(['up 0', 'up 2', 'down 0'])
+  })
+
   it('has each member once, and only those of the genesis', async () => {
     const { network } = await manual()
     await expect(network.replica(R0).start(new HeardByReplica())).rejects.toThrow('is running already')
