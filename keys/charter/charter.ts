@@ -56,3 +56,12 @@ export function genesisCharter({ contents, members, parameters, admins }: Genesi
     admins: { threshold: admins.threshold },
   }
 }
+
+/** That an epoch ends: what the machine tells the core, and the core puts into the checkpoint of that slot. */
+export interface Succession {
+  /** The last slot of the epoch, after which `charter` is in office. */
+  readonly lastSlot: Slot
+  readonly charter: Charter
+  /** The digest of the membership under `charter`. */
+  readonly membership: Digest
+}

@@ -54,6 +54,9 @@ const numberNames = (Object.keys(NUMBER_ORDER) as NumberParameterName[]).sort(
   (a, b) => NUMBER_ORDER[a] - NUMBER_ORDER[b],
 )
 
+/** Of all parameters together. */
+export const PARAMETERS_BYTES = 4 * numberNames.length + 1 + 4 + 1
+
 /** A retired number stays listed and is never used again. */
 const POLICY_BYTES: Readonly<Record<Rotation['policy'], number>> = Object.freeze({
   sticky: 0,
@@ -64,13 +67,33 @@ const POLICY_BYTES: Readonly<Record<Rotation['policy'], number>> = Object.freeze
 /** Whether the bytes of a key are one; in another process than a browser there are faster ones than the default. */
 export type Admit = (bytes: Uint8Array) => AdmittedKey | undefined
 
+/** All parameters as {@link PARAMETERS_BYTES} bytes. @throws {RangeError} where a number is no u32. */
+export function encodeParameters(parameters: Parameters): Uint8Array {
+  const { rotation, signedVotes } = parameters
+  return concatBytes(
+    ...numberNames.map((name) => u32(parameters[name])),
+    Uint8Array.of(POLICY_BYTES[rotation.policy]),
+    u32(rotation.policy === 'every' ? rotation.slots : 0),
+    Uint8Array.of(signedVotes ? 1 : 0),
+  )
+}
+
+/** The parameters in these bytes, in bounds or not; undefined where {@link encodeParameters} never writes such. */
+export function decodeParameters(bytes: Uint8Array): Parameters | undefined {
+  const reader = new Reader(bytes, 0)
+  const numbers = numberNames.map((name) => [name, reader.u32()] as const)
+  const rotation = rotationOf(reader.u8(), reader.u32())
+  const signedVotes = reader.flag()
+  if (rotation === undefined || !reader.done) return undefined
+  return { ...(Object.fromEntries(numbers) as Record<NumberParameterName, number>), rotation, signedVotes }
+}
+
 /** The canonical bytes. @throws {RangeError} where a number is no u32, or there are too many members. */
 export function encodeCharter(charter: Charter): Uint8Array {
   const { members, quorum, parameters, admins } = charter
   if (members.length > MAX_REPLICAS) {
     throw new RangeError(`members: expected at most ${MAX_REPLICAS}, got ${members.length}`)
   }
-  const { rotation, signedVotes } = parameters
   return concatBytes(
     HEAD,
     u64(charter.epoch),
@@ -79,10 +102,7 @@ export function encodeCharter(charter: Charter): Uint8Array {
     u32(quorum.byzantine),
     u32(quorum.crash),
     u32(admins.threshold),
-    ...numberNames.map((name) => u32(parameters[name])),
-    Uint8Array.of(POLICY_BYTES[rotation.policy]),
-    u32(rotation.policy === 'every' ? rotation.slots : 0),
-    Uint8Array.of(signedVotes ? 1 : 0),
+    encodeParameters(parameters),
     u32(members.length),
     ...members.flatMap(({ id, consensusKey, transportKey, operator }) => [
       u32(id),
@@ -104,7 +124,7 @@ export function decodeCharter(bytes: Uint8Array, admit: Admit = admitKey): Chart
   const previous = reader.take(32)
   const start = reader.u64()
   const [byzantine, crash, threshold] = [reader.u32(), reader.u32(), reader.u32()]
-  const parameters = readParameters(reader)
+  const parameters = decodeParameters(reader.take(PARAMETERS_BYTES))
   const count = reader.u32()
   if (count > MAX_REPLICAS || parameters === undefined) return undefined
   const raw = Array.from({ length: count }, () => readMember(reader))
@@ -120,14 +140,6 @@ export function decodeCharter(bytes: Uint8Array, admit: Admit = admitKey): Chart
     parameters,
     admins: { threshold },
   }
-}
-
-function readParameters(reader: Reader): Parameters | undefined {
-  const numbers = numberNames.map((name) => [name, reader.u32()] as const)
-  const rotation = rotationOf(reader.u8(), reader.u32())
-  const signedVotes = reader.flag()
-  if (rotation === undefined) return undefined
-  return { ...(Object.fromEntries(numbers) as Record<NumberParameterName, number>), rotation, signedVotes }
 }
 
 function rotationOf(policy: number, slots: number): Rotation | undefined {

@@ -1,8 +1,19 @@
 // Executes agreed entries, strictly in the order of their slots, and nothing else changes the state. Around any machine
-// it puts what all of them need: clients and their roles, exactly-once sessions, undo, the records that receipts are
+// it puts what all of them need: members, clients and their roles, exactly-once sessions, undo, the records that receipts are
 // about, and the state root.
 
-import { type BatchTree, batchTree, type Digest, equalBytes, leafHash, utf8 } from '../../crypto/index.ts'
+import {
+  type BatchTree,
+  batchTree,
+  type Digest,
+  equalBytes,
+  leafHash,
+  portableVerifier,
+  type SignatureVerifier,
+  utf8,
+} from '../../crypto/index.ts'
+import type { Charter, Succession } from '../../keys/charter/index.ts'
+import type { Genesis } from '../../keys/genesis/index.ts'
 import {
   AuthenticatedMap,
   type Hash,
@@ -12,9 +23,17 @@ import {
   toBytes,
   toText,
 } from './authenticated-map/index.ts'
-import { assignRole, type Client, type Role, roleOf } from './clients.ts'
+import { type Client, clientStateKey, clientValue, type Role, roleOf } from './clients.ts'
 import { META_SPACE } from './keyspace.ts'
 import { MAX_COMMAND_BYTES, MAX_RESULT_BYTES } from './limits.ts'
+import {
+  type Founding,
+  foundingOf,
+  isSystemCommand,
+  MAX_SYSTEM_COMMAND_BYTES,
+  MembershipRecords,
+  SystemCommands,
+} from './membership/index.ts'
 import { decodePosition, encodePosition, POSITION_STATE_KEY } from './position.ts'
 import { encodeResultRecord, encodeWindow, type Outcome } from './result-record.ts'
 import { type Answer, Sessions } from './sessions.ts'
@@ -82,10 +101,12 @@ export interface Executor {
   stateRoot(): Digest
   /** The state after {@link slot}, kept readable while execution goes on; close it. */
   snapshot(): StateSnapshot
+  /** The charter in office; undefined where the executor is of no cluster. */
+  charter(): Charter | undefined
+  /** The end of the epoch: from the change on that ends it, up to its last slot. A function of the state after {@link slot}. */
+  succession(): Succession | undefined
   /** The role of a client at this point of the log. */
   roleOf(client: Uint8Array): Role | undefined
-  /** Gives a client a role, or takes it where undefined. To be called for agreed changes of membership only. */
-  assignRole(client: Uint8Array, role: Role | undefined): void
 }
 
 export interface ExecutorOptions {
@@ -94,6 +115,20 @@ export interface ExecutorOptions {
   readonly hash?: Hash
   /** Whether {@link EntryResults.changes} is filled. */
   readonly track?: boolean
+  /** Checks what new members and clients signed; all give the same answers, the default slowly. */
+  readonly verifier?: SignatureVerifier
+}
+
+/** What of a genesis the state begins with. */
+export interface StateGenesis {
+  readonly clients: readonly Client[]
+  /** Left out, the executor is of no cluster: it has no members, and commands of the system are `forbidden`. */
+  readonly cluster?: Founding | undefined
+}
+
+/** What the state of a cluster begins with. */
+export function stateGenesis(genesis: Genesis): StateGenesis & { readonly cluster: Founding } {
+  return { clients: genesis.clients, cluster: foundingOf(genesis) }
 }
 
 const FORMAT_KEY = prefixed(META_SPACE, utf8('format'))
@@ -102,15 +137,12 @@ const NOTHING = new Uint8Array(0)
 /** Keys that cost what an open page of answers does, in memory too. */
 const PAGE_KEYS = 4
 
-/** An executor at slot 0, with the clients of the genesis. */
-export function createExecutor({
-  hash,
-  clients,
-  ...options
-}: ExecutorOptions & { clients: readonly Client[] }): Executor {
+/** An executor at slot 0, with the clients and the charter of the genesis. */
+export function createExecutor({ hash, clients, cluster, ...options }: ExecutorOptions & StateGenesis): Executor {
   const map = new AuthenticatedMap(hash)
   map.set(FORMAT_KEY, formatOf(options.machine))
-  for (const { key, role } of clients) assignRole(map, key, role)
+  for (const client of clients) map.set(clientStateKey(client.key), clientValue(client))
+  if (cluster !== undefined) MembershipRecords.found(map, cluster)
   return new MapExecutor(map, options)
 }
 
@@ -132,16 +164,20 @@ class MapExecutor implements Executor {
   private readonly machine: StateMachine
   private readonly sessions: Sessions
   private readonly track: boolean
+  private readonly records: MembershipRecords | undefined
+  private readonly system: SystemCommands | undefined
   /** Of the entry that is being executed. */
   private changes: StateChange[] = []
   /** Whose request was executed last in this entry, until a role changes: a client's requests come in bundles. */
   private asker: Asker | undefined
 
-  constructor(map: AuthenticatedMap, { machine, track = false }: ExecutorOptions) {
+  constructor(map: AuthenticatedMap, { machine, track = false, verifier = portableVerifier }: ExecutorOptions) {
     this.map = map
     this.machine = machine
     this.track = track
     this.sessions = new Sessions(map)
+    this.records = MembershipRecords.in(map)
+    this.system = this.records && new SystemCommands(map, this.records, verifier)
     const stored = map.get(POSITION_KEY)
     const position = stored === undefined ? undefined : decodePosition(toBytes(stored))
     if (position === undefined) return
@@ -157,6 +193,7 @@ class MapExecutor implements Executor {
     this.advance()
     this.asker = undefined
     const records = requests.map((request, index) => this.answer(request, index))
+    this.system?.conclude(slot)
     const tree = batchTree(records.map(leafHash))
     const { changes } = this
     this.changes = []
@@ -166,6 +203,7 @@ class MapExecutor implements Executor {
   read(command: Uint8Array, client: Uint8Array): ReadResult {
     const role = this.roleOf(client)
     if (role === undefined) return { outcome: 'unknown-client', result: NOTHING }
+    if (isSystemCommand(command)) return { outcome: 'forbidden', result: NOTHING }
     const { slot, timestampMs } = this
     return this.run(command, { slot, index: 0, timestampMs, client, role }, false)
   }
@@ -192,13 +230,16 @@ class MapExecutor implements Executor {
     return { ...this.map.snapshot(), slot: this.slot }
   }
 
-  roleOf(client: Uint8Array): Role | undefined {
-    return roleOf(this.map, client)
+  charter(): Charter | undefined {
+    return this.records?.office.charter
   }
 
-  assignRole(client: Uint8Array, role: Role | undefined): void {
-    this.asker = undefined
-    assignRole(this.map, client, role)
+  succession(): Succession | undefined {
+    return this.system?.succession(this.slot)
+  }
+
+  roleOf(client: Uint8Array): Role | undefined {
+    return roleOf(this.map, client)
   }
 
   /** The order of the checks is protocol: what was answered once is answered so, though the client be gone. */
@@ -218,7 +259,9 @@ class MapExecutor implements Executor {
     const { role } = asker
     if (role === undefined) return record('unknown-client', NOTHING)
     const context = { slot: this.slot, index, timestampMs: this.timestampMs, client, role }
-    const { outcome, result } = this.run(command, context, role !== 'reader')
+    const { outcome, result } = isSystemCommand(command)
+      ? this.govern(command, client)
+      : this.run(command, context, role !== 'reader')
     const answer: Answer = { request: id, slot: this.slot, outcome, result }
     this.sessions.note(asker.text, sequence, answer)
     return record(outcome, result, this.slot)
@@ -229,6 +272,16 @@ class MapExecutor implements Executor {
       this.asker = { client, text: toText(client), role: roleOf(this.map, client) }
     }
     return this.asker
+  }
+
+  /** Executes a command of the system, which the machine never sees. It writes only once all of it was judged. */
+  private govern(command: Uint8Array, client: Uint8Array): ReadResult {
+    // It may change anybody's role, its sender's too.
+    this.asker = undefined
+    if (this.system === undefined) return { outcome: 'forbidden', result: NOTHING }
+    if (command.length > MAX_SYSTEM_COMMAND_BYTES) return { outcome: 'limit', result: NOTHING }
+    const done = this.system.execute(command, { slot: this.slot, client })
+    return done.ok ? { outcome: 'done', result: done.value } : { outcome: 'refused', result: utf8(done.fault) }
   }
 
   /** What ends by itself at the time of the entry. A machine that fails at it leaves the state as it was, alike everywhere. */
@@ -283,7 +336,7 @@ interface Asker {
 }
 
 function formatOf(machine: StateMachine): Text {
-  return toText(utf8(`quorate-state-v1 ${machine.name}`))
+  return toText(utf8(`quorate-state-v2 ${machine.name}`))
 }
 
 function assertWellFormed({ request: { client, sequence } }: ExecutableRequest): void {

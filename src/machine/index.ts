@@ -7,6 +7,25 @@ export * from './executor.ts'
 export { machineStateKey, SESSION_SPACE } from './keyspace.ts'
 export * from './kv/index.ts'
 export * from './limits.ts'
+export {
+  addressesStateKey,
+  CHARTER_STATE_KEY,
+  type ChangeCommand,
+  type ClientCommand,
+  decodeAddresses,
+  decodeSystemAnswer,
+  decodeSystemCommand,
+  type Edit,
+  encodeSystemAnswer,
+  encodeSystemCommand,
+  type Founding,
+  type NewMember,
+  proposalId,
+  type Refusal,
+  SYSTEM_TAG,
+  type SystemAnswer,
+  type SystemCommand,
+} from './membership/index.ts'
 export { decodePosition, POSITION_STATE_KEY, type StatePosition } from './position.ts'
 export * from './result-record.ts'
 export * from './state-machine.ts'

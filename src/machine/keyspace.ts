@@ -8,6 +8,8 @@ export const CLIENT_SPACE = 0x01
 export const SESSION_SPACE = 0x02
 /** Client key, page number -> answers given. */
 export const ANSWER_SPACE = 0x03
+/** Who the members are, who they are to be, and what admins have yet to agree on. */
+export const ADMIN_SPACE = 0x04
 /** The machine's own keys. */
 export const MACHINE_SPACE = 0x10
 

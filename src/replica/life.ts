@@ -72,9 +72,8 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const { options, store, transport, log, limits, fatal, signal } = parts
   const { genesis, keys, machine = kv } = options
   const startedMs = performance.now()
-  const { checkpointInterval } = genesis.parameters
   const host = new MachineHost({
-    ...{ machine, clients: genesis.clients, checkpointInterval },
+    ...{ machine, genesis },
     changes: { bytes: limits.changeBytes, slots: limits.changeSlots },
   })
   const verifier = new CachingVerifier(nativeVerifier)

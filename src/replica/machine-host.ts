@@ -20,16 +20,18 @@ import {
   type Verified,
   type Vote,
 } from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/genesis/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
 import { digestKey, type Entry, type MachinePosition } from '../consensus/index.ts'
 import {
   type AuthenticatedMap,
-  type Client,
   createExecutor,
   type Executor,
   type ReadResult,
   resumeExecutor,
   type StateMachine,
   type StateSnapshot,
+  stateGenesis,
 } from '../machine/index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
 import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, RESULT_BYTES } from './limits.ts'
@@ -71,8 +73,7 @@ interface KeptResults extends SlotResults {
 
 export interface HostOptions {
   readonly machine: StateMachine
-  readonly clients: readonly Client[]
-  readonly checkpointInterval: number
+  readonly genesis: Genesis
   readonly changes?: ChangeLogLimits
 }
 
@@ -113,7 +114,8 @@ export class MachineHost {
     const { records, root, tree } = this.apply(entry, timestampMs, certificate)
     this.requests += records.length
     this.keepResults(entry, records, tree)
-    if (at % this.options.checkpointInterval !== 0) return { slot: at, resultsRoot: root, stateRoot: undefined }
+    if (at % this.options.genesis.parameters.checkpointInterval !== 0)
+      return { slot: at, resultsRoot: root, stateRoot: undefined }
     const kept = this.keep()
     return { slot: at, resultsRoot: root, stateRoot: kept.state.root }
   }
@@ -196,7 +198,7 @@ export class MachineHost {
   install(map: AuthenticatedMap, frontier: Frontier, pinned: readonly number[] = []): KeptSnapshot {
     for (const at of pinned) this.snapshots.delete(at)
     this.forgetAll()
-    this.executor = resumeExecutor({ machine: this.options.machine, track: true }, map)
+    this.executor = resumeExecutor({ machine: this.options.machine, track: true, verifier: nativeVerifier }, map)
     this.frontier = frontier
     this.changes.restart(this.executor.slot)
     return this.keep()
@@ -211,8 +213,9 @@ export class MachineHost {
   }
 
   private fresh(): Executor {
-    const { machine, clients } = this.options
-    return createExecutor({ machine, clients, hash: sha256, track: true })
+    const { machine, genesis } = this.options
+    const options = { machine, hash: sha256, track: true, verifier: nativeVerifier }
+    return createExecutor({ ...options, ...stateGenesis(genesis) })
   }
 
   private apply(entry: Entry, timestampMs: number, certificate: Certificate) {

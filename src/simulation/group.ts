@@ -8,9 +8,9 @@ import {
   epoch,
   type Member,
   type Membership,
+  memberId,
   membership,
   type PublicKey,
-  publicKey,
   type QuorumSystem,
   quorumSystem,
   replicaIndex,
@@ -18,13 +18,14 @@ import {
   type Slot,
   sha256,
   signVote,
+  slot as slotOf,
   utf8,
   view,
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
-import type { GenesisClient } from '../../keys/genesis/index.ts'
+import { DEFAULT_PARAMETERS, type GenesisClient } from '../../keys/genesis/index.ts'
 import { batchEntry, type ChosenEntry, genesisStart, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
-import { createExecutor, type Executor, kv } from '../machine/index.ts'
+import { createExecutor, type Executor, type Founding, kv } from '../machine/index.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
 
@@ -39,6 +40,8 @@ export interface Group {
   readonly clientSigners: readonly Signer[]
   /** Those of the genesis. */
   readonly clients: readonly GenesisClient[]
+  /** What the state begins with, beside them. */
+  readonly cluster: Founding
   readonly context: VerifyContext
   /** What the same replicas decided for a slot in another cluster, where they have the same keys. */
   elsewhere(slot: Slot): ChosenEntry
@@ -53,7 +56,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const signers = Array.from({ length: quorums.replicas }, (_, i) => suite.signer(`replica ${i}`))
   const members = signers.map((signer, i) => ({
     consensusKey: signer.publicKey,
-    transportKey: publicKey(sha256(utf8(`transport of replica ${i}`))),
+    transportKey: suite.signer(`transport of replica ${i}`).publicKey,
   }))
   const clusterId = sha256(utf8(`simulated cluster ${scenario.seed}`))
   const members0 = membership(clusterId, epoch(0), members, quorums)
@@ -66,13 +69,25 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     }),
   )
   const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [bytesKey(key), i]))
-  const machine = () => createExecutor({ machine: kv, clients })
+  const cluster: Founding = {
+    ...{ clusterId, name: CLUSTER_NAME },
+    charter: {
+      ...{ epoch: epoch(0), previous: ZERO_DIGEST, start: slotOf(0) },
+      members: members.map((member, i) => ({ id: memberId(i), operator: undefined, ...member })),
+      quorum: { byzantine: quorums.byzantine, crash: quorums.crash },
+      parameters: { ...DEFAULT_PARAMETERS, ...scenario.parameters },
+      admins: { threshold: 1 },
+    },
+    addresses: members.map(() => []),
+  }
+  const machine = () => createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier })
   return {
     membership: members0,
     suite,
     signers,
     clientSigners,
     clients,
+    cluster,
     elsewhere: decidedElsewhere(members, signers, quorums),
     clientOf: (key) => numbers.get(bytesKey(key)),
     machine,

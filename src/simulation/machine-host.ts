@@ -8,6 +8,7 @@ import {
   EMPTY_FRONTIER,
   type Frontier,
   frontierRoot,
+  type SignatureVerifier,
   type Slot,
   slot,
 } from '../../crypto/index.ts'
@@ -58,6 +59,7 @@ export class MachineHost {
   private executor: Executor
   private frontier: Frontier
   private readonly interval: number
+  private readonly verifier: SignatureVerifier
   /** Clients whose sessions are lost with every restored state: the defect `reset-sessions`. */
   private readonly forgets: readonly Uint8Array[]
   private readonly keptResults: number
@@ -67,6 +69,7 @@ export class MachineHost {
 
   constructor({ group, scenario, defects }: World, from: KeptSnapshot | undefined) {
     this.interval = scenario.parameters.checkpointInterval
+    this.verifier = group.suite.verifier
     this.keptResults = scenario.shell.keptResults
     this.forgets = defects.has('reset-sessions') ? group.clientSigners.map(({ publicKey }) => publicKey) : []
     this.executor = from === undefined ? group.machine() : this.resumed(restored(from.state))
@@ -157,7 +160,7 @@ export class MachineHost {
 
   private resumed(map: AuthenticatedMap): Executor {
     for (const client of this.forgets) map.set(prefixed(SESSION_SPACE, client), undefined)
-    return resumeExecutor({ machine: kv }, map)
+    return resumeExecutor({ machine: kv, verifier: this.verifier }, map)
   }
 
   private keep(): KeptSnapshot {

@@ -61,7 +61,6 @@ import {
   type Executor,
   encodeKvCommand,
   type KvCommand,
-  kv,
   kvStateKey,
   POSITION_STATE_KEY,
 } from '../../src/machine/index.ts'
@@ -119,7 +118,7 @@ export class TestLog {
 
   constructor(test: TestGenesis) {
     this.test = test
-    this.executor = genesisExecutor(test.genesis, kv)
+    this.executor = genesisExecutor(test.context)
   }
 
   /** Requests of one bundle. */

@@ -25,7 +25,14 @@ import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ClientTransport, ClientTransportHandlers } from '../../net/index.ts'
 import { type Client, type ConnectOptions, connect } from '../../src/client/index.ts'
 import { genesisStart, type SignedRequest, verifyRequest } from '../../src/consensus/index.ts'
-import { createExecutor, decodeResultRecord, type Executor, kv, type StateMachine } from '../../src/machine/index.ts'
+import {
+  createExecutor,
+  decodeResultRecord,
+  type Executor,
+  kv,
+  type StateMachine,
+  stateGenesis,
+} from '../../src/machine/index.ts'
 import {
   type ClientFrame,
   decodeClientFrame,
@@ -80,8 +87,7 @@ export class FakeCluster {
 
   constructor({ replicas = 4, byzantine = 1, machine = kv, parameters = {} }: FakeClusterOptions = {}) {
     this.genesis = genesisFor(replicas, byzantine, parameters)
-    const clients = this.genesis.clients.map(({ key, role }) => ({ key, role }))
-    this.executor = createExecutor({ machine, clients })
+    this.executor = createExecutor({ machine, ...stateGenesis(this.genesis) })
   }
 
   get trust(): number {

@@ -30,6 +30,7 @@ import {
   type KvCommand,
   kv,
   type StateSnapshot,
+  stateGenesis,
 } from '../../src/machine/index.ts'
 import type { Answer, ArchivedSlot, Question, ReplicaStatus } from '../../src/wire/index.ts'
 import { signerNamed } from '../keys/sample.ts'
@@ -62,7 +63,7 @@ export class LogFake {
 
   constructor() {
     const { genesis } = this.cluster
-    this.executor = createExecutor({ machine: kv, clients: genesis.clients })
+    this.executor = createExecutor({ machine: kv, ...stateGenesis(genesis) })
     this.cluster.counters.set(1, (id, question) => {
       this.asked.push(question)
       const answer = this.lie(this.answer(question), question)

@@ -18,8 +18,14 @@ export function seedNamed(name: string): Uint8Array {
   return Uint8Array.from(createHash('sha256').update(`test seed ${name}`).digest())
 }
 
+const signers = new Map<string, Signer>()
+
 export function signerNamed(name: string): Signer {
-  return nativeSigner(seedNamed(name))
+  const known = signers.get(name)
+  if (known !== undefined) return known
+  const made = nativeSigner(seedNamed(name))
+  signers.set(name, made)
+  return made
 }
 
 export function memberDraft(index: number): GenesisDraft['members'][number] {

@@ -26,7 +26,19 @@ import {
   type Store,
   verifyStateProof,
 } from '../../src/machine/index.ts'
-import { ADMIN, clientKey, executorOf, READER, request, run, runOne, STRANGER, WRITER } from './support.ts'
+import {
+  ADMIN,
+  clientKey,
+  executorOf,
+  governed,
+  READER,
+  request,
+  run,
+  runOne,
+  STRANGER,
+  setRole,
+  WRITER,
+} from './support.ts'
 
 /** A machine whose commands are the functions of this table. */
 function scripted(script: Readonly<Record<string, (store: Store, command: Uint8Array) => Uint8Array>>): StateMachine {
@@ -242,12 +254,12 @@ describe('roles, judged when a request is executed (P20)', () => {
   })
 
   it('make a request in flight of a key that was revoked meanwhile a deterministic refusal, not a fault', () => {
-    const executors = [executorOf(counter), executorOf(counter)]
+    const executors = [governed(counter), governed(counter)]
     const roots = executors.map((executor) => {
       runOne(executor, write(WRITER, 1))
-      executor.assignRole(WRITER, undefined)
+      setRole(executor, WRITER, undefined)
       expect(outcomesOf(run(executor, write(WRITER, 2), write(ADMIN)))).toEqual(['unknown-client', 'done'])
-      executor.assignRole(ADMIN, 'reader')
+      setRole(executor, ADMIN, 'reader')
       expect(runOne(executor, write(ADMIN, 2)).outcome).toBe('forbidden')
       return hex(executor.stateRoot())
     })
@@ -255,17 +267,17 @@ describe('roles, judged when a request is executed (P20)', () => {
   })
 
   it('do not take back an answer: a client that is gone still gets the record of what it did', () => {
-    const executor = executorOf(counter)
+    const executor = governed(counter)
     const done = runOne(executor, write(WRITER))
-    executor.assignRole(WRITER, undefined)
+    setRole(executor, WRITER, undefined)
     expect(runOne(executor, write(WRITER))).toEqual(done)
     expect(runOne(executor, write(WRITER, 2)).outcome).toBe('unknown-client')
   })
 
   it('make a refusal final: what was forbidden stays so when the role is given later', () => {
-    const executor = executorOf(counter)
+    const executor = governed(counter)
     const refused = runOne(executor, write(READER))
-    executor.assignRole(READER, 'writer')
+    setRole(executor, READER, 'writer')
     expect(runOne(executor, write(READER))).toEqual(refused)
     expect(runOne(executor, write(READER, 2)).outcome).toBe('done')
   })
@@ -436,7 +448,7 @@ describe('a command that fails', () => {
 
 describe('state transfer (P57)', () => {
   it('carries everything: values, sessions, clients, position, time', () => {
-    const executor = executorOf(kv)
+    const executor = executorOf(kv, [{ key: STRANGER, role: 'writer' }])
     for (let i = 1; i <= 200; i++) {
       const put = encodeKvCommand({
         kind: 'put',
@@ -446,7 +458,6 @@ describe('state transfer (P57)', () => {
       })
       runOne(executor, request(WRITER, i, put))
     }
-    executor.assignRole(STRANGER, 'writer')
     const copy = afterRestore(executor, kv)
     expect([copy.slot, copy.timestampMs, copy.roleOf(STRANGER)]).toEqual([200, executor.timestampMs, 'writer'])
     expect(copy.stateRoot()).toEqual(executor.stateRoot())
@@ -476,7 +487,7 @@ describe('state transfer (P57)', () => {
     const snapshot = executorOf(counter).snapshot()
     const restoration = new MapRestoration(snapshot.root)
     for (const chunk of snapshot.chunks()) restoration.offer(chunk)
-    expect(() => resumeExecutor({ machine: kv }, restoration.finish())).toThrow('expected quorate-state-v1 kv-v1')
+    expect(() => resumeExecutor({ machine: kv }, restoration.finish())).toThrow('expected quorate-state-v2 kv-v1')
   })
 })
 

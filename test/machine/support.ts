@@ -1,15 +1,19 @@
 // Shared by the tests of the replicated machine: requests, entries, and a slow obvious twin of the state tree.
 
-import { concatBytes, type Digest, digest, leafHash, sha256, writeU64 } from '../../crypto/index.ts'
+import { concatBytes, type Digest, digest, leafHash, publicKey, sha256, writeU64 } from '../../crypto/index.ts'
 import {
+  type Client,
   createExecutor,
   decodeResultRecord,
   type ExecutableRequest,
   type Executor,
+  encodeSystemCommand,
   type ResultRecord,
   type Role,
   type StateMachine,
+  stateGenesis,
 } from '../../src/machine/index.ts'
+import { genesisOf, sample } from '../keys/sample.ts'
 
 /** A client key; not a real one, since the machine checks no signatures. */
 export function clientKey(number: number): Uint8Array {
@@ -33,8 +37,24 @@ export const CLIENTS: readonly { readonly key: Uint8Array; readonly role: Role }
   { key: ADMIN, role: 'admin' },
 ]
 
-export function executorOf(machine: StateMachine): Executor {
-  return createExecutor({ machine, clients: CLIENTS })
+export function executorOf(machine: StateMachine, more: readonly Client[] = []): Executor {
+  return createExecutor({ machine, clients: [...CLIENTS, ...more] })
+}
+
+const CHIEF = clientKey(98)
+
+/** The executor of a cluster, with one admin more, who does what {@link setRole} asks. */
+export function governed(machine: StateMachine): Executor {
+  const { cluster } = stateGenesis(genesisOf(sample()))
+  return createExecutor({ machine, cluster, clients: [...CLIENTS, { key: CHIEF, role: 'admin' }] })
+}
+
+/** Gives a client another role, or takes it where undefined, in the next entry. */
+export function setRole(executor: Executor, client: Uint8Array, role: Role | undefined): void {
+  const key = publicKey(client)
+  const edit = role === undefined ? ({ op: 'remove', key } as const) : ({ op: 'role', key, role } as const)
+  const asked = request(CHIEF, executor.slot + 1, encodeSystemCommand({ kind: 'client', edit }))
+  if (runOne(executor, asked).outcome !== 'done') fail('the role was not set')
 }
 
 /** Executes `requests` as the next entry and returns the decoded records. */

@@ -45,7 +45,7 @@ const self = replicaIndex(1)
 const forever = () => false
 
 function entrance() {
-  const host = new MachineHost({ machine: kv, clients: genesis.clients, checkpointInterval: 8 })
+  const host = new MachineHost({ machine: kv, genesis })
   const verifier = new CachingVerifier(nativeVerifier)
   const config: CoreConfig = {
     ...{ self, membership, clusterName: genesis.contents.name, parameters: genesis.parameters },

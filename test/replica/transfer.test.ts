@@ -24,8 +24,7 @@ const [a, b, c] = [replicaIndex(1), replicaIndex(2), replicaIndex(3)]
 /** A state of several chunks. */
 function stateOfSize(entries: number): KeptSnapshot {
   const cluster = new MemoryCluster()
-  const { clients } = cluster.genesis
-  const host = new MachineHost({ machine: kv, clients, checkpointInterval: 8 })
+  const host = new MachineHost({ machine: kv, genesis: cluster.genesis })
   const signer = signerNamed('client writer-1')
   const client = new TestClient(cluster.genesis, cluster.network.client(signer.publicKey), signer)
   const value = new Uint8Array(60_000)

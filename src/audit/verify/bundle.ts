@@ -226,11 +226,11 @@ class BundleAudit {
   }
 
   private begin(cluster: Digest, contents: BundleContents): AuditFault | undefined {
-    const { genesis } = this.context
+    const { clusterId } = this.context.genesis.cluster
     this.contents = contents
     this.over = true
-    if (!equalBytes(cluster, genesis.clusterId)) {
-      const [theirs, ours] = [hex(cluster).slice(0, 16), hex(genesis.clusterId).slice(0, 16)]
+    if (!equalBytes(cluster, clusterId)) {
+      const [theirs, ours] = [hex(cluster).slice(0, 16), hex(clusterId).slice(0, 16)]
       return fault('cluster', 'wrong-cluster', `it is of cluster ${theirs}..., the genesis is that of ${ours}...`)
     }
     if (contents.kind === 'slots' && (contents.from < 1 || contents.from > contents.to)) {

@@ -9,7 +9,15 @@ import {
 } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
 import { digestKey, genesisStart, type VerifyContext } from '../../consensus/index.ts'
-import { createExecutor, type Executor, kv, type StateMachine } from '../../machine/index.ts'
+import {
+  createExecutor,
+  type Executor,
+  type Founding,
+  kv,
+  type StateGenesis,
+  type StateMachine,
+  stateGenesis,
+} from '../../machine/index.ts'
 import { MAX_ADMITTED } from './limits.ts'
 
 /** What the checks on single items need; they ask nothing about the machine. */
@@ -18,18 +26,23 @@ export interface CheckContext {
 }
 
 /** What of a genesis execution and the first line of a bundle are held against. */
-export type AuditGenesis = Pick<Genesis, 'clusterId' | 'clients'>
+export interface AuditGenesis extends StateGenesis {
+  readonly cluster: Founding
+}
 
 export interface AuditContext extends CheckContext {
   readonly genesis: AuditGenesis
   readonly machine: StateMachine
+  /** For signatures within commands, on which execution depends: their verdict can wait for no batch. */
+  readonly executes: SignatureVerifier
 }
 
 /** The context of a cluster, whose machine is the key-value store unless told. */
 export function auditContext(genesis: Genesis, verifier: SignatureVerifier, machine: StateMachine = kv): AuditContext {
   return {
-    genesis,
+    genesis: stateGenesis(genesis),
     machine,
+    executes: verifier,
     verify: {
       membership: genesis.membership,
       clusterName: genesis.contents.name,
@@ -41,14 +54,15 @@ export function auditContext(genesis: Genesis, verifier: SignatureVerifier, mach
   }
 }
 
-/** The same with another verifier. */
+/** The same with another verifier for everything but execution. */
 export function withVerifier(context: AuditContext, verifier: SignatureVerifier): AuditContext {
   return { ...context, verify: { ...context.verify, verifier } }
 }
 
-/** The machine before the first entry, with the clients of the genesis. */
-export function genesisExecutor({ clients }: Pick<Genesis, 'clients'>, machine: StateMachine): Executor {
-  return createExecutor({ machine, clients })
+/** The machine before the first entry. */
+export function genesisExecutor({ genesis, machine, executes }: Omit<AuditContext, 'verify'>): Executor {
+  const { clients, cluster } = genesis
+  return createExecutor({ machine, clients, cluster, verifier: executes })
 }
 
 const roots = new WeakMap<Genesis, { readonly machine: StateMachine; readonly root: Digest }>()
@@ -57,7 +71,7 @@ const roots = new WeakMap<Genesis, { readonly machine: StateMachine; readonly ro
 function genesisStateRoot(genesis: Genesis, machine: StateMachine): Digest {
   const known = roots.get(genesis)
   if (known?.machine === machine) return known.root
-  const root = genesisExecutor(genesis, machine).stateRoot()
+  const root = createExecutor({ machine, ...stateGenesis(genesis) }).stateRoot()
   roots.set(genesis, { machine, root })
   return root
 }

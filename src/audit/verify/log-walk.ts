@@ -60,10 +60,10 @@ export class LogWalk {
   private executor: Executor | undefined
 
   /** With `replay`, requires contents that {@link replayRefusal} does not refuse. */
-  constructor(contents: BundleContents, level: AuditLevel, { genesis, machine }: AuditContext) {
+  constructor(contents: BundleContents, level: AuditLevel, context: AuditContext) {
     this.contents = contents
     this.level = level
-    if (level === 'replay') this.executor = genesisExecutor(genesis, machine)
+    if (level === 'replay') this.executor = genesisExecutor(context)
   }
 
   takeCheckpoint({ note, frontier }: CheckpointItem): AuditFault | undefined {

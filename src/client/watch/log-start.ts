@@ -20,8 +20,9 @@ export async function stateUpTo(atMost: number, { context, ask, pause }: LogStar
   for (;;) {
     const first = await ask(atMost, FIRST_PATH)
     if (first === undefined) {
-      const { machine, genesis } = context
-      return createExecutor({ machine, clients: genesis.clients, hash: sha256, track: true })
+      const { machine, genesis, executes } = context
+      const { clients, cluster } = genesis
+      return createExecutor({ machine, clients, cluster, hash: sha256, track: true, verifier: executes })
     }
     const { checkpoint } = first
     if (checkpoint.slot > atMost) return `it gives the state of slot ${checkpoint.slot} for one up to slot ${atMost}`
@@ -37,7 +38,7 @@ export async function stateUpTo(atMost: number, { context, ask, pause }: LogStar
 /** Undefined where the state is not there any more. */
 async function restored(
   first: StatePart,
-  { machine }: AuditContext,
+  context: AuditContext,
   ask: LogStartParts['ask'],
 ): Promise<Executor | string | undefined> {
   const at = first.checkpoint.slot
@@ -45,15 +46,15 @@ async function restored(
   for (let part: StatePart | undefined = first; part?.checkpoint.slot === at; ) {
     const taken = restoration.offer(part.chunk)
     if (!taken.ok) return `a part of its state of slot ${at} is not what a quorum signed (${taken.fault})`
-    if (restoration.next === undefined) return resumed(restoration, machine)
+    if (restoration.next === undefined) return resumed(restoration, context)
     part = await ask(slot(at), restoration.next)
   }
   return undefined
 }
 
-function resumed(restoration: MapRestoration, machine: AuditContext['machine']): Executor {
+function resumed(restoration: MapRestoration, { machine, executes }: AuditContext): Executor {
   try {
-    return resumeExecutor({ machine, track: true }, restoration.finish())
+    return resumeExecutor({ machine, track: true, verifier: executes }, restoration.finish())
   } catch {
     throw notTheStore()
   }

@@ -3,6 +3,6 @@
 export { AuthenticatedMap, MapRestoration, type MapSnapshot } from './authenticated-map.ts'
 export { type ChunkEntry, type ChunkFault, FIRST_PATH, type StateChunk, verifyChunk } from './chunk.ts'
 export { EMPTY_HASH, type Hash } from './hashing.ts'
-export { prefixed, type Text, toBytes, toText } from './text.ts'
+export { joinText, prefixed, type Text, toBytes, toText } from './text.ts'
 export { MAX_PROOF_BYTES, verifyStateProof } from './verify-proof.ts'
 export type { WrittenChunk } from './write-chunk.ts'

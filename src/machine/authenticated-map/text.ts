@@ -36,3 +36,8 @@ export function prefixed(prefix: number, bytes: Uint8Array): Text {
   all.set(bytes, 1)
   return toText(all)
 }
+
+/** Both, one after the other. */
+export function joinText(head: Text, tail: Text): Text {
+  return `${head}${tail}` as Text
+}

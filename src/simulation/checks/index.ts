@@ -42,7 +42,7 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
   }
   const isHonest = (index: number) => replicas.some((replica) => replica.index === index && replica.honest)
   const strict = { ...context, verifier: suite.verifier }
-  const genesis = { clusterId: membership.clusterId, clients: group.clients }
+  const genesis = { clients: group.clients, cluster: group.cluster }
   return [
     new AgreementCheck(membership, context.voteVerifier ?? suite.verifier),
     new VotesCheck(),
@@ -53,7 +53,9 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
     new BoundsCheck(() => replicas, scenario.parameters, quorums.replicas, clients),
     new EvidenceCheck(isHonest),
     // Unsigned votes prove nothing to anybody.
-    ...(scenario.parameters.signedVotes ? [new AuditCheck({ genesis, machine: kv, verify: strict }, isHonest)] : []),
+    ...(scenario.parameters.signedVotes
+      ? [new AuditCheck({ genesis, machine: kv, executes: group.suite.verifier, verify: strict }, isHonest)]
+      : []),
   ]
 }
 

@@ -28,8 +28,7 @@ const TTL = 1000
 type Asked = readonly [client: Uint8Array, command: KvCommand]
 
 /** A store whose entries carry the times that the test says. */
-function storeAt(executor: Executor = executorOf(kv)) {
-  executor.assignRole(OTHER, 'writer')
+function storeAt(executor: Executor = executorOf(kv, [{ key: OTHER, role: 'writer' }])) {
   let sequence = 0
   /** What the commands of one entry are answered: a result, or the outcome and its code. */
   const entry = (timestampMs: number, ...asked: readonly Asked[]): (KvResult | string)[] => {

@@ -44,10 +44,13 @@ interface Tampering {
 
 /** What the auditor says to the run, told again with something changed. */
 function audited({ effect: change, records, isHonest }: Tampering = {}): string | undefined {
-  const { membership, clients, context, suite } = simulation.group
-  const genesis = { clusterId: membership.clusterId, clients }
+  const { clients, cluster, context, suite } = simulation.group
+  const genesis = { clients, cluster }
   const verify = { ...context, verifier: suite.verifier }
-  const check = new AuditCheck({ genesis, machine: kv, verify }, isHonest ?? ((replica) => replica !== 0))
+  const check = new AuditCheck(
+    { genesis, machine: kv, executes: suite.verifier, verify },
+    isHonest ?? ((replica) => replica !== 0),
+  )
   for (const each of heard) {
     if ('effect' in each) {
       const effect = change === undefined ? each.effect : change(each.effect)
