@@ -93,7 +93,7 @@ export const MAX_WATCHED_CHANGES = 2 * MAX_REQUESTS
  * - `consensus`: a proposal of 65,536 requests, each in a bundle of its own of 65,536, is 65,536 * (16 hashes * 32 + at
  *   most 145 for a bundle and 20 for a request) = 42.4 MiB, and 16 MiB of commands. A NewView of 100 members with the
  *   default window and interval is 67 ViewChanges of 160 certificates of 67 signatures: 47.2 MiB. Genesis parameters
- *   under which a NewView could be larger are told by `largestNewViewBytes` in src/wire.
+ *   under which a NewView could be larger are told by `largestNewViewBytes` in keys/charter.
  * - `transfer`: a chunk, and as much again for the rest.
  * - `client` (to a replica): one request of 4 MiB, or many that together have as many bytes, with their proofs.
  * - `replica` (to a client): an archived slot, which holds as much as a proposal.

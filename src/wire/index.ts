@@ -31,7 +31,6 @@ export {
 } from './records.ts'
 export { decodeReplicaFrame, encodeReplicaFrame } from './replica-frames.ts'
 export { decodeSignedRequest, encodeSignedRequest } from './requests.ts'
-export { largestNewViewBytes } from './sizes.ts'
 export { decodeTransferFrame, encodeTransferFrame } from './transfer-codec.ts'
 export { decodeNewView, decodeStableCheckpoint, encodeNewView, encodeStableCheckpoint } from './votes.ts'
 export * from './watches.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { certificateThreshold, encodeCertificate, epoch, quorumSystem, slot, view } from '../../crypto/index.ts'
-import { MAX_CHARTER_BYTES } from '../../keys/charter/index.ts'
+import { largestNewViewBytes, MAX_CHARTER_BYTES, MAX_NEW_VIEW_BYTES } from '../../keys/charter/index.ts'
 import { DEFAULT_PARAMETERS, NUMBER_PARAMETERS } from '../../keys/genesis/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import { BUNDLE_REQUESTS } from '../../src/client/limits.ts'
@@ -16,7 +16,7 @@ import {
   OUTCOME_BYTES,
   SESSION_WINDOW,
 } from '../../src/machine/index.ts'
-import { encodeMessage, encodeNewView, largestNewViewBytes } from '../../src/wire/index.ts'
+import { encodeMessage, encodeNewView } from '../../src/wire/index.ts'
 import { testCluster } from '../support/cluster.ts'
 import { bundleOf } from './arbitraries.ts'
 
@@ -66,7 +66,8 @@ describe('the bounds of the wire', () => {
     const quorums = quorumSystem({ replicas: 100, byzantine: 33, crash: 0 })
     const bytes = largestNewViewBytes(DEFAULT_PARAMETERS, quorums)
     expect(bytes).toBeGreaterThan(40 * MIB)
-    expect(bytes).toBeLessThan(wire.MAX_FRAME_BYTES.consensus)
+    expect(bytes).toBeLessThan(MAX_NEW_VIEW_BYTES)
+    expect(MAX_NEW_VIEW_BYTES + 1024).toBe(wire.MAX_FRAME_BYTES.consensus)
   })
 
   it('tell genesis parameters under which a NewView may not fit into a frame', () => {

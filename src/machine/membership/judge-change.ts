@@ -10,6 +10,7 @@ import {
   type MemberId,
   memberId,
   type PublicKey,
+  quorumSystem,
   type Result,
   type Signature,
   type SignatureVerifier,
@@ -24,7 +25,9 @@ import {
   type CharterMember,
   charterFaults,
   encodeCharter,
+  largestNewViewBytes,
   lastSlotAfter,
+  MAX_NEW_VIEW_BYTES,
   memberPossessionBytes,
 } from '../../../keys/charter/index.ts'
 import { addressFault } from '../../../keys/genesis/index.ts'
@@ -230,9 +233,18 @@ const ORDER: readonly Refusal[] = ['malformed', 'key-in-use', 'quorum-rule', 'ba
 function termsFault(next: Charter, before: Charter, { admins }: ChangeContext): Refusal | undefined {
   const found = new Set(charterFaults(next).map(({ code }) => REFUSAL_OF[code]))
   if (next.admins.threshold > before.admins.threshold && next.admins.threshold > admins()) found.add('threshold')
+  if (!found.has('quorum-rule') && outgrowsFrames(next, before)) found.add('bad-parameter')
   const first = ORDER.find((refusal) => found.has(refusal))
   if (first !== undefined) return first
   const { epoch, previous, start } = before
   if (equalBytes(encodeCharter({ ...next, epoch, previous, start }), encodeCharter(before))) return 'unchanged'
   return found.has('too-many-epochs') ? 'too-many-epochs' : undefined
+}
+
+/** Where its NewView could not be sent, the cluster would be stuck. A genesis may have begun so; then it may not grow worse. */
+function outgrowsFrames(next: Charter, before: Charter): boolean {
+  const bytesOf = ({ members, quorum, parameters }: Charter) =>
+    largestNewViewBytes(parameters, quorumSystem({ replicas: members.length, ...quorum }))
+  const bytes = bytesOf(next)
+  return bytes > MAX_NEW_VIEW_BYTES && bytes > bytesOf(before)
 }

@@ -92,6 +92,11 @@ describe('a change of the membership', () => {
     ['too few members', () => ({ edits: [remove(0)] }), 'quorum-rule'],
     ['a member twice', () => ({ edits: [remove(0), remove(0)] }), 'no-such-member'],
     ['unsigned votes beside liars', () => ({ parameters: { ...PARAMETERS, signedVotes: false } }), 'bad-parameter'],
+    [
+      'an interval whose NewView would fit no frame',
+      () => ({ parameters: { ...PARAMETERS, checkpointInterval: 65_536 } }),
+      'bad-parameter',
+    ],
     ['one more than the admins', () => ({ threshold: 4 }), 'threshold'],
     ['nobody who must agree', () => ({ threshold: 0 }), 'threshold'],
     ["a client's key", (town) => ({ edits: [add(town, 'x', { consensus: clientNamed('writer') })] }), 'key-in-use'],

@@ -103,6 +103,13 @@ describe('a change on which several admins must agree', () => {
     expect(town.send('bob', promotion)).toEqual({ kind: 'done' })
   })
 
+  it('changes what a client may do from the next request on, of one entry too, and by the client itself', () => {
+    const town = new Town(1)
+    const demoted = { kind: 'client', edit: { op: 'role', key: clientNamed('bob').publicKey, role: 'reader' } } as const
+    const replies = town.sendAll(['bob', demoted], ['bob', town.addClient('late', 'reader', clientNamed('x'))])
+    expect(replies).toEqual([{ kind: 'done' }, 'not-an-admin'])
+  })
+
   it('finds no room beside sixteen others, unless nobody stands for them any more', () => {
     const town = new Town(2)
     const changes = Array.from({ length: 17 }, (_, i) =>
