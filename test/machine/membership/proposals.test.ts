@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Digest, memberId } from '../../../crypto/index.ts'
-import { encodeSystemCommand, proposalId, type SystemCommand } from '../../../src/machine/index.ts'
+import { type Digest, memberId, utf8 } from '../../../crypto/index.ts'
+import { encodeKvCommand, encodeSystemCommand, proposalId, type SystemCommand } from '../../../src/machine/index.ts'
 import { clientNamed, PARAMETERS, type Reply, Town } from './town.ts'
 
 const kindOf = (reply: Reply) => (typeof reply === 'string' ? reply : reply.kind)
@@ -106,8 +106,14 @@ describe('a change on which several admins must agree', () => {
   it('changes what a client may do from the next request on, of one entry too, and by the client itself', () => {
     const town = new Town(1)
     const demoted = { kind: 'client', edit: { op: 'role', key: clientNamed('bob').publicKey, role: 'reader' } } as const
-    const replies = town.sendAll(['bob', demoted], ['bob', town.addClient('late', 'reader', clientNamed('x'))])
-    expect(replies).toEqual([{ kind: 'done' }, 'not-an-admin'])
+    const put = encodeKvCommand({ kind: 'put', key: utf8('k'), value: utf8('v'), previous: false })
+    const late = town.addClient('late', 'reader', clientNamed('x'))
+    expect(town.sendAll(['bob', put], ['bob', demoted], ['bob', put], ['bob', late])).toEqual([
+      'a result of the machine',
+      { kind: 'done' },
+      'forbidden',
+      'not-an-admin',
+    ])
   })
 
   it('finds no room beside sixteen others, unless nobody stands for them any more', () => {
