@@ -4,13 +4,17 @@
 
 /** Cores up to which a thread of its own for syncs is dearer than the sync. */
 const FEW_CORES = 2
-/** Milliseconds that a quick disk stays below. */
-const QUICK_MS = 1
-/** Syncs that go to a thread after one that was slow; then the disk is tried again. */
+/** Milliseconds that the syncs of a quick disk take on average; on a busy machine that is mostly waiting for a core. */
+const QUICK_MS = 1.5
+/** One sync counts as no longer than this, and as such a part of the average: a pause of the machine says nothing of its disk. */
+const MOST_MS = 8
+const WEIGHT = 1 / 16
+/** Syncs that go to a thread once the disk was slow; then it is tried again. */
 const CAUTIOUS_SYNCS = 256
 
 export class SyncPace {
   private readonly fewCores: boolean
+  private averageMs = 0
   private cautious = 0
 
   constructor(cores: number) {
@@ -24,7 +28,10 @@ export class SyncPace {
 
   /** A sync at once took so many milliseconds. */
   took(ms: number): void {
-    if (ms > QUICK_MS) this.cautious = CAUTIOUS_SYNCS
+    this.averageMs += WEIGHT * (Math.min(ms, MOST_MS) - this.averageMs)
+    if (this.averageMs <= QUICK_MS) return
+    this.averageMs = 0
+    this.cautious = CAUTIOUS_SYNCS
   }
 
   /** A sync went to a thread. */
