@@ -48,6 +48,11 @@ export const RESEND_SLOTS = 32
 /** Kept proofs of lies, one a replica and kind: a second proof against the same liar adds nothing. */
 export const EVIDENCE_PER_REPLICA = 8
 
+/** Slots in flight up to which a leader proposes whatever waits, be it one request. */
+export const EAGER_SLOTS = 4
+/** Beyond them, so large a part of a batch. */
+export const FILLED_SHARE = 1 / 4
+
 /** Shares of the base view timeout. */
 export const HEARTBEAT_SHARE = 1 / 5
 /** After so long without progress, votes, ViewChanges and fetches are sent again. */

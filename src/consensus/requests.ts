@@ -3,7 +3,15 @@
 
 import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
 import { batchEntry, type Entry } from './entry.ts'
-import { logWindow, PENDING_PER_CLIENT, PENDING_PER_PEER, PENDING_REQUESTS, RESEND_SHARE } from './limits.ts'
+import {
+  EAGER_SLOTS,
+  FILLED_SHARE,
+  logWindow,
+  PENDING_PER_CLIENT,
+  PENDING_PER_PEER,
+  PENDING_REQUESTS,
+  RESEND_SHARE,
+} from './limits.ts'
 import { tell } from './outbox.ts'
 import { acceptProposal } from './proposal.ts'
 import { isReachable } from './reach.ts'
@@ -91,17 +99,23 @@ export function markProposed(state: CoreState, entry: Entry): void {
 
 /**
  * As leader: proposes what waits, one batch a slot, while the window has room (W slots in flight above the last chosen one, the log
- * window, and the boundary at which a rotating leader's turn ends).
+ * window, and the boundary at which a rotating leader's turn ends). With a few slots in flight, what would not fill a good part of a
+ * batch waits for company: a slot costs everybody the same, however few requests share it.
  */
 export function propose(state: CoreState): void {
   while (leads(state) && state.unassigned.size > 0) {
     // Decided slots that we never proposed for, in a view that we lead: another copy of us did, or one before our disk was lost.
     const at = slot(Math.max(state.nextSlot, state.chosen + 1))
-    if (at > lastProposable(state)) return
+    if (at > lastProposable(state) || (at > state.chosen + EAGER_SLOTS && !fillsBatch(state))) return
     const entry = batchEntry(at, state.config.membership.epoch, nextTimestamp(state), takeBatch(state))
     state.nextSlot = slot(at + 1)
     acceptProposal(state, entry)
   }
+}
+
+/** True where enough requests wait that a slot of their own is no waste. */
+function fillsBatch({ unassigned, config }: CoreState): boolean {
+  return unassigned.size >= config.parameters.maxBatchRequests * FILLED_SHARE
 }
 
 /** The last slot that the leader of this view may propose for. Followers hold it to that. */
