@@ -55,7 +55,7 @@ export const FILLED_SHARE = 1 / 4
 
 /** Shares of the base view timeout. */
 export const HEARTBEAT_SHARE = 1 / 5
-/** After so long without progress, votes, ViewChanges and fetches are sent again. */
+/** After such a share of the time-out of the view without progress, votes and ViewChanges are sent again; of the base, fetches. */
 export const RESEND_SHARE = 1 / 4
 /** A peer not heard from for so long counts as out of reach. */
 export const REACH_SHARE = 3 / 5

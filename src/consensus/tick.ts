@@ -12,7 +12,7 @@ import { digestKey } from './request.ts'
 import { forwardRequests } from './requests.ts'
 import { transfer } from './stability.ts'
 import type { CoreState, SlotState } from './state.ts'
-import { complaint, stalledFor, suspect } from './suspicion.ts'
+import { complaint, stalledFor, suspect, viewTimeout } from './suspicion.ts'
 import { followDeferred, resendViewChange } from './view-change.ts'
 
 /** Intervals of a base time-out after which a snapshot that does not come is asked for anew. */
@@ -35,7 +35,15 @@ export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
     transfer(state, 'behind')
   fetchBodies(state)
   fetchEntries(state)
-  if (state.nowMs - state.resentAt >= viewTimeoutMs * RESEND_SHARE) resend(state)
+  if (state.nowMs - state.resentAt >= resendInterval(state)) resend(state)
+}
+
+/**
+ * Milliseconds between two times that everything is said again. Longer while views fail, since where nothing is lost and all is late more
+ * of the same makes it later; and bounded, since who comes back after a long time must not wait for it.
+ */
+function resendInterval(state: CoreState): number {
+  return Math.min(viewTimeout(state) * RESEND_SHARE, state.config.parameters.viewTimeoutMs)
 }
 
 function resend(state: CoreState): void {
@@ -56,7 +64,7 @@ function resend(state: CoreState): void {
     if (open) passOn(state, { kind: 'view-change', viewChange })
   }
   if (state.phase === 'changing') return resendViewChange(state)
-  if (stalledFor(state) < state.config.parameters.viewTimeoutMs * RESEND_SHARE) return
+  if (stalledFor(state) < resendInterval(state)) return
   for (let at = state.chosen + 1; at <= state.chosen + RESEND_SLOTS; at++) {
     const open = state.slots.get(at)
     if (open !== undefined) resendSlot(state, open)

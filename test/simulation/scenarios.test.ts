@@ -252,6 +252,13 @@ describe('a scenario file', () => {
     expect(failure).toBeUndefined()
   })
 
+  it('of ten with time-outs too short for their disks say things again ever less often (swarm 1004483)', () => {
+    const found = new URL('./found/swarm-1004483.json', import.meta.url)
+    const { failure, events } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
+    expect(failure).toBeUndefined()
+    expect(events).toBeLessThan(600_000)
+  })
+
   it('whose disk stands still while views go by keeps no votes of views that are over (swarm 3000875)', () => {
     const found = new URL('./found/swarm-3000875.json', import.meta.url)
     const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
