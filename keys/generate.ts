@@ -88,6 +88,30 @@ export async function generateKeyset(
   return genesis
 }
 
+/**
+ * Makes the key of one more client, in its folder below the keyset; the signer, to prove possession with. It becomes a client once the
+ * cluster has agreed on it.
+ * @throws {KeysError} where the folder is there already, or the system refuses.
+ */
+export async function generateClientKey(
+  cluster: string,
+  name: string,
+  { passphrase }: { readonly passphrase?: string | undefined } = {},
+): Promise<Signer> {
+  const folder = clientFolder(cluster, name)
+  await refuseExisting(folder, folder)
+  const { secret, signer } = newKey()
+  try {
+    await mkdir(folder, { mode: SECRET_FOLDER_MODE })
+    await writeNewFile(join(folder, CLIENT_KEY_FILE), secretKeyPem(secret, passphrase), SECRET_FILE_MODE)
+    await syncFolder(folder)
+    await syncFolder(cluster)
+  } catch (error) {
+    throw error instanceof KeysError ? error : fileError(folder, error)
+  }
+  return signer
+}
+
 async function makeKeys(plan: KeysetPlan, { onProgress, signal }: GenerateOptions) {
   const total = plan.addresses.length + plan.clients.length
   let done = 0

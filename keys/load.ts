@@ -23,7 +23,8 @@ export interface ReplicaKeys {
 
 export interface ClientKey {
   readonly name: string
-  readonly role: Role
+  /** That of the genesis; undefined for a client who was added later, whose role only the cluster knows. */
+  readonly role: Role | undefined
   readonly signer: Signer
   /** 32 bytes: what libp2p makes the client's identity on the channel of. */
   readonly seed: Uint8Array
@@ -81,7 +82,8 @@ export async function loadReplicaKeys(
 }
 
 /**
- * The key in a client's folder, and whose it is; with `name`, only that client's will do.
+ * The key in a client's folder, and whose it is; with `name`, only that client's will do, or one that the genesis does not list where it
+ * knows no client of that name either: that client was added later.
  * @throws {KeysError} like {@link loadReplicaKeys}.
  */
 export async function loadClientKey(
@@ -91,6 +93,9 @@ export async function loadClientKey(
 ): Promise<ClientKey> {
   const secret = await loadSecret(join(folder, CLIENT_KEY_FILE), genesis, passphrase)
   const { owner } = secret
+  if (owner === undefined && name !== undefined && genesis.clients.every((client) => client.name !== name)) {
+    return { name, role: undefined, signer: secret.signer, seed: secret.seed }
+  }
   if (owner?.kind !== 'client') throw misplaced(secret, genesis, "a client's key")
   if (name !== undefined && owner.name !== name) throw misplaced(secret, genesis, `the key of client ${name}`)
   const client = genesis.clients.find((candidate) => candidate.name === owner.name)

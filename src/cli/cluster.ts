@@ -33,6 +33,8 @@ export const CLUSTER_OPTIONS: readonly OptionSpec[] = Object.freeze([
 ])
 
 export interface ClusterAccess {
+  /** Folder of the keyset. */
+  readonly cluster: string
   readonly genesis: Genesis
   readonly key: ClientKey
   /** Where the key lies. */
@@ -53,17 +55,16 @@ export async function openCluster(input: Input, context: Context): Promise<Clust
   if (name === undefined)
     throw new UsageError(`${cluster} holds no client's key; it should be in ${cluster}/client-NAME`)
   const { clients } = genesis
-  if (!clients.some((client) => client.name === name)) {
-    throw new UsageError(
-      `${genesis.label} has no client ${name}; it has ${clients.map((client) => client.name).join(', ')}`,
-    )
-  }
   const folder = clientFolder(cluster, name)
+  if (!clients.some((client) => client.name === name) && !here({ name })) {
+    const known = clients.map((client) => client.name).join(', ')
+    throw new UsageError(`${genesis.label} has no client ${name}, and no key is in ${folder}; it began with ${known}`)
+  }
   const passphrase = await readPassphrase({
     file: input.text('passphrase-file'),
     environment: context.environment,
   })
-  return { genesis, key: await loadClientKey(folder, genesis, { name, passphrase }), folder }
+  return { cluster, genesis, key: await loadClientKey(folder, genesis, { name, passphrase }), folder }
 }
 
 /** Deadline and signal of one call. */

@@ -5,7 +5,9 @@ import type { Genesis } from '../../keys/index.ts'
 import type { SignedRequest } from '../consensus/index.ts'
 import {
   decodeKvResult,
+  decodeSystemAnswer,
   encodeKvCommand,
+  encodeSystemCommand,
   type KeyValue,
   type KvCommand,
   type KvResult,
@@ -14,6 +16,8 @@ import {
   prefixRange,
   type Range,
   type RangeResponse,
+  type SystemAnswer,
+  type SystemCommand,
   type Transaction,
   type TransactionResponse,
 } from '../machine/index.ts'
@@ -74,6 +78,14 @@ export class ClusterClient implements Client {
 
   resume(request: SignedRequest, options?: CallOptions): Promise<Done<Uint8Array>> {
     return this.parts.pipeline.resume(request, options)
+  }
+
+  async system(command: SystemCommand, options?: CallOptions): Promise<Done<SystemAnswer>> {
+    const done = await this.submit(encodeSystemCommand(command), options)
+    const value = decodeSystemAnswer(done.value)
+    if (value === undefined)
+      throw new ClientError('not-understood', 'the answer is of a kind that this version does not know')
+    return { ...done, value }
   }
 
   async kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>> {

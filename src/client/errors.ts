@@ -13,6 +13,8 @@ export type ClientErrorCode =
   | 'closed'
   /** The lease that it needs cannot be counted on any more. */
   | 'lease-lost'
+  /** An agreed answer of a kind that this version does not know. */
+  | 'not-understood'
   /** A request that is another client's, or was never one. */
   | 'bad-request'
   /** The genesis leaves votes unsigned, and what is asked for needs signatures. */

@@ -12,6 +12,8 @@ import type {
   KvResult,
   RangeResponse,
   StateProof,
+  SystemAnswer,
+  SystemCommand,
   Transaction,
   TransactionResponse,
 } from '../machine/index.ts'
@@ -156,6 +158,8 @@ export interface Client {
    * already shares the first one's outcome.
    */
   resume(request: SignedRequest, options?: CallOptions): Promise<Done<Uint8Array>>
+  /** A command of the system: who is a client, and with which role. What is refused has its code in {@link Refused.detail}. */
+  system(command: SystemCommand, options?: CallOptions): Promise<Done<SystemAnswer>>
   kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>>
   put(key: string | Uint8Array, value: string | Uint8Array, options?: PutOptions): Promise<Done<{ revision: number }>>
   get(key: string | Uint8Array, options?: OrderedOptions): Promise<OrderedRead<KeyValue | undefined>>

@@ -53,6 +53,12 @@ describe('a command on keys', () => {
     [['watch', 'a', '--whole-log'], '--whole-log needs --replica: whose log is to be followed'],
     [['watch', 'a', '--replica', '0', '--max-age', '60'], '--max-age needs --whole-log'],
     [['watch', 'a', '--replica', '1'], '--replica must be a whole number from 0 to 0, not "1"'],
+    [['client', 'add', 'Big Name'], 'NAME has 1 to 63 lower-case letters, digits and dashes'],
+    [['client', 'add', 'new', '--role', 'king'], '--role must be one of reader, writer, admin, not "king"'],
+    [['client', 'add', 'writer-1'], 'has had a client writer-1 from its beginning; choose another name'],
+    [['client', 'role', 'admin', 'king'], 'ROLE must be one of reader, writer, admin, not "king"'],
+    [['client', 'remove', 'stranger'], 'NAME stranger is no client of the genesis, and no key is in'],
+    [['admin', 'approve', 'abc'], 'PROPOSAL must be 64 hexadecimal digits, not "abc"'],
     [['get', 'a', '--frob'], "unknown option '--frob'"],
   ])('%j is wrong usage and says why', async (args, sentence) => {
     const run = await quorate(...args, ...(args.includes('--frob') ? [] : ['--cluster', cluster]))
@@ -73,7 +79,10 @@ describe('a command on keys', () => {
 
   it('names the clients that there are where it knows none of that name', async () => {
     const run = await quorate('get', 'a', '--cluster', cluster, '--client', 'stranger')
-    expect(run).toMatchObject({ code: 2, error: expect.stringMatching(/has no client stranger; it has admin/) })
+    expect(run).toMatchObject({
+      code: 2,
+      error: expect.stringMatching(/has no client stranger, and no key is in .*; it began with admin/),
+    })
   })
 
   it('refuses a key file that others can read', async () => {

@@ -1,9 +1,13 @@
 // Every command, in the order of the help.
 
 import type { Command } from '../command.ts'
+import { adminApprove, adminWithdraw } from './admin-approve.ts'
 import { auditBlame } from './audit-blame.ts'
 import { auditExport } from './audit-export.ts'
 import { auditVerify } from './audit-verify.ts'
+import { clientAdd } from './client-add.ts'
+import { clientRemove } from './client-remove.ts'
+import { clientRole } from './client-role.ts'
 import { del } from './del.ts'
 import { elect } from './elect.ts'
 import { genesisCheck } from './genesis-check.ts'
@@ -39,6 +43,11 @@ export const commands: readonly Command[] = Object.freeze([
   lock,
   elect,
   resume,
+  clientAdd,
+  clientRemove,
+  clientRole,
+  adminApprove,
+  adminWithdraw,
   auditExport,
   auditVerify,
   auditBlame,

@@ -1,0 +1,51 @@
+// Commands of the system: one ordered request each, under an admin's key, and what came of it in words.
+
+import { hex } from '../../../crypto/index.ts'
+import type { CallOptions, Client, Done } from '../../client/index.ts'
+import type { SystemAnswer, SystemCommand } from '../../machine/index.ts'
+import { CLUSTER_OPTIONS } from '../cluster.ts'
+import type { Context, Input, OptionSpec, Outcome } from '../command.ts'
+import { ask } from '../kv/run.ts'
+import { sentenceOf } from './refusals.ts'
+
+export const ADMIN_OPTIONS: readonly OptionSpec[] = Object.freeze([
+  { flags: '--receipt <file>', describe: 'keep the proof of what was agreed; check it with: quorate audit verify' },
+  ...CLUSTER_OPTIONS,
+])
+
+/** Submits `command`; `told` is what holds once it is done. */
+export async function govern(
+  input: Input,
+  context: Context,
+  command: SystemCommand,
+  told: { readonly value: object; readonly text: string },
+): Promise<Outcome> {
+  const { Refused } = await import('../../client/index.ts')
+  const call = (client: Client, options: CallOptions): Promise<Done<SystemAnswer>> => client.system(command, options)
+  try {
+    return await ask(input, context, call, (answer) => outcomeOf(answer, told))
+  } catch (error) {
+    if (!(error instanceof Refused) || error.code !== 'refused') throw error
+    const { detail } = error
+    const text = sentenceOf(detail)
+    return { status: 'refused', value: { outcome: 'refused', code: detail, message: text }, text }
+  }
+}
+
+function outcomeOf(answer: SystemAnswer, { value, text }: { readonly value: object; readonly text: string }): Outcome {
+  switch (answer.kind) {
+    case 'done':
+      return { status: 'done', value: { ...value, outcome: 'done' }, text }
+    case 'proposed': {
+      const [proposal, missing] = [hex(answer.proposal), answer.needed - answer.approvals]
+      const more = missing === 1 ? 'one more admin has' : `${missing} more admins have`
+      return {
+        status: 'done',
+        value: { outcome: 'proposed', proposal, approvals: answer.approvals, needed: answer.needed },
+        text: `proposed, and ${more} to agree: quorate admin approve ${proposal}`,
+      }
+    }
+    case 'accepted':
+      return { status: 'done', value: { outcome: 'accepted', lastSlot: answer.lastSlot }, text }
+  }
+}
