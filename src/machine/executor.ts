@@ -117,6 +117,11 @@ export interface ExecutorOptions {
   readonly track?: boolean
   /** Checks what new members and clients signed; all give the same answers, the default slowly. */
   readonly verifier?: SignatureVerifier
+  /**
+   * Whether a change of the membership is followed into the epoch that it begins; refused otherwise, since a machine in another epoch
+   * than its replicas would be of no use. All who execute one log must say the same.
+   */
+  readonly followsChanges?: boolean
 }
 
 /** What of a genesis the state begins with. */
@@ -171,13 +176,16 @@ class MapExecutor implements Executor {
   /** Whose request was executed last in this entry, until a role changes: a client's requests come in bundles. */
   private asker: Asker | undefined
 
-  constructor(map: AuthenticatedMap, { machine, track = false, verifier = portableVerifier }: ExecutorOptions) {
+  constructor(
+    map: AuthenticatedMap,
+    { machine, track = false, verifier = portableVerifier, followsChanges = false }: ExecutorOptions,
+  ) {
     this.map = map
     this.machine = machine
     this.track = track
     this.sessions = new Sessions(map)
     this.records = MembershipRecords.in(map)
-    this.system = this.records && new SystemCommands(map, this.records, verifier)
+    this.system = this.records && new SystemCommands(map, this.records, verifier, followsChanges)
     const stored = map.get(POSITION_KEY)
     const position = stored === undefined ? undefined : decodePosition(toBytes(stored))
     if (position === undefined) return

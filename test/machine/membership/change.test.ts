@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { concatBytes, memberId, portableVerifier, publicKey, signature } from '../../../crypto/index.ts'
-import { nativeVerifier } from '../../../keys/native/index.ts'
 import {
   createExecutor,
   decodeResultRecord,
@@ -13,7 +12,7 @@ import {
 } from '../../../src/machine/index.ts'
 import { signerNamed } from '../../keys/sample.ts'
 import { request } from '../support.ts'
-import { clientNamed, INTERVAL, PARAMETERS, type Reply, Town } from './town.ts'
+import { clientNamed, INTERVAL, OPTIONS, PARAMETERS, type Reply, Town } from './town.ts'
 
 const WRONG = signature(new Uint8Array(64).fill(7))
 const kindOf = (reply: Reply) => (typeof reply === 'string' ? reply : reply.kind)
@@ -131,6 +130,16 @@ describe('a change of the membership', () => {
     expect(town.executor.succession()).toBeUndefined()
   })
 
+  it('is refused where who executes it would not follow it, and changes nothing', () => {
+    const town = new Town(1)
+    town.executor = town.founded({ ...OPTIONS, followsChanges: false })
+    const before = town.executor.stateRoot()
+    expect(town.send('ada', town.change({ parameters: { ...PARAMETERS, window: 3 } }))).toBe('not-followed')
+    expect(town.executor.succession()).toBeUndefined()
+    expect(town.send('ada', town.addClient('late', 'reader', clientNamed('x')))).toEqual({ kind: 'done' })
+    expect(before).not.toEqual(town.executor.stateRoot())
+  })
+
   it('may do many things at once: grow, turn members out, rotate keys, and change what is borne', () => {
     const town = new Town()
     const edits = [
@@ -188,7 +197,7 @@ describe('a change of the membership', () => {
     const towns = [new Town(), new Town()]
     const [fast, slow] = towns
     if (fast === undefined || slow === undefined) throw new Error('two towns')
-    slow.executor = slow.founded({ machine: kv, verifier: portableVerifier })
+    slow.executor = slow.founded({ ...OPTIONS, verifier: portableVerifier })
     for (const town of towns) {
       const joined = (good: boolean) => ({ ...town.newcomer('five'), ...(good ? {} : { joined: WRONG }) })
       expect(town.send('ada', town.change({ edits: [{ op: 'add', member: joined(false) }] }))).toBe('not-joined')
@@ -268,7 +277,7 @@ describe('the commands of the system', () => {
         return new Uint8Array(0)
       },
     }
-    town.executor = town.founded({ machine: spy, verifier: nativeVerifier })
+    town.executor = town.founded({ ...OPTIONS, machine: spy })
     const command = encodeSystemCommand(town.change({ edits: [town.rotation(1, 'x')] }))
     expect(town.executor.read(command, clientNamed('ada').publicKey)).toMatchObject({ outcome: 'forbidden' })
     expect(town.executor.succession()).toBeUndefined()
