@@ -14,6 +14,7 @@ import {
   Culprits,
   describeEvidence,
   type EvidenceDescription,
+  epochOfEvidence,
   evidenceItemFault,
   newViewItemFault,
   noteSigners,
@@ -54,7 +55,9 @@ export async function findCulprits(options: BlameOptions): Promise<BlameReport> 
     else await readArchive(search, source.name, source.archive)
   }
   const report = search.culprits.report()
-  const descriptions = report.convictions.map(({ evidence }) => describeEvidence(evidence, context.verify))
+  const descriptions = report.convictions.map(({ evidence }) =>
+    describeEvidence(evidence, epochOfEvidence(evidence, context).verify),
+  )
   return { ...report, descriptions, refused: search.refused, entries: search.entries }
 }
 
@@ -69,7 +72,7 @@ interface Search {
 async function readBundle(search: Search, name: string, bytes: ByteSource): Promise<void> {
   const { context, culprits, options } = search
   const { batch } = options
-  const audit = { level: 'certificates', verifier: context.verify.verifier, ...(batch && { batch }) } as const
+  const audit = { level: 'certificates', verifier: context.executes, ...(batch && { batch }) } as const
   for await (const each of verifyBundle(bytes, options.genesis, audit)) {
     options.signal?.throwIfAborted()
     if (each.kind === 'summary') {

@@ -250,7 +250,7 @@ class Exporter {
   }
 
   private async writeCheckpoint({ checkpoint, frontier }: ArchivedCheckpoint): Promise<void> {
-    const { membership, clusterName, verifier } = this.context.verify
+    const { membership, clusterName, verifier } = this.context.chain.at(checkpoint.slot).verify
     const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, clusterName, verifier)
     if (!made.ok) throw new Error(`checkpoint ${checkpoint.slot}: verified, and now ${made.fault.code}`)
     this.counts.checkpoints++

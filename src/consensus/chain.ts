@@ -30,6 +30,7 @@ export interface ChainParts {
   readonly stateRoot: Digest
   readonly verifier: SignatureVerifier
   readonly admit: VerifyContext['admit']
+  readonly known?: NonNullable<VerifyContext['known']>
 }
 
 /** One epoch, and what its statements are verified with. */
@@ -98,6 +99,17 @@ export class EpochChain {
     return success(new EpochChain(parts, [...this.links, link], [...this.ended, endedAt(last, checkpoint.slot)], next))
   }
 
+  /** The same chain for somebody who verifies what is signed in its epochs in another way. */
+  judgedBy(change: Pick<Partial<ChainParts>, 'verifier' | 'known'>): EpochChain {
+    const judged = (context: EpochContext) => ({ ...context, verify: { ...context.verify, ...change } })
+    return new EpochChain({ ...this.parts, ...change }, this.links, this.ended.map(judged), judged(this.last))
+  }
+
+  /** All of them, ascending. */
+  get epochs(): readonly EpochContext[] {
+    return [...this.ended, this.last]
+  }
+
   /** The epoch that decides `slot`, as far as the chain goes; the first one for slot 0. */
   at(slot: Slot): EpochContext {
     return this.ended.find(({ lastSlot }) => lastSlot !== undefined && slot <= lastSlot) ?? this.last
@@ -134,9 +146,9 @@ export function followChain(parts: ChainParts, links: readonly HandOver[], pin?:
 }
 
 function contextOf(parts: ChainParts, charter: Charter, membership: Membership, start: EpochStart): EpochContext {
-  const { clusterName, verifier, admit } = parts
+  const { clusterName, verifier, admit, known } = parts
   const { parameters } = charter
-  const verify: VerifyContext = { membership, clusterName, parameters, start, verifier, admit }
+  const verify: VerifyContext = { membership, clusterName, parameters, start, verifier, admit, ...(known && { known }) }
   return { charter, membership, start, lastSlot: undefined, verify }
 }
 

@@ -204,7 +204,7 @@ export class TestLog {
   }
 
   viewChange(replica: number, to: number, prepared: readonly Certificate[] = []): ViewChange {
-    const stable: StableCheckpoint = startCheckpoint(this.test.context.verify)
+    const stable: StableCheckpoint = startCheckpoint(this.test.context.chain.last)
     const body = { view: view(to), stable, prepared }
     const vote = this.vote(replica, {
       kind: 'view-change',

@@ -25,7 +25,7 @@ import {
   encodeReceiptFile,
   verifyBundle,
 } from '../../src/audit/verify/index.ts'
-import type { Evidence } from '../../src/consensus/index.ts'
+import { EpochChain, type Evidence } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { receiptFor, resealed, type TestGenesis, TestLog, testGenesis, writeBundle } from './support.ts'
 
@@ -237,8 +237,13 @@ describe('a certificate that is none', () => {
   it('is refused, with the reason, where the genesis leaves votes unsigned', () => {
     const at = log.slots[0]
     if (at === undefined) throw new Error('no slot')
-    const parameters = { ...test.context.verify.parameters, signedVotes: false }
-    const unsigned = { verify: { ...test.context.verify, parameters } }
+    const { cluster } = test.context.genesis
+    const parameters = { ...cluster.charter.parameters, signedVotes: false }
+    const { verify, start } = test.context.chain.last
+    const { clusterId, name: clusterName } = cluster
+    const charter = { ...cluster.charter, parameters }
+    const parts = { ...verify, clusterId, clusterName, charter, stateRoot: start.stateRoot }
+    const unsigned = { chain: EpochChain.genesis(parts) }
     expect(chosenFault(at.entry, at.certificate, test.context)).toBeUndefined()
     expect(chosenFault(at.entry, at.certificate, unsigned)).toMatchObject({
       code: 'unsigned-votes',
@@ -420,7 +425,7 @@ describe('evidence of how an epoch ends', () => {
     const summary = await audit(writeBundle(lying))
     expect(summary.faults).toEqual([])
     expect(summary).toMatchObject({ convicted: [2], evidence: 4 })
-    expect(evidence.map((each) => describeEvidence(each, test.context.verify).sentence)).toEqual([
+    expect(evidence.map((each) => describeEvidence(each, test.context.chain.last.verify).sentence)).toEqual([
       'replica 2 signed two different checkpoints of slot 4',
       'replica 2 ended one epoch twice, with slot 4 and with slot 8',
       'replica 2 ended an epoch with slot 4 and signed Accept for slot 5 of it',

@@ -17,6 +17,7 @@ import {
   type Result,
   replicaIndex,
   SIGNATURE_BYTES,
+  type Slot,
   signature,
   success,
   utf8,
@@ -29,6 +30,7 @@ import {
 } from '../../../crypto/index.ts'
 import {
   type Entry,
+  type EpochContext,
   type Evidence,
   evidenceFault,
   type NewView,
@@ -53,12 +55,13 @@ export interface LogPosition {
 /** That `entry` was chosen: its form, its requests' signatures, and q Accept votes on its digest. */
 export function chosenFault(entry: Entry, certificate: Certificate, context: CheckContext): AuditFault | undefined {
   const { slot } = entry.header
-  const checked = verifyMessage({ kind: 'entries', entries: [{ entry, certificate }] }, context.verify)
+  const { verify } = context.chain.at(slot)
+  const checked = verifyMessage({ kind: 'entries', entries: [{ entry, certificate }] }, verify)
   if (checked.ok) return undefined
   const { code } = checked.fault
   if (!code.startsWith('certificate: ')) return fault('entry', code, ENTRY_FAULTS[code] ?? `the entry is bad: ${code}`)
   const expected = { kind: 'accept', slot, digest: entry.digest } as const
-  const { membership, verifier, parameters } = context.verify
+  const { membership, verifier, parameters } = verify
   const again = verifyCertificate(certificate, expected, membership, verifier)
   const reason = unsignedVotesReason(parameters) ?? (again.ok ? code : describeCertificateFault(again.fault))
   return fault('certificate', code.slice('certificate: '.length), `nothing shows that it was chosen: ${reason}`)
@@ -81,7 +84,7 @@ export function entryItemFault(
 function resultsFault(
   { header, requests }: Entry,
   { receipt, answers }: NonNullable<EntryItem['results']>,
-  { verify }: CheckContext,
+  { chain }: CheckContext,
 ): AuditFault | undefined {
   if (answers.length !== requests.length) {
     return fault('result', 'wrong-count', `${requests.length} requests have ${answers.length} results`)
@@ -94,7 +97,8 @@ function resultsFault(
     }
   }
   const expected = { kind: 'receipt', slot: header.slot } as const
-  const checked = verifyCertificate(receipt, expected, verify.membership, verify.verifier)
+  const { membership, verifier } = chain.at(header.slot).verify
+  const checked = verifyCertificate(receipt, expected, membership, verifier)
   if (!checked.ok) return receiptRefused(checked.fault)
   return equalBytes(receipt.statement.digest, merkleRoot(answers.map(({ leaf }) => leaf)))
     ? undefined
@@ -121,7 +125,7 @@ export function inclusionFault(
 
 /** A checkpoint note as other tools read it, at a slot where this cluster makes one, and the frontier of its log. */
 export function checkpointItemFault({ note, frontier }: CheckpointItem, context: CheckContext): AuditFault | undefined {
-  const { membership, clusterName, verifier } = context.verify
+  const { membership, clusterName, verifier } = epochOfNote(note, context).verify
   const checked = verifyStableCheckpoint(utf8(note), membership, clusterName, verifier)
   if (!checked.ok) return fault('checkpoint', checked.fault.code, `the checkpoint note is bad: ${checked.fault.code}`)
   if (checked.value.checkpoint.next !== undefined) {
@@ -145,8 +149,16 @@ export function stableOf(note: string, signers: readonly ReplicaIndex[]): Stable
   return { slot, logRoot, stateRoot, next, signatures }
 }
 
+/** The epoch whose slot the note is about; the last one where it is about none. */
+function epochOfNote(note: string, { chain }: CheckContext): EpochContext {
+  const parsed = parseNote(utf8(note))
+  const content = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed
+  return content.ok ? chain.at(content.value.slot) : chain.last
+}
+
 /** The members that a verified note's lines name, ascending. */
-export function noteSigners(note: string, { verify: { membership, clusterName } }: CheckContext): ReplicaIndex[] {
+export function noteSigners(note: string, context: CheckContext): ReplicaIndex[] {
+  const { membership, clusterName } = epochOfNote(note, context).verify
   const parsed = parseNote(utf8(note))
   const names = parsed.ok ? parsed.value.signatures.map(({ name }) => name) : []
   const keys = checkpointKeys(membership, clusterName).map(({ name }) => name)
@@ -156,7 +168,8 @@ export function noteSigners(note: string, { verify: { membership, clusterName } 
 /** A client's receipt: the request as its client signed it, and this result under t signatures. */
 export function receiptItemFault(item: ReceiptItem, context: CheckContext): AuditFault | undefined {
   const { certificate, request, record, index, count, path } = item
-  const requested = verifyRequest(request, context.verify)
+  const { verify } = context.chain.at(certificate.statement.slot)
+  const requested = verifyRequest(request, verify)
   if (!requested.ok) {
     const { code } = requested.fault
     return fault('entry', code, ENTRY_FAULTS[code] ?? `the request is bad: ${code}`)
@@ -166,7 +179,7 @@ export function receiptItemFault(item: ReceiptItem, context: CheckContext): Audi
   if (!equalBytes(decoded.request, request.id)) {
     return fault('result', 'wrong-request', 'the result is that of another request')
   }
-  const { membership, verifier } = context.verify
+  const { membership, verifier } = verify
   const checked = verifyCertificate(certificate, { kind: 'receipt' }, membership, verifier)
   if (!checked.ok) return receiptRefused(checked.fault)
   return verifyInclusion({ leaf: leafHash(record), index, size: count, root: certificate.statement.digest }, path)
@@ -186,15 +199,41 @@ export function stateItemFault(
 }
 
 export function newViewItemFault(newView: NewView, context: CheckContext): AuditFault | undefined {
-  const found = newViewFault(newView, context.verify)
+  const { chain } = context
+  // Where nobody knows the membership that it names, any epoch finds that out.
+  const { verify } = chain.of(newView.vote.statement.membership) ?? chain.last
+  const found = newViewFault(newView, verify)
   return found && fault('new-view', found.code, `the NewView of view ${newView.view} is bad: ${found.code}`)
 }
 
 /** That the evidence convicts whom it accuses, on its own. */
 export function evidenceItemFault(evidence: Evidence, context: CheckContext): AuditFault | undefined {
-  const reason = evidenceFault(evidence, context.verify)
+  const reason = evidenceFault(evidence, epochOfEvidence(evidence, context).verify)
   if (reason === undefined) return undefined
   return fault('evidence', evidence.kind, `it does not convict replica ${evidence.accused}: ${reason}`)
+}
+
+/** The epoch whose membership the votes in it name, or whose slot the earliest of its notes is about. */
+export function epochOfEvidence(evidence: Evidence, { chain }: CheckContext): EpochContext {
+  const { membership, slot } = saidIn(evidence)
+  return (membership && chain.of(membership)) ?? chain.at(slot)
+}
+
+function saidIn(evidence: Evidence): { readonly membership?: Digest; readonly slot: Slot } {
+  switch (evidence.kind) {
+    case 'two-votes':
+      return evidence.first.statement
+    case 'two-checkpoints':
+      return evidence.first.slot < evidence.second.slot ? { slot: evidence.first.slot } : { slot: evidence.second.slot }
+    case 'hidden-prepared':
+      return evidence.accept.statement
+    case 'against-new-view':
+      return evidence.vote.statement
+    case 'wrong-receipt':
+      return evidence.receipt.statement
+    case 'past-the-end':
+      return evidence.late.kind === 'vote' ? evidence.late.vote.statement : { slot: evidence.end.slot }
+  }
 }
 
 /** One replica's own account of a slot: chosen, and where there is a receipt, that replica's, over these results. */
@@ -209,7 +248,7 @@ export function verifyArchivedSlot(
 /** The receipt in one replica's account of a slot alone, whose entry is known to be good. */
 export function verifyArchivedReceipt(
   { entry, receipt, records }: ArchivedSlot,
-  { verify }: CheckContext,
+  { chain }: CheckContext,
 ): Result<Verified<Vote> | undefined, AuditFault> {
   if (receipt === undefined) return success(undefined)
   const { statement } = receipt
@@ -227,7 +266,8 @@ export function verifyArchivedReceipt(
   if (!equalBytes(statement.digest, merkleRoot(records.map(leafHash)))) {
     return failure(fault('result', 'wrong-root', 'the results are not those that the receipt signs'))
   }
-  const checked = verifyVote(receipt, verify.membership, verify.verifier)
+  const { membership, verifier } = chain.at(entry.header.slot).verify
+  const checked = verifyVote(receipt, membership, verifier)
   if (checked.ok) return checked
   return failure(fault('receipt', checked.fault.code, `the receipt is bad: ${checked.fault.code}`))
 }
@@ -246,7 +286,8 @@ export function signersOf({ signatures }: Certificate): readonly ReplicaIndex[] 
 }
 
 function stableFault(checkpoint: ArchivedCheckpoint['checkpoint'], context: CheckContext): AuditFault | undefined {
-  const checked = verifyMessage({ kind: 'stable', checkpoint }, context.verify)
+  const { verify } = context.chain.at(checkpoint.slot)
+  const checked = verifyMessage({ kind: 'stable', checkpoint }, verify)
   if (checked.ok) return undefined
   const { code } = checked.fault
   return fault('checkpoint', code, `the checkpoint of slot ${checkpoint.slot} is bad: ${code}`)

@@ -8,7 +8,7 @@ import {
   type SignatureVerifier,
 } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
-import { digestKey, genesisStart, type VerifyContext } from '../../consensus/index.ts'
+import { digestKey, EpochChain } from '../../consensus/index.ts'
 import {
   createExecutor,
   type Executor,
@@ -22,7 +22,8 @@ import { MAX_ADMITTED } from './limits.ts'
 
 /** What the checks on single items need; they ask nothing about the machine. */
 export interface CheckContext {
-  readonly verify: VerifyContext
+  /** What is signed is judged in the epoch whose slot it is about, or whose membership it names. */
+  readonly chain: EpochChain
 }
 
 /** What of a genesis execution and the first line of a bundle are held against. */
@@ -39,28 +40,20 @@ export interface AuditContext extends CheckContext {
 
 /** The context of a cluster, whose machine is the key-value store unless told. */
 export function auditContext(genesis: Genesis, verifier: SignatureVerifier, machine: StateMachine = kv): AuditContext {
-  return {
-    genesis: stateGenesis(genesis),
-    machine,
-    executes: verifier,
-    verify: {
-      membership: genesis.membership,
-      clusterName: genesis.contents.name,
-      parameters: genesis.parameters,
-      start: genesisStart(genesisStateRoot(genesis, machine)),
-      verifier,
-      admit: admissions(genesis),
-    },
-  }
+  const state = stateGenesis(genesis)
+  const { clusterId, name: clusterName, charter } = state.cluster
+  const stateRoot = genesisStateRoot(genesis, machine)
+  const parts = { clusterId, clusterName, charter, stateRoot, verifier, admit: admissions(genesis) }
+  return { genesis: state, machine, executes: verifier, chain: EpochChain.genesis(parts) }
 }
 
 /** The same with another verifier for everything but execution. */
 export function withVerifier(context: AuditContext, verifier: SignatureVerifier): AuditContext {
-  return { ...context, verify: { ...context.verify, verifier } }
+  return { ...context, chain: context.chain.judgedBy({ verifier }) }
 }
 
 /** The machine before the first entry. */
-export function genesisExecutor({ genesis, machine, executes }: Omit<AuditContext, 'verify'>): Executor {
+export function genesisExecutor({ genesis, machine, executes }: Omit<AuditContext, 'chain'>): Executor {
   const { clients, cluster } = genesis
   return createExecutor({ machine, clients, cluster, verifier: executes })
 }

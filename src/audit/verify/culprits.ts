@@ -12,6 +12,7 @@ import {
   type StableCheckpoint,
 } from '../../consensus/index.ts'
 import { blameFork } from './blame.ts'
+import { epochOfEvidence } from './checks.ts'
 import type { CheckContext } from './context.ts'
 import { MAX_ACCOUNTS, MAX_BLAME_NEW_VIEWS, MAX_CONFLICTS } from './limits.ts'
 import { evidenceName, newViewName } from './write.ts'
@@ -87,7 +88,8 @@ export class Culprits {
   report(): CulpritReport {
     const missing = new Set<string>()
     for (const [one, other] of this.forks) {
-      const blame = blameFork(one, other, [...this.newViews.values()], this.context.verify)
+      const { verify } = this.context.chain.at(one.statement.slot)
+      const blame = blameFork(one, other, [...this.newViews.values()], verify)
       for (const evidence of blame.evidence) this.convict(evidence, 'fork')
       for (const name of blame.missing) missing.add(name)
     }
@@ -101,7 +103,8 @@ export class Culprits {
   }
 
   private convict(evidence: Evidence | undefined, found: Conviction['found']): boolean {
-    if (evidence === undefined || evidenceFault(evidence, this.context.verify) !== undefined) return false
+    if (evidence === undefined) return false
+    if (evidenceFault(evidence, epochOfEvidence(evidence, this.context).verify) !== undefined) return false
     const name = evidenceName(evidence)
     if (!this.convictions.has(name) && this.convictions.size < MAX_ACCOUNTS)
       this.convictions.set(name, { evidence, found })

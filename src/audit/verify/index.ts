@@ -6,6 +6,7 @@ export {
   checkpointItemFault,
   chosenFault,
   entryItemFault,
+  epochOfEvidence,
   evidenceItemFault,
   inclusionFault,
   type LogPosition,

@@ -16,7 +16,7 @@ export class LogReplay {
     // A quorum voted for the entry, and who votes has checked its clients' signatures.
     const known = ({ request: { sequence } }: { request: { sequence: number } }) =>
       sequence >= 1 && Number.isSafeInteger(sequence)
-    this.context = { ...context, verify: { ...context.verify, known } }
+    this.context = { ...context, chain: context.chain.judgedBy({ known }) }
     this.executor = executor
   }
 

@@ -143,7 +143,7 @@ export class AuditCheck implements Observer {
     culprits: Culprits,
   ): void {
     const where = `checkpoint ${checkpoint.slot}`
-    const { membership, clusterName, verifier } = this.context.verify
+    const { membership, clusterName, verifier } = this.context.chain.at(checkpoint.slot).verify
     const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, clusterName, verifier)
     if (!made.ok || frontier === undefined) throw new Violation(NAME, `${where} can't be exported`)
     const item: CheckpointItem = { kind: 'checkpoint', note: fromUtf8(made.value.stable.note) ?? '', frontier }
@@ -161,9 +161,10 @@ export class AuditCheck implements Observer {
   }
 
   private receiptOf(votes: readonly Verified<Vote>[]): Certificate | undefined {
-    const { membership } = this.context.verify
     const statement = votes[0]?.statement
-    if (statement?.kind !== 'receipt' || votes.length < membership.quorums.trust) return undefined
+    if (statement?.kind !== 'receipt') return undefined
+    const { membership } = this.context.chain.at(statement.slot)
+    if (votes.length < membership.quorums.trust) return undefined
     return assembleCertificate({ ...statement, kind: 'receipt' }, votes, membership)
   }
 

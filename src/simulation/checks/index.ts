@@ -1,7 +1,9 @@
 // The invariants of a run, I1 to I14; I12, liveness, is what the second phase of a simulation asks for.
 
+import type { AuditContext } from '../../audit/verify/index.ts'
+import { EpochChain } from '../../consensus/index.ts'
 import { kv } from '../../machine/index.ts'
-import { CLUSTER_NAME } from '../group.ts'
+import { CLUSTER_NAME, type Group } from '../group.ts'
 import type { Observer } from '../observer.ts'
 import type { Scenario } from '../scenario.ts'
 import type { Simulation } from '../simulation.ts'
@@ -42,7 +44,6 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
   }
   const isHonest = (index: number) => replicas.some((replica) => replica.index === index && replica.honest)
   const strict = { ...context, verifier: suite.verifier }
-  const genesis = { clients: group.clients, cluster: group.cluster }
   return [
     new AgreementCheck(membership, context.voteVerifier ?? suite.verifier),
     new VotesCheck(),
@@ -53,10 +54,16 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
     new BoundsCheck(() => replicas, scenario.parameters, quorums.replicas, clients),
     new EvidenceCheck(isHonest),
     // Unsigned votes prove nothing to anybody.
-    ...(scenario.parameters.signedVotes
-      ? [new AuditCheck({ genesis, machine: kv, executes: group.suite.verifier, verify: strict }, isHonest)]
-      : []),
+    ...(scenario.parameters.signedVotes ? [new AuditCheck(auditOf(group), isHonest)] : []),
   ]
+}
+
+/** What an auditor has who knows the group, and verifies strictly whatever the replicas do. */
+export function auditOf({ clients, cluster, context, suite: { verifier } }: Group): AuditContext {
+  const { clusterId, name: clusterName, charter } = cluster
+  const { admit, start } = context
+  const chain = EpochChain.genesis({ clusterId, clusterName, charter, stateRoot: start.stateRoot, verifier, admit })
+  return { genesis: { clients, cluster }, machine: kv, executes: verifier, chain }
 }
 
 /** With nothing wrong, a request waits for the batches before it and for one change of leader where those rotate. */

@@ -3,10 +3,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sha256, slot, utf8 } from '../../../crypto/index.ts'
 import type { Effect } from '../../../src/consensus/index.ts'
-import { type EntryResults, kv } from '../../../src/machine/index.ts'
+import type { EntryResults } from '../../../src/machine/index.ts'
 import {
   AuditCheck,
   allChecks,
+  auditOf,
   type Observer,
   type ReplicaView,
   Simulation,
@@ -44,13 +45,7 @@ interface Tampering {
 
 /** What the auditor says to the run, told again with something changed. */
 function audited({ effect: change, records, isHonest }: Tampering = {}): string | undefined {
-  const { clients, cluster, context, suite } = simulation.group
-  const genesis = { clients, cluster }
-  const verify = { ...context, verifier: suite.verifier }
-  const check = new AuditCheck(
-    { genesis, machine: kv, executes: suite.verifier, verify },
-    isHonest ?? ((replica) => replica !== 0),
-  )
+  const check = new AuditCheck(auditOf(simulation.group), isHonest ?? ((replica) => replica !== 0))
   for (const each of heard) {
     if ('effect' in each) {
       const effect = change === undefined ? each.effect : change(each.effect)
