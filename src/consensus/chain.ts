@@ -115,6 +115,12 @@ export class EpochChain {
     return this.ended.find(({ lastSlot }) => lastSlot !== undefined && slot <= lastSlot) ?? this.last
   }
 
+  /** The epoch that begins after `slot`, where the chain has one that does. */
+  after(slot: Slot): EpochContext | undefined {
+    const { charter, lastSlot } = this.at(slot)
+    return lastSlot === slot ? this.epochs[charter.epoch + 1] : undefined
+  }
+
   /** The epoch whose statements name this membership. */
   of(membership: Digest): EpochContext | undefined {
     return [this.last, ...this.ended].find((each) => equalBytes(each.membership.digest, membership))

@@ -3,9 +3,12 @@
 
 import { describe, expect, it } from 'vitest'
 import { equalBytes, hex, type SignatureVerifier, slot, utf8, view } from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import { encodeReceiptFile, encodeStateFile, verifyBundle } from '../../src/audit/verify/index.ts'
+import type { Pin } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
+import { GENESIS, threeEpochs } from './epochs-log.ts'
 import { receiptFor, sealed, TestLog, testGenesis, writeBundle } from './support.ts'
 
 const test = testGenesis({ interval: 2 })
@@ -24,8 +27,13 @@ const verifier: SignatureVerifier = {
   },
 }
 
-async function isValid(bytes: Uint8Array): Promise<boolean> {
-  for await (const each of verifyBundle([bytes], test.genesis, { level: 'certificates', verifier })) {
+interface Reading {
+  readonly genesis: Genesis
+  readonly pin?: Pin | undefined
+}
+
+async function isValid(bytes: Uint8Array, { genesis, pin }: Reading): Promise<boolean> {
+  for await (const each of verifyBundle([bytes], genesis, { level: 'certificates', verifier, pin })) {
     if (each.kind === 'summary') return each.valid
     if (each.faults.length > 0) return false
   }
@@ -38,22 +46,26 @@ function others(byte: number, at: number): number[] {
 }
 
 /** Places at which a change goes unnoticed. */
-async function unnoticed(bytes: Uint8Array, seal = (changed: Uint8Array) => changed): Promise<string[]> {
-  expect(await isValid(seal(bytes))).toBe(true)
+async function unnoticed(
+  bytes: Uint8Array,
+  seal = (changed: Uint8Array) => changed,
+  reading: Reading = test,
+): Promise<string[]> {
+  expect(await isValid(seal(bytes), reading)).toBe(true)
   const found: string[] = []
   for (let at = 0; at < bytes.length; at++) {
     for (const value of others(bytes[at] ?? 0, at)) {
       const changed = Uint8Array.from(bytes)
       changed[at] = value
-      if (await isValid(seal(changed))) found.push(`byte ${at}: ${bytes[at]} to ${value}`)
+      if (await isValid(seal(changed), reading)) found.push(`byte ${at}: ${bytes[at]} to ${value}`)
     }
   }
   return found
 }
 
 /** As above, for everything before the seal, which is made to fit. */
-async function unnoticedThoughSealed(bytes: Uint8Array): Promise<string[]> {
-  return await unnoticed(bytes.subarray(0, bytes.lastIndexOf(0x0a, bytes.length - 2) + 1), sealed)
+async function unnoticedThoughSealed(bytes: Uint8Array, reading: Reading = test): Promise<string[]> {
+  return await unnoticed(bytes.subarray(0, bytes.lastIndexOf(0x0a, bytes.length - 2) + 1), sealed, reading)
 }
 
 function entries(): Uint8Array {
@@ -80,6 +92,12 @@ describe('one byte changed anywhere is noticed', { timeout: 1_200_000 }, () => {
 
   it('in a bundle of entries whose seal was made anew', async () => {
     expect(await unnoticedThoughSealed(entries())).toEqual([])
+  })
+
+  it('in the hand-overs to two more epochs whose seal was made anew', async () => {
+    const log = threeEpochs()
+    const bytes = log.bundle({ to: 0, contents: { kind: 'evidence' } })
+    expect(await unnoticedThoughSealed(bytes, { genesis: GENESIS, pin: log.chain.pin })).toEqual([])
   })
 
   it('in a bundle of a NewView and evidence whose seal was made anew', async () => {

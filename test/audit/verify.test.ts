@@ -129,7 +129,7 @@ describe('a bundle that was not sealed again', () => {
 
   it('is of another format with another first line', async () => {
     const [first = '', ...rest] = linesOf(good)
-    const other = first.replace('quorate-audit-1', 'quorate-audit-2')
+    const other = first.replace('quorate-audit-1', 'quorate-audit-3')
     expect(await refusal(utf8([other, ...rest, ''].join('\n')))).toEqual(['line 1: format bad-line'])
   })
 })

@@ -1,33 +1,23 @@
 // Verifies a bundle as it is read: nothing but the genesis is trusted, memory does not grow with the length of the file, and every
 // fault says which check failed where. See docs/audit-format.md for the checks in their order.
 
-import { type Digest, equalBytes, hex, type ReplicaIndex, type SignatureVerifier } from '../../../crypto/index.ts'
+import { type Digest, equalBytes, hex, type MemberId } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
-import type { StateMachine } from '../../machine/index.ts'
+import type { EpochChain } from '../../consensus/index.ts'
+import { checkpointItemFault, noteSigners } from './checkpoints.ts'
 import {
-  checkpointItemFault,
   entryItemFault,
   evidenceItemFault,
   newViewItemFault,
-  noteSigners,
   receiptItemFault,
   signersOf,
   stateItemFault,
 } from './checks.ts'
 import { type AuditContext, auditContext, withVerifier } from './context.ts'
+import { EpochReader, type Standing } from './epochs.ts'
 import { type AuditFault, fault, type PlacedFault } from './fault.ts'
-import { type BatchVerifier, SignatureGatherer } from './gather.ts'
-import {
-  type BundleItem,
-  type CheckpointItem,
-  type EntryItem,
-  type EvidenceItem,
-  itemsOf,
-  type NewViewItem,
-  type PlacedItem,
-  type ReceiptItem,
-  type StateItem,
-} from './items.ts'
+import { SignatureGatherer } from './gather.ts'
+import { type BundleItem, type EntryItem, type EvidenceItem, itemsOf, type PlacedItem } from './items.ts'
 import {
   BATCH_BYTES,
   BATCH_ITEMS,
@@ -37,61 +27,10 @@ import {
   MAX_LISTED_FAULTS,
 } from './limits.ts'
 import type { ByteSource } from './lines.ts'
-import { type AuditLevel, LogWalk, replayRefusal, type WalkedCheckpoint } from './log-walk.ts'
+import { LogWalk, replayRefusal, type WalkedCheckpoint } from './log-walk.ts'
 import type { BundleContents } from './records.ts'
+import { type AuditOptions, type AuditSummary, type AuditVerdict, placeOf } from './verdicts.ts'
 import { evidenceName, newViewName } from './write.ts'
-
-export interface AuditOptions {
-  readonly level: AuditLevel
-  readonly verifier: SignatureVerifier
-  /** Checks signatures in batches, such as by other threads, with the same verdicts as `verifier`. */
-  readonly batch?: BatchVerifier
-  /** What `replay` executes; the key-value store unless told. */
-  readonly machine?: StateMachine
-}
-
-/** One item, judged. It holds where `faults` is empty. */
-export type AuditVerdict =
-  | { readonly kind: 'head'; readonly contents: BundleContents; readonly faults: readonly AuditFault[] }
-  | (Judged<CheckpointItem> & { readonly slot: number })
-  | (Judged<EntryItem> & {
-      readonly signers: readonly ReplicaIndex[]
-      /** Slot of the checkpoint that the entry's inclusion proof is for. */
-      readonly checkpoint: number | undefined
-    })
-  | Judged<ReceiptItem>
-  | (Judged<StateItem> & {
-      /** Of the checkpoint whose state it is, and who signed that; empty where it is no good. */
-      readonly checkpoint: number | undefined
-      readonly signers: readonly ReplicaIndex[]
-    })
-  | Judged<NewViewItem>
-  | Judged<EvidenceItem>
-
-type Judged<Item extends BundleItem> = Item & { readonly faults: readonly AuditFault[] }
-
-export interface AuditSummary {
-  readonly kind: 'summary'
-  readonly level: AuditLevel
-  /** Everything in the bundle holds, and it holds what it claims. */
-  readonly valid: boolean
-  readonly contents: BundleContents | undefined
-  readonly entries: number
-  /** Entries with a fault. */
-  readonly refused: number
-  /** Entries that no checkpoint covers. */
-  readonly uncheckpointed: number
-  readonly checkpoints: number
-  readonly receipts: number
-  readonly states: number
-  readonly newViews: number
-  readonly evidence: number
-  /** Who is convicted by evidence that holds, ascending. */
-  readonly convicted: readonly ReplicaIndex[]
-  /** How many, and the first of them. */
-  readonly faultCount: number
-  readonly faults: readonly PlacedFault[]
-}
 
 /** A verdict on each item in the order of the file, then a summary. Never throws on any bytes. */
 export async function* verifyBundle(
@@ -111,6 +50,8 @@ export async function* verifyBundle(
 /** What is judged on the way in, while the signatures' verdicts are outstanding. */
 interface Pending {
   readonly placed: PlacedItem
+  /** The epochs that were read so far. */
+  readonly chain: EpochChain
   readonly checkpoint: WalkedCheckpoint | undefined
   /** From the order of items. */
   readonly ordered: AuditFault | undefined
@@ -142,7 +83,8 @@ interface Answered {
 class BundleAudit {
   /** Nothing behind this point can be judged. */
   over = false
-  private readonly context: AuditContext
+  private context: AuditContext
+  private readonly epochs: EpochReader
   private readonly options: AuditOptions
   private walk: LogWalk | undefined
   private contents: BundleContents | undefined
@@ -151,7 +93,9 @@ class BundleAudit {
   /** Digests of NewViews and evidence. */
   private readonly accounts = new Set<string>()
   private readonly counts = {
+    epochs: 0,
     entries: 0,
+    retiredResults: 0,
     refused: 0,
     uncheckpointed: 0,
     checkpoints: 0,
@@ -160,7 +104,9 @@ class BundleAudit {
     newViews: 0,
     evidence: 0,
   }
-  private readonly convicted = new Set<ReplicaIndex>()
+  private readonly convicted = new Set<MemberId>()
+  /** Whether all that it is about rests on keys of an epoch that is over. */
+  private retired = false
   private readonly faults: PlacedFault[] = []
   /** Of the end, to be told behind those of the items before it. */
   private last: PlacedFault | undefined
@@ -168,6 +114,7 @@ class BundleAudit {
 
   constructor(context: AuditContext, options: AuditOptions) {
     this.context = context
+    this.epochs = new EpochReader(context, options)
     this.options = options
     this.batch = new Batch(context)
   }
@@ -180,12 +127,14 @@ class BundleAudit {
       this.last = { where: `line ${placed.line}`, ...item.fault }
       return
     }
+    if (this.walk === undefined && item.kind !== 'head' && item.kind !== 'epoch' && !this.open()) return
     if (item.kind === 'end') return this.end()
     const ordered = item.kind === 'head' ? this.begin(item.cluster, item.contents) : this.walked(item)
+    const { chain } = this.epochs
     const { checkpoint } = this.walk ?? { checkpoint: undefined }
     const { batch } = this.options
     const context = batch === undefined ? this.context : this.batch.gathering
-    this.batch.pending.push({ placed, checkpoint, ordered, own: judge(item, checkpoint, context) })
+    this.batch.pending.push({ placed, chain, checkpoint, ordered, own: judge(item, checkpoint, context) })
     this.batch.bytes += placed.bytes
     if (batch !== undefined && !this.batch.full) return
     this.close()
@@ -199,10 +148,11 @@ class BundleAudit {
 
   /** The verdicts on a batch. Where one signature in it is bad, everything in it is judged again, one by one. */
   *settle({ batch, good }: Answered): Generator<AuditVerdict> {
-    for (const { placed, checkpoint, ordered, own } of batch.pending) {
+    for (const pending of batch.pending) {
+      const { placed, checkpoint, ordered, own } = pending
       const found = good ? own : judge(placed.item, checkpoint, this.context)
       const faults = [ordered, found].filter((each) => each !== undefined)
-      const verdict = this.verdict(placed.item, checkpoint, faults)
+      const verdict = this.verdict(pending, faults)
       if (verdict === undefined) continue
       for (const each of verdict.faults) this.note(placeOf(verdict, placed.line), each)
       yield verdict
@@ -216,7 +166,8 @@ class BundleAudit {
     return {
       kind: 'summary',
       level: this.options.level,
-      valid: faultCount === 0,
+      valid: faultCount === 0 && this.standing !== 'ambiguous',
+      standing: this.standing,
       contents,
       ...counts,
       convicted: [...this.convicted].sort((a, b) => a - b),
@@ -239,12 +190,42 @@ class BundleAudit {
     const refusal = this.options.level === 'replay' ? replayRefusal(contents) : undefined
     if (refusal !== undefined) return fault('replay', 'cannot-replay', refusal)
     this.over = false
-    this.walk = new LogWalk(contents, this.options.level, this.context)
     return undefined
+  }
+
+  /** The epochs are known, and what is left is judged by them. False where they are not those that are meant. */
+  private open(): boolean {
+    const wrong = this.epochs.finish()
+    if (wrong !== undefined || this.contents === undefined) {
+      this.over = true
+      if (wrong !== undefined) this.last = { where: 'the bundle', ...wrong }
+      return false
+    }
+    this.context = { ...this.context, chain: this.epochs.chain }
+    this.close()
+    this.batch = new Batch(this.context)
+    this.walk = new LogWalk(this.contents, this.options.level, this.context)
+    return true
+  }
+
+  private get standing(): Standing {
+    const { standing } = this.epochs
+    return standing === 'pinned' && this.retired ? 'ambiguous' : standing
+  }
+
+  /** Whether this slot is of an epoch that is over. */
+  private isRetired(slot: number): boolean {
+    return slot <= this.context.chain.last.start.slot
   }
 
   private walked(item: Exclude<BundleItem, { readonly kind: 'head' | 'end' | 'broken' }>): AuditFault | undefined {
     switch (item.kind) {
+      case 'epoch': {
+        const refused = this.epochs.take(item)
+        // Nothing after it can be judged by anybody known.
+        if (refused !== undefined) this.over = true
+        return refused
+      }
       case 'checkpoint':
         return this.walk?.takeCheckpoint(item)
       case 'entry':
@@ -278,29 +259,33 @@ class BundleAudit {
     if (lacking !== undefined) this.last = { where: 'the bundle', ...lacking }
   }
 
-  private verdict(
-    item: BundleItem,
-    checkpoint: WalkedCheckpoint | undefined,
-    faults: AuditFault[],
-  ): AuditVerdict | undefined {
+  private verdict({ placed: { item }, chain, checkpoint }: Pending, faults: AuditFault[]): AuditVerdict | undefined {
     const bad = faults.length > 0
     switch (item.kind) {
       case 'head':
         return { kind: 'head', contents: item.contents, faults }
+      case 'epoch':
+        this.counts.epochs++
+        return { ...item, chain, faults }
       case 'checkpoint':
         this.counts.checkpoints++
         if (checkpoint !== undefined) checkpoint.bad = bad
         return { ...item, slot: checkpoint?.slot ?? 0, faults }
       case 'entry': {
-        const covering = checkpoint !== undefined && item.entry.header.slot <= checkpoint.slot ? checkpoint : undefined
+        const { slot } = item.entry.header
+        const covering = checkpoint !== undefined && slot <= checkpoint.slot ? checkpoint : undefined
+        if (this.isRetired(slot)) this.judgeRetired(item, covering, faults)
         if (covering?.bad) faults.push(fault('inclusion', 'bad-checkpoint', `checkpoint ${covering.slot} is no good`))
         if (covering === undefined) this.counts.uncheckpointed++
         if (faults.length > 0) this.counts.refused++
         return { ...item, signers: signersOf(item.certificate), checkpoint: covering?.slot, faults }
       }
       case 'receipt':
+        if (this.isRetired(item.certificate.statement.slot)) this.retired = true
         return { ...item, faults }
       case 'state': {
+        // What the last epoch began with is in the hand-over itself.
+        if (checkpoint !== undefined && this.isRetired(checkpoint.slot + 1)) this.retired = true
         if (checkpoint?.bad) faults.push(fault('state', 'bad-checkpoint', `checkpoint ${checkpoint.slot} is no good`))
         const signers = checkpoint === undefined || checkpoint.bad ? [] : noteSigners(checkpoint.note, this.context)
         return { ...item, checkpoint: checkpoint?.slot, signers, faults }
@@ -308,14 +293,35 @@ class BundleAudit {
       case 'new-view':
         this.counts.newViews++
         return { ...item, faults }
-      case 'evidence':
+      case 'evidence': {
         this.counts.evidence++
-        if (!bad) this.convicted.add(item.evidence.accused)
-        return { ...item, faults }
+        const member = chain.epochs[item.epoch]?.charter.members[item.evidence.accused]?.id
+        if (!bad && member !== undefined) this.convicted.add(member)
+        return { ...item, member, faults }
+      }
       case 'end':
       case 'broken':
         return undefined
     }
+  }
+
+  /** Its certificate and its results rest on keys that may be in anybody's hands by now; a pin fixes where it must lie. */
+  private judgeRetired(
+    { entry, results }: EntryItem,
+    covering: WalkedCheckpoint | undefined,
+    faults: AuditFault[],
+  ): void {
+    if (results !== undefined && this.options.level !== 'replay') this.counts.retiredResults++
+    const led = covering !== undefined && (covering.leads || !this.isRetired(covering.slot + 1))
+    if (led || this.epochs.standing !== 'pinned') return
+    const { epoch } = entry.header
+    faults.push(
+      fault(
+        'inclusion',
+        'not-under-pin',
+        `epoch ${epoch} is over, and nothing shows that it lies in the log that is pinned`,
+      ),
+    )
   }
 
   private close(): void {
@@ -359,29 +365,18 @@ function judge(
     case 'new-view':
       return newViewItemFault(item.newView, context)
     case 'evidence':
-      return evidenceItemFault(item.evidence, context)
+      return accusedIn(item, context)
     case 'head':
+    case 'epoch':
     case 'end':
     case 'broken':
       return undefined
   }
 }
 
-function placeOf(verdict: AuditVerdict, line: number): string {
-  switch (verdict.kind) {
-    case 'entry':
-      return `slot ${verdict.entry.header.slot}`
-    case 'checkpoint':
-      return `checkpoint ${verdict.slot}`
-    case 'head':
-      return 'the bundle'
-    case 'receipt':
-      return 'the receipt'
-    case 'state':
-      return 'the key of the state'
-    case 'new-view':
-      return `NewView of view ${verdict.newView.view} (line ${line})`
-    case 'evidence':
-      return `evidence against replica ${verdict.evidence.accused} (line ${line})`
-  }
+function accusedIn({ epoch, evidence }: EvidenceItem, context: AuditContext): AuditFault | undefined {
+  const of = context.chain.epochs[epoch]
+  if (of === undefined)
+    return fault('evidence', 'unknown-epoch', `it is of epoch ${epoch}, which the bundle does not name`)
+  return evidenceItemFault(evidence, context, of)
 }

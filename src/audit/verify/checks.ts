@@ -3,29 +3,20 @@
 
 import {
   type Certificate,
-  checkpointKeys,
   type Digest,
   describeCertificateFault,
   equalBytes,
   failure,
-  frontierRoot,
   leafHash,
   merkleRoot,
-  parseCheckpoint,
-  parseNote,
   type ReplicaIndex,
   type Result,
-  replicaIndex,
-  SIGNATURE_BYTES,
   type Slot,
-  signature,
   success,
-  utf8,
   type Verified,
   type Vote,
   verifyCertificate,
   verifyInclusion,
-  verifyStableCheckpoint,
   verifyVote,
 } from '../../../crypto/index.ts'
 import {
@@ -35,22 +26,16 @@ import {
   evidenceFault,
   type NewView,
   newViewFault,
-  type StableCheckpoint,
   unsignedVotesReason,
   verifyMessage,
   verifyRequest,
 } from '../../consensus/index.ts'
 import { checkStateProof, decodeResultRecord, type StateProofFault } from '../../machine/index.ts'
-import type { ArchivedCheckpoint, ArchivedSlot } from '../../wire/index.ts'
+import type { ArchivedSlot } from '../../wire/index.ts'
+import type { LogPosition } from './checkpoints.ts'
 import type { CheckContext } from './context.ts'
 import { type AuditFault, fault } from './fault.ts'
-import type { CheckpointItem, EntryItem, ReceiptItem, StateItem } from './items.ts'
-
-/** A checkpoint as entries are held against it. */
-export interface LogPosition {
-  readonly slot: number
-  readonly logRoot: Digest
-}
+import type { EntryItem, ReceiptItem, StateItem } from './items.ts'
 
 /** That `entry` was chosen: its form, its requests' signatures, and q Accept votes on its digest. */
 export function chosenFault(entry: Entry, certificate: Certificate, context: CheckContext): AuditFault | undefined {
@@ -123,48 +108,6 @@ export function inclusionFault(
     : fault('inclusion', 'not-in-log', `it is not entry ${header.slot} of the log of checkpoint ${size}`)
 }
 
-/** A checkpoint note as other tools read it, at a slot where this cluster makes one, and the frontier of its log. */
-export function checkpointItemFault({ note, frontier }: CheckpointItem, context: CheckContext): AuditFault | undefined {
-  const { membership, clusterName, verifier } = epochOfNote(note, context).verify
-  const checked = verifyStableCheckpoint(utf8(note), membership, clusterName, verifier)
-  if (!checked.ok) return fault('checkpoint', checked.fault.code, `the checkpoint note is bad: ${checked.fault.code}`)
-  if (checked.value.checkpoint.next !== undefined) {
-    return fault('checkpoint', 'epoch-ended', 'the checkpoint note ends the epoch, and bundles of this format have one')
-  }
-  const stable = stableOf(note, checked.value.signers)
-  if (stable === undefined) return fault('checkpoint', 'malformed', 'the checkpoint note is malformed')
-  return stableFault(stable, context) ?? frontierFault(frontier, stable)
-}
-
-/** What a note of verified signers says, in the form of src/consensus. */
-export function stableOf(note: string, signers: readonly ReplicaIndex[]): StableCheckpoint | undefined {
-  const parsed = parseNote(utf8(note))
-  const content = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed
-  if (!parsed.ok || !content.ok) return undefined
-  const { slot, logRoot, stateRoot, next } = content.value
-  const signatures = parsed.value.signatures.flatMap(({ signature: bytes }, i) => {
-    const replica = signers[i]
-    return replica === undefined || bytes.length !== SIGNATURE_BYTES ? [] : [{ replica, signature: signature(bytes) }]
-  })
-  return { slot, logRoot, stateRoot, next, signatures }
-}
-
-/** The epoch whose slot the note is about; the last one where it is about none. */
-function epochOfNote(note: string, { chain }: CheckContext): EpochContext {
-  const parsed = parseNote(utf8(note))
-  const content = parsed.ok ? parseCheckpoint(parsed.value.text) : parsed
-  return content.ok ? chain.at(content.value.slot) : chain.last
-}
-
-/** The members that a verified note's lines name, ascending. */
-export function noteSigners(note: string, context: CheckContext): ReplicaIndex[] {
-  const { membership, clusterName } = epochOfNote(note, context).verify
-  const parsed = parseNote(utf8(note))
-  const names = parsed.ok ? parsed.value.signatures.map(({ name }) => name) : []
-  const keys = checkpointKeys(membership, clusterName).map(({ name }) => name)
-  return names.flatMap((name) => (keys.includes(name) ? [replicaIndex(keys.indexOf(name))] : []))
-}
-
 /** A client's receipt: the request as its client signed it, and this result under t signatures. */
 export function receiptItemFault(item: ReceiptItem, context: CheckContext): AuditFault | undefined {
   const { certificate, request, record, index, count, path } = item
@@ -207,8 +150,12 @@ export function newViewItemFault(newView: NewView, context: CheckContext): Audit
 }
 
 /** That the evidence convicts whom it accuses, on its own. */
-export function evidenceItemFault(evidence: Evidence, context: CheckContext): AuditFault | undefined {
-  const reason = evidenceFault(evidence, epochOfEvidence(evidence, context).verify)
+export function evidenceItemFault(
+  evidence: Evidence,
+  context: CheckContext,
+  epoch: EpochContext | undefined = epochOfEvidence(evidence, context),
+): AuditFault | undefined {
+  const reason = evidenceFault(evidence, epoch.verify)
   if (reason === undefined) return undefined
   return fault('evidence', evidence.kind, `it does not convict replica ${evidence.accused}: ${reason}`)
 }
@@ -272,31 +219,9 @@ export function verifyArchivedReceipt(
   return failure(fault('receipt', checked.fault.code, `the receipt is bad: ${checked.fault.code}`))
 }
 
-/** A stable checkpoint and the frontier of the log under its root. */
-export function verifyArchivedCheckpoint(
-  { checkpoint, frontier }: ArchivedCheckpoint,
-  context: CheckContext,
-): AuditFault | undefined {
-  return stableFault(checkpoint, context) ?? frontierFault(frontier, checkpoint)
-}
-
 /** The signers of a certificate, ascending. */
 export function signersOf({ signatures }: Certificate): readonly ReplicaIndex[] {
   return signatures.map(({ replica }) => replica)
-}
-
-function stableFault(checkpoint: ArchivedCheckpoint['checkpoint'], context: CheckContext): AuditFault | undefined {
-  const { verify } = context.chain.at(checkpoint.slot)
-  const checked = verifyMessage({ kind: 'stable', checkpoint }, verify)
-  if (checked.ok) return undefined
-  const { code } = checked.fault
-  return fault('checkpoint', code, `the checkpoint of slot ${checkpoint.slot} is bad: ${code}`)
-}
-
-function frontierFault(frontier: ArchivedCheckpoint['frontier'], { slot, logRoot }: LogPosition) {
-  return frontier.size === slot && equalBytes(frontierRoot(frontier), logRoot)
-    ? undefined
-    : fault('checkpoint', 'wrong-frontier', `the frontier is not that of the log of checkpoint ${slot}`)
 }
 
 function receiptRefused(found: Parameters<typeof describeCertificateFault>[0]): AuditFault {

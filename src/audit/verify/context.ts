@@ -52,10 +52,10 @@ export function withVerifier(context: AuditContext, verifier: SignatureVerifier)
   return { ...context, chain: context.chain.judgedBy({ verifier }) }
 }
 
-/** The machine before the first entry. */
-export function genesisExecutor({ genesis, machine, executes }: Omit<AuditContext, 'chain'>): Executor {
+/** The machine before the first entry. It follows changes where the replicas did. */
+export function genesisExecutor({ genesis, machine, executes, chain }: AuditContext): Executor {
   const { clients, cluster } = genesis
-  return createExecutor({ machine, clients, cluster, verifier: executes })
+  return createExecutor({ machine, clients, cluster, verifier: executes, followsChanges: chain.links.length > 0 })
 }
 
 const roots = new WeakMap<Genesis, { readonly machine: StateMachine; readonly root: Digest }>()
@@ -71,7 +71,11 @@ function genesisStateRoot(genesis: Genesis, machine: StateMachine): Digest {
 
 /** Admission with a memory, which begins anew when it is full of keys that nobody listed. */
 function admissions(genesis: Genesis): (key: PublicKey) => AdmittedKey | undefined {
-  const listed = new Map(genesis.clients.map(({ key }) => [digestKey(key), key]))
+  const keys = [
+    ...genesis.clients.map(({ key }) => key),
+    ...genesis.members.flatMap(({ consensusKey, transportKey }) => [consensusKey, transportKey]),
+  ]
+  const listed = new Map(keys.map((key) => [digestKey(key), key]))
   const others = new Map<string, AdmittedKey | undefined>()
   return (key) => {
     const name = digestKey(key)

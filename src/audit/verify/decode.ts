@@ -36,7 +36,14 @@ import {
   type ViewChange,
 } from '../../consensus/index.ts'
 import { encodeRecord } from './encode.ts'
-import { BUNDLE_FORMAT, type BundleContents, type BundleRecord, type Proof, type RecordKind } from './records.ts'
+import {
+  BUNDLE_FORMAT,
+  type BundleContents,
+  type BundleRecord,
+  EPOCHS_BUNDLE_FORMAT,
+  type Proof,
+  type RecordKind,
+} from './records.ts'
 
 /** The record in `line`, which holds no line feed. {@link encodeRecord} gives the same bytes back. */
 export function decodeRecord(line: Uint8Array): Result<BundleRecord, string> {
@@ -63,7 +70,13 @@ class Malformed extends Error {}
 type Reader = (fields: Fields) => BundleRecord
 
 const READERS: Readonly<Record<Exclude<RecordKind, 'head'>, Reader>> = Object.freeze({
-  checkpoint: (fields) => ({ kind: 'checkpoint', note: fields.text('note'), frontier: fields.frontier('frontier') }),
+  epoch: (fields) => ({ kind: 'epoch', charter: fields.bytes('charter'), note: fields.text('note') }),
+  checkpoint: (fields) => ({
+    kind: 'checkpoint',
+    note: fields.text('note'),
+    frontier: fields.frontier('frontier'),
+    consistency: fields.has('consistency') ? fields.path('consistency') : undefined,
+  }),
   entry: (fields) => ({
     kind: 'entry',
     header: {
@@ -109,6 +122,7 @@ const READERS: Readonly<Record<Exclude<RecordKind, 'head'>, Reader>> = Object.fr
   'view-change': (fields) => ({ kind: 'view-change', viewChange: viewChangeOf(fields) }),
   evidence: (fields) => ({
     kind: 'evidence',
+    epoch: epoch(fields.has('epoch') ? fields.number('epoch') : 0),
     accused: fields.replica('accused'),
     proof: proofOf(fields.object('proof')),
   }),
@@ -118,12 +132,11 @@ const READERS: Readonly<Record<Exclude<RecordKind, 'head'>, Reader>> = Object.fr
 function recordOf(fields: Fields): BundleRecord {
   if (fields.has('format')) {
     const format = fields.text('format')
-    if (format !== BUNDLE_FORMAT) {
-      throw new Malformed(
-        `is of the format ${JSON.stringify(format.slice(0, 40))}, this program reads ${BUNDLE_FORMAT}`,
-      )
+    if (format !== BUNDLE_FORMAT && format !== EPOCHS_BUNDLE_FORMAT) {
+      const read = `${BUNDLE_FORMAT} and ${EPOCHS_BUNDLE_FORMAT}`
+      throw new Malformed(`is of the format ${JSON.stringify(format.slice(0, 40))}, this program reads ${read}`)
     }
-    return { kind: 'head', cluster: fields.digest('cluster'), contents: contentsOf(fields.object('contents')) }
+    return { kind: 'head', format, cluster: fields.digest('cluster'), contents: contentsOf(fields.object('contents')) }
   }
   const kind = fields.text('kind')
   const reader = Object.entries(READERS).find(([name]) => name === kind)?.[1]

@@ -13,7 +13,7 @@ import {
   type Vote,
 } from '../../../crypto/index.ts'
 import type { CheckpointVote, SignedRequest, StableCheckpoint, ViewChange } from '../../consensus/index.ts'
-import { BUNDLE_FORMAT, type BundleContents, type BundleRecord, type Proof } from './records.ts'
+import type { BundleContents, BundleRecord, Proof } from './records.ts'
 
 /** The line of `record`, without its line feed. */
 export function encodeRecord(record: BundleRecord): string {
@@ -23,9 +23,14 @@ export function encodeRecord(record: BundleRecord): string {
 function plain(record: BundleRecord): object {
   switch (record.kind) {
     case 'head':
-      return { format: BUNDLE_FORMAT, cluster: hex(record.cluster), contents: contents(record.contents) }
-    case 'checkpoint':
-      return { kind: 'checkpoint', note: record.note, frontier: hex(encodeFrontier(record.frontier)) }
+      return { format: record.format, cluster: hex(record.cluster), contents: contents(record.contents) }
+    case 'epoch':
+      return { kind: 'epoch', charter: hex(record.charter), note: record.note }
+    case 'checkpoint': {
+      const { note, frontier, consistency } = record
+      const more = consistency === undefined ? {} : { consistency: consistency.map(hex) }
+      return { kind: 'checkpoint', note, frontier: hex(encodeFrontier(frontier)), ...more }
+    }
     case 'entry': {
       const { kind: type, slot, epoch, timestampMs, count, root } = record.header
       return {
@@ -66,8 +71,10 @@ function plain(record: BundleRecord): object {
     }
     case 'view-change':
       return { kind: 'view-change', ...viewChange(record.viewChange) }
-    case 'evidence':
-      return { kind: 'evidence', accused: record.accused, proof: proof(record.proof) }
+    case 'evidence': {
+      const { epoch, accused } = record
+      return { kind: 'evidence', ...(epoch === 0 ? {} : { epoch }), accused, proof: proof(record.proof) }
+    }
     case 'end':
       return { kind: 'end', sha256: hex(record.sha256) }
     default:

@@ -8,6 +8,8 @@ export type CheckName =
   | 'seal'
   /** It is of another cluster than the genesis. */
   | 'cluster'
+  /** An epoch was not handed over to as it says, or not as the pin says. */
+  | 'epoch'
   /** It does not hold what its first line claims. */
   | 'contents'
   /** The entry is not well formed: header, digest, requests root, a client's signature. */

@@ -4,24 +4,27 @@ export * from './blame.ts'
 export * from './bundle.ts'
 export {
   checkpointItemFault,
+  type LogPosition,
+  noteSigners,
+  stableOf,
+  verifyArchivedCheckpoint,
+} from './checkpoints.ts'
+export {
   chosenFault,
   entryItemFault,
   epochOfEvidence,
   evidenceItemFault,
   inclusionFault,
-  type LogPosition,
   newViewItemFault,
-  noteSigners,
   signersOf,
-  stableOf,
   stateItemFault,
-  verifyArchivedCheckpoint,
   verifyArchivedReceipt,
   verifyArchivedSlot,
 } from './checks.ts'
 export * from './context.ts'
 export * from './culprits.ts'
 export * from './describe.ts'
+export type { EpochTrust, Standing } from './epochs.ts'
 export * from './fault.ts'
 export * from './fencing.ts'
 export type { BatchVerifier, SignatureJob } from './gather.ts'
@@ -29,6 +32,7 @@ export {
   answerOf,
   type CheckpointItem,
   type EntryItem,
+  type EpochItem,
   type EvidenceItem,
   type NewViewItem,
   type ReceiptItem,
@@ -38,9 +42,10 @@ export {
 export * from './limits.ts'
 export type { ByteSource } from './lines.ts'
 export { AUDIT_LEVELS, type AuditLevel, LogWalk, type WalkedCheckpoint } from './log-walk.ts'
-export { BUNDLE_FORMAT, type BundleContents } from './records.ts'
+export { BUNDLE_FORMAT, type BundleContents, EPOCHS_BUNDLE_FORMAT } from './records.ts'
 export { subtreesOf } from './subtrees.ts'
 export { entryTouches } from './touches.ts'
+export type { AuditOptions, AuditSummary, AuditVerdict } from './verdicts.ts'
 export {
   type BundleEntry,
   type BundleReceipt,

@@ -1,7 +1,14 @@
 // Lines as what they mean together: an entry with its requests and results, a receipt, a NewView with its ViewChanges. The grammar
 // is checked here, contents are not. The first fault ends the reading: behind it nobody can say what a line belongs to.
 
-import { type Certificate, type Digest, equalBytes, type Frontier, leafHash } from '../../../crypto/index.ts'
+import {
+  type Certificate,
+  type Digest,
+  type Epoch,
+  equalBytes,
+  type Frontier,
+  leafHash,
+} from '../../../crypto/index.ts'
 import {
   type Entry,
   type Evidence,
@@ -16,18 +23,36 @@ import { decodeRecord } from './decode.ts'
 import { type AuditFault, fault } from './fault.ts'
 import { MAX_GROUP_BYTES } from './limits.ts'
 import { type ByteSource, type Line, type LineFault, linesOf } from './lines.ts'
-import type { BundleContents, BundleRecord, EntryRecord, NewViewRecord, Proof, RecordKind } from './records.ts'
+import {
+  BUNDLE_FORMAT,
+  type BundleContents,
+  type BundleFormat,
+  type BundleRecord,
+  type EntryRecord,
+  EPOCHS_BUNDLE_FORMAT,
+  type NewViewRecord,
+  type Proof,
+  type RecordKind,
+} from './records.ts'
 
 export interface HeadItem {
   readonly kind: 'head'
+  readonly format: BundleFormat
   readonly cluster: Digest
   readonly contents: BundleContents
+}
+
+export interface EpochItem {
+  readonly kind: 'epoch'
+  readonly charter: Uint8Array
+  readonly note: string
 }
 
 export interface CheckpointItem {
   readonly kind: 'checkpoint'
   readonly note: string
   readonly frontier: Frontier
+  readonly consistency: readonly Digest[] | undefined
 }
 
 export interface EntryItem {
@@ -68,6 +93,7 @@ export interface NewViewItem {
 
 export interface EvidenceItem {
   readonly kind: 'evidence'
+  readonly epoch: Epoch
   readonly evidence: Evidence
 }
 
@@ -82,6 +108,7 @@ export interface BrokenItem {
 
 export type BundleItem =
   | HeadItem
+  | EpochItem
   | CheckpointItem
   | EntryItem
   | ReceiptItem
@@ -134,6 +161,10 @@ class ItemReader {
   private readonly lines: AsyncGenerator<Line | LineFault>
   private line = 0
   private bytes = 0
+  private format: BundleFormat = BUNDLE_FORMAT
+  private epochs = 0
+  /** No epochs may come any more. */
+  private bodyBegun = false
   /** NewViews and evidence come behind everything else. */
   private accounts = false
   /** The last NewView, which evidence may name. */
@@ -146,6 +177,7 @@ class ItemReader {
   async head(): Promise<PlacedItem> {
     const { record } = await this.take()
     if (record.kind !== 'head') throw this.broken('no-head', 'is no audit bundle: its first line names no format')
+    this.format = record.format
     return this.placed(1, record)
   }
 
@@ -153,8 +185,21 @@ class ItemReader {
     this.bytes = 0
     const { record, line } = await this.take()
     const first = this.line
+    if (record.kind !== 'epoch') this.epochsEnd()
     switch (record.kind) {
+      case 'epoch':
+        if (this.format !== EPOCHS_BUNDLE_FORMAT || this.bodyBegun) {
+          throw this.broken(
+            'misplaced',
+            'names an epoch, which only lines right after the head of a later format may do',
+          )
+        }
+        this.epochs++
+        return this.placed(first, record)
       case 'checkpoint':
+        this.notAmongAccounts()
+        if (record.consistency !== undefined) this.needsEpochs()
+        return this.placed(first, record)
       case 'state':
         this.notAmongAccounts()
         return this.placed(first, record)
@@ -173,7 +218,12 @@ class ItemReader {
         return this.placed(first, { kind: 'new-view', newView: this.newView })
       case 'evidence':
         this.accounts = true
-        return this.placed(first, { kind: 'evidence', evidence: this.evidenceOf(record.accused, record.proof) })
+        if (record.epoch !== 0) this.needsEpochs()
+        return this.placed(first, {
+          kind: 'evidence',
+          epoch: record.epoch,
+          evidence: this.evidenceOf(record.accused, record.proof),
+        })
       case 'end':
         if (!equalBytes(line.before(), record.sha256)) {
           throw new Broken(first, fault('seal', 'wrong-seal', 'the bytes above are not those that were sealed'))
@@ -225,6 +275,22 @@ class ItemReader {
       throw this.broken('no-new-view', 'names a NewView that is not the last one above it')
     }
     return { kind, accused, vote, newView: above }
+  }
+
+  private epochsEnd(): void {
+    this.bodyBegun = true
+    if (this.format === EPOCHS_BUNDLE_FORMAT && this.epochs === 0) {
+      throw this.broken(
+        'no-epochs',
+        `must name the epoch after the first, without which ${BUNDLE_FORMAT} is the format`,
+      )
+    }
+  }
+
+  private needsEpochs(): void {
+    if (this.format !== EPOCHS_BUNDLE_FORMAT) {
+      throw this.broken('misplaced', `says something about a later epoch, of which ${this.format} has none`)
+    }
   }
 
   private notAmongAccounts(): void {

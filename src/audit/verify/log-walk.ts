@@ -10,6 +10,8 @@ import {
   frontierRoot,
   parseCheckpoint,
 } from '../../../crypto/index.ts'
+import { encodeCharter } from '../../../keys/charter/index.ts'
+import type { EpochChain, EpochContext } from '../../consensus/index.ts'
 import type { Executor } from '../../machine/index.ts'
 import { type AuditContext, genesisExecutor } from './context.ts'
 import { type AuditFault, fault } from './fault.ts'
@@ -28,6 +30,8 @@ export interface WalkedCheckpoint {
   readonly stateRoot: Digest
   readonly frontier: Frontier
   readonly note: string
+  /** Whether it has a proof that its log leads to the one that the last epoch began with. */
+  readonly leads: boolean
   bad: boolean
 }
 
@@ -51,6 +55,7 @@ export class LogWalk {
   checkpoint: WalkedCheckpoint | undefined
   private readonly contents: BundleContents
   private readonly level: AuditLevel
+  private readonly chain: EpochChain
   /** Slot of the checkpoint before the newest. */
   private before = 0
   /** The last slot. */
@@ -63,15 +68,16 @@ export class LogWalk {
   constructor(contents: BundleContents, level: AuditLevel, context: AuditContext) {
     this.contents = contents
     this.level = level
+    this.chain = context.chain
     if (level === 'replay') this.executor = genesisExecutor(context)
   }
 
-  takeCheckpoint({ note, frontier }: CheckpointItem): AuditFault | undefined {
+  takeCheckpoint({ note, frontier, consistency }: CheckpointItem): AuditFault | undefined {
     const parsed = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))
     if (!parsed.ok) return fault('checkpoint', parsed.fault.code, 'the checkpoint note is malformed')
     const { slot, logRoot, stateRoot } = parsed.value
     this.before = this.checkpoint?.slot ?? 0
-    this.checkpoint = { slot, logRoot, stateRoot, frontier, note, bad: false }
+    this.checkpoint = { slot, logRoot, stateRoot, frontier, note, leads: consistency !== undefined, bad: false }
     if (slot > this.before && slot > this.last) return undefined
     return fault(
       'format',
@@ -135,8 +141,16 @@ export class LogWalk {
     const { slot } = entry.header
     const { checkpoint, log } = this
     this.log = log?.size === slot - 1 ? appendLeaf(log, entry.digest) : undefined
-    if (checkpoint?.slot !== slot) return undefined
     const reached = this.log
+    const after = this.chain.after(slot)
+    if (reached !== undefined && after !== undefined && !equalBytes(frontierRoot(reached), after.start.logRoot)) {
+      return fault(
+        'chain',
+        'other-log',
+        `the entries do not lead to the log root with which slot ${slot} ended the epoch`,
+      )
+    }
+    if (checkpoint?.slot !== slot) return undefined
     this.log = checkpoint.frontier
     if (reached === undefined || equalBytes(frontierRoot(reached), checkpoint.logRoot)) return undefined
     return fault('chain', 'other-log', `the entries do not lead to the log root of checkpoint ${slot}`)
@@ -151,16 +165,30 @@ export class LogWalk {
       this.executor = undefined
       return fault('replay', 'stopped', 'it was not executed, since an entry before it could not be')
     }
+    const { epoch } = this.chain.at(slot).charter
+    const office = executor.charter()?.epoch
+    if (office !== epoch) {
+      this.executor = undefined
+      return fault(
+        'replay',
+        'other-epoch',
+        `executing everything before it leads to epoch ${office}, not to epoch ${epoch}`,
+      )
+    }
     const { root } = executor.execute({ slot, timestampMs, requests: entry.requests })
     if (results !== undefined && !equalBytes(root, results.receipt.statement.digest)) {
       return fault('replay', 'other-results', 'executing it gives other results than those that the receipts sign')
     }
-    if (checkpoint?.slot !== slot || equalBytes(executor.stateRoot(), checkpoint.stateRoot)) return undefined
-    return fault(
-      'replay',
-      'other-state',
-      `executing everything up to it gives another state than checkpoint ${slot} signs`,
-    )
+    const after = this.chain.after(slot)
+    const signed = checkpoint?.slot === slot ? checkpoint : after?.start
+    if (signed !== undefined && !equalBytes(executor.stateRoot(), signed.stateRoot)) {
+      return fault(
+        'replay',
+        'other-state',
+        `executing everything up to it gives another state than checkpoint ${slot} signs`,
+      )
+    }
+    return after === undefined ? undefined : charterFault(executor, after)
   }
 
   private coverFault(slot: number): AuditFault | undefined {
@@ -172,6 +200,17 @@ export class LogWalk {
       'no checkpoint covers it yet; level certificates does not ask for one',
     )
   }
+}
+
+/** That the members of the next epoch are those that the machine put in office, by the changes that are in the log. */
+function charterFault(executor: Executor, { charter }: EpochContext): AuditFault | undefined {
+  const office = executor.charter()
+  if (office !== undefined && equalBytes(encodeCharter(office), encodeCharter(charter))) return undefined
+  return fault(
+    'replay',
+    'other-charter',
+    `executing everything gives another charter than that of epoch ${charter.epoch}`,
+  )
 }
 
 const CLAIMS: Readonly<Record<BundleContents['kind'], string>> = Object.freeze({

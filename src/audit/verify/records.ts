@@ -1,14 +1,18 @@
 // The lines of an audit bundle as values; docs/audit-format.md describes them byte by byte. A bundle is
 //
-//   head, (checkpoint | entry | receipt | state)*, (new-view | evidence)*, end
+//   head, epoch*, (checkpoint | entry | receipt | state)*, (new-view | evidence)*, end
 //
 // where an entry is followed by its requests and results, a receipt by one of each, and a NewView by its ViewChanges.
 
-import type { Certificate, Digest, Frontier, ReplicaIndex, View, Vote } from '../../../crypto/index.ts'
+import type { Certificate, Digest, Epoch, Frontier, ReplicaIndex, View, Vote } from '../../../crypto/index.ts'
 import type { CheckpointVote, EntryHeader, LateStatement, SignedRequest, ViewChange } from '../../consensus/index.ts'
 import type { StateProof } from '../../machine/index.ts'
 
+/** Of the first epoch alone. */
 export const BUNDLE_FORMAT = 'quorate-audit-1'
+/** With the hand-over to every later epoch, of which there is at least one. */
+export const EPOCHS_BUNDLE_FORMAT = 'quorate-audit-2'
+export type BundleFormat = typeof BUNDLE_FORMAT | typeof EPOCHS_BUNDLE_FORMAT
 
 /** What a bundle claims to hold; the auditor holds it to that. */
 export type BundleContents =
@@ -28,8 +32,16 @@ export type BundleContents =
 
 export interface HeadRecord {
   readonly kind: 'head'
+  readonly format: BundleFormat
   readonly cluster: Digest
   readonly contents: BundleContents
+}
+
+/** One more epoch: the charter of it, and the note with which the epoch before handed over to it. */
+export interface EpochRecord {
+  readonly kind: 'epoch'
+  readonly charter: Uint8Array
+  readonly note: string
 }
 
 /** Covers the entries that follow, up to its slot. */
@@ -39,6 +51,8 @@ export interface CheckpointRecord {
   readonly note: string
   /** Of the log after its slot: its root is the note's. */
   readonly frontier: Frontier
+  /** Proof that its log is a beginning of that which the last epoch began with; undefined where none is given. */
+  readonly consistency: readonly Digest[] | undefined
 }
 
 export interface EntryRecord {
@@ -103,6 +117,8 @@ export type Proof =
 
 export interface EvidenceRecord {
   readonly kind: 'evidence'
+  /** In which the accused is a member, by that index. */
+  readonly epoch: Epoch
   readonly accused: ReplicaIndex
   readonly proof: Proof
 }
@@ -115,6 +131,7 @@ export interface EndRecord {
 
 export type BundleRecord =
   | HeadRecord
+  | EpochRecord
   | CheckpointRecord
   | EntryRecord
   | RequestRecord

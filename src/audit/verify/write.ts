@@ -4,18 +4,26 @@ import { sha256 as sha256Hash } from '@noble/hashes/sha2.js'
 import {
   assembleStableCheckpoint,
   type Certificate,
+  checkpointKeys,
+  checkpointOf,
+  checkpointText,
   type Digest,
   digest,
+  type Epoch,
+  epoch,
   type Frontier,
+  formatNote,
   fromUtf8,
   hex,
   type SignatureVerifier,
   sha256,
   utf8,
 } from '../../../crypto/index.ts'
+import { encodeCharter } from '../../../keys/charter/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
 import {
   type Entry,
+  type EpochChain,
   type Evidence,
   type NewView,
   newViewDigest,
@@ -25,7 +33,15 @@ import {
 import type { StateProof } from '../../machine/index.ts'
 import { encodeRecord } from './encode.ts'
 import { MAX_GROUP_BYTES, MAX_LINE_BYTES } from './limits.ts'
-import type { BundleContents, BundleRecord, EvidenceRecord, NewViewRecord } from './records.ts'
+import {
+  BUNDLE_FORMAT,
+  type BundleContents,
+  type BundleRecord,
+  EPOCHS_BUNDLE_FORMAT,
+  type EpochRecord,
+  type EvidenceRecord,
+  type NewViewRecord,
+} from './records.ts'
 
 /** An entry as it goes into a bundle. */
 export interface BundleEntry {
@@ -53,14 +69,16 @@ export class BundleWriter {
   /** The NewView that the last evidence brought along; more evidence about it needs it no second time. */
   private carried: string | undefined
 
-  /** First. */
-  head(genesis: Genesis, contents: BundleContents): string {
-    return this.lines({ kind: 'head', cluster: genesis.clusterId, contents })
+  /** First; where there are later epochs, with every hand-over of `chain`. */
+  head(genesis: Genesis, contents: BundleContents, chain?: EpochChain): string {
+    const epochs = chain === undefined ? [] : epochRecords(chain, genesis.contents.name)
+    const format = epochs.length === 0 ? BUNDLE_FORMAT : EPOCHS_BUNDLE_FORMAT
+    return this.lines({ kind: 'head', format, cluster: genesis.clusterId, contents }, ...epochs)
   }
 
-  /** Above the entries that it covers. */
-  checkpoint(note: Uint8Array, frontier: Frontier): string {
-    return this.lines({ kind: 'checkpoint', note: fromUtf8(note) ?? '', frontier })
+  /** Above the entries that it covers. `consistency`: with the log that the last epoch began with. */
+  checkpoint(note: Uint8Array, frontier: Frontier, consistency?: readonly Digest[]): string {
+    return this.lines({ kind: 'checkpoint', note: fromUtf8(note) ?? '', frontier, consistency })
   }
 
   entry({ entry, certificate, results, path }: BundleEntry): string {
@@ -91,8 +109,8 @@ export class BundleWriter {
   }
 
   /** Behind everything else, with the NewView that it may be about. Undefined as above. */
-  evidence(evidence: Evidence): string | undefined {
-    const line: BundleRecord = evidenceRecord(evidence)
+  evidence(evidence: Evidence, of: Epoch = epoch(0)): string | undefined {
+    const line: BundleRecord = evidenceRecord(evidence, of)
     const carried = evidence.kind === 'against-new-view' ? newViewName(evidence.newView) : undefined
     if (evidence.kind !== 'against-new-view' || carried === this.carried) return this.fitting([line])
     const text = this.fitting([...newViewLines(evidence.newView), line])
@@ -118,6 +136,20 @@ export class BundleWriter {
   }
 }
 
+function epochRecords({ epochs, links }: EpochChain, clusterName: string): EpochRecord[] {
+  return links.map(({ checkpoint, charter }, i) => {
+    const before = epochs[i]?.membership
+    if (before === undefined) throw new RangeError('chain: a hand-over of no epoch')
+    const keys = checkpointKeys(before, clusterName)
+    const signatures = checkpoint.signatures.flatMap(({ replica, signature }) => {
+      const key = keys[replica]
+      return key === undefined ? [] : [{ name: key.name, id: key.id, signature }]
+    })
+    const text = checkpointText(checkpointOf(checkpoint, before, clusterName))
+    return { kind: 'epoch', charter: encodeCharter(charter), note: fromUtf8(formatNote({ text, signatures })) ?? '' }
+  })
+}
+
 function newViewLines(newView: NewView): BundleRecord[] {
   return [
     newViewRecord(newView),
@@ -126,9 +158,9 @@ function newViewLines(newView: NewView): BundleRecord[] {
 }
 
 /** A whole bundle that holds one receipt: what `put --receipt` keeps. */
-export function encodeReceiptFile(receipt: BundleReceipt, genesis: Genesis): Uint8Array {
+export function encodeReceiptFile(receipt: BundleReceipt, genesis: Genesis, chain?: EpochChain): Uint8Array {
   const writer = new BundleWriter()
-  return utf8(writer.head(genesis, { kind: 'receipt' }) + writer.receipt(receipt) + writer.end())
+  return utf8(writer.head(genesis, { kind: 'receipt' }, chain) + writer.receipt(receipt) + writer.end())
 }
 
 /** What one replica proved about a key, as a stale read gives it. */
@@ -146,13 +178,15 @@ export function encodeStateFile(
   { checkpoint, frontier, proof }: BundleState,
   genesis: Genesis,
   verifier: SignatureVerifier,
+  chain?: EpochChain,
 ): Uint8Array | undefined {
-  const { membership, contents } = genesis
+  const { contents } = genesis
+  const { membership } = chain?.at(checkpoint.slot) ?? genesis
   const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, contents.name, verifier)
   if (!made.ok) return undefined
   const writer = new BundleWriter()
   const parts = [
-    writer.head(genesis, { kind: 'state', key: proof.key }),
+    writer.head(genesis, { kind: 'state', key: proof.key }, chain),
     writer.checkpoint(made.value.stable.note, frontier),
   ]
   return utf8([...parts, writer.state(proof), writer.end()].join(''))
@@ -172,17 +206,17 @@ export function newViewRecord({ view, viewChanges, vote, proposals }: NewView): 
   return { kind: 'new-view', view, viewChanges: viewChanges.length, vote, proposals }
 }
 
-export function evidenceRecord(evidence: Evidence): EvidenceRecord {
+export function evidenceRecord(evidence: Evidence, of: Epoch = epoch(0)): EvidenceRecord {
   const { accused } = evidence
   switch (evidence.kind) {
     case 'against-new-view': {
       const { kind, vote, newView } = evidence
       const named = newViewDigest(newView.view, newView.viewChanges)
-      return { kind: 'evidence', accused, proof: { kind, vote, newView: named } }
+      return { kind: 'evidence', epoch: of, accused, proof: { kind, vote, newView: named } }
     }
     default: {
       const { accused: _, ...proof } = evidence
-      return { kind: 'evidence', accused, proof }
+      return { kind: 'evidence', epoch: of, accused, proof }
     }
   }
 }

@@ -146,7 +146,12 @@ export class AuditCheck implements Observer {
     const { membership, clusterName, verifier } = this.context.chain.at(checkpoint.slot).verify
     const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, clusterName, verifier)
     if (!made.ok || frontier === undefined) throw new Violation(NAME, `${where} can't be exported`)
-    const item: CheckpointItem = { kind: 'checkpoint', note: fromUtf8(made.value.stable.note) ?? '', frontier }
+    const item: CheckpointItem = {
+      kind: 'checkpoint',
+      note: fromUtf8(made.value.stable.note) ?? '',
+      frontier,
+      consistency: undefined,
+    }
     this.must(walk.takeCheckpoint(item) ?? checkpointItemFault(item, this.context), where)
     culprits.checkpoint(checkpoint)
   }
