@@ -72,8 +72,8 @@ export interface Parent {
 }
 
 export interface Outcome {
-  /** `refused`: the command worked, and its answer is no, or that there is a fault. */
-  readonly status: 'done' | 'refused'
+  /** `refused`: the command worked, and its answer is no, or that there is a fault. `unknown`: that nobody can tell. */
+  readonly status: 'done' | 'refused' | 'unknown'
   /** For programs: printed with --json. */
   readonly value: object
   /** For people. */

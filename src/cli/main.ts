@@ -3,7 +3,7 @@
 //    0  done
 //    1  refused, or a fault found
 //    2  usage: an unknown option, a value out of range, a file that is missing or unreadable
-//    3  unknown: a request may or may not have been executed, since its deadline ran out
+//    3  unknown: a request may or may not have been executed, since its deadline ran out; a log may or may not be the cluster's
 //   70  a bug: its stack is printed. What is the user's to repair has an error class of its own, and prints one sentence.
 //  130  interrupted
 //

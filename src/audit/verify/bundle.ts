@@ -1,20 +1,21 @@
 // Verifies a bundle as it is read: nothing but the genesis is trusted, memory does not grow with the length of the file, and every
 // fault says which check failed where. See docs/audit-format.md for the checks in their order.
 
-import { type Digest, equalBytes, hex, type MemberId } from '../../../crypto/index.ts'
+import { type Digest, equalBytes, hex, type MemberId, slot as slotOf } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
 import type { EpochChain } from '../../consensus/index.ts'
 import { checkpointItemFault, noteSigners } from './checkpoints.ts'
 import {
   entryItemFault,
   evidenceItemFault,
+  idsOf,
   newViewItemFault,
   receiptItemFault,
   signersOf,
   stateItemFault,
 } from './checks.ts'
 import { type AuditContext, auditContext, withVerifier } from './context.ts'
-import { EpochReader, type Standing } from './epochs.ts'
+import { type Doubt, EpochReader } from './epochs.ts'
 import { type AuditFault, fault, type PlacedFault } from './fault.ts'
 import { SignatureGatherer } from './gather.ts'
 import { type BundleItem, type EntryItem, type EvidenceItem, itemsOf, type PlacedItem } from './items.ts'
@@ -162,12 +163,13 @@ class BundleAudit {
   summary(): AuditSummary {
     if (this.last !== undefined) this.note(this.last.where, this.last)
     this.last = undefined
-    const { counts, contents, faults, faultCount } = this
+    const { counts, contents, faults, faultCount, doubt } = this
     return {
       kind: 'summary',
       level: this.options.level,
-      valid: faultCount === 0 && this.standing !== 'ambiguous',
-      standing: this.standing,
+      valid: faultCount === 0 && doubt === undefined,
+      standing: doubt !== undefined ? 'ambiguous' : this.epochs.pinned ? 'pinned' : 'genesis',
+      doubt,
       contents,
       ...counts,
       convicted: [...this.convicted].sort((a, b) => a - b),
@@ -208,9 +210,8 @@ class BundleAudit {
     return true
   }
 
-  private get standing(): Standing {
-    const { standing } = this.epochs
-    return standing === 'pinned' && this.retired ? 'ambiguous' : standing
+  private get doubt(): Doubt | undefined {
+    return this.epochs.doubt ?? (this.retired ? 'retired-keys' : undefined)
   }
 
   /** Whether this slot is of an epoch that is over. */
@@ -278,16 +279,20 @@ class BundleAudit {
         if (covering?.bad) faults.push(fault('inclusion', 'bad-checkpoint', `checkpoint ${covering.slot} is no good`))
         if (covering === undefined) this.counts.uncheckpointed++
         if (faults.length > 0) this.counts.refused++
-        return { ...item, signers: signersOf(item.certificate), checkpoint: covering?.slot, faults }
+        const signers = signersOf(item.certificate, this.context)
+        const resultSigners = item.results && signersOf(item.results.receipt, this.context)
+        return { ...item, signers, resultSigners, checkpoint: covering?.slot, faults }
       }
-      case 'receipt':
-        if (this.isRetired(item.certificate.statement.slot)) this.retired = true
-        return { ...item, faults }
+      case 'receipt': {
+        const retired = this.isRetired(item.certificate.statement.slot)
+        if (retired) this.retired = true
+        return { ...item, signers: signersOf(item.certificate, this.context), retired, faults }
+      }
       case 'state': {
         // What the last epoch began with is in the hand-over itself.
         if (checkpoint !== undefined && this.isRetired(checkpoint.slot + 1)) this.retired = true
         if (checkpoint?.bad) faults.push(fault('state', 'bad-checkpoint', `checkpoint ${checkpoint.slot} is no good`))
-        const signers = checkpoint === undefined || checkpoint.bad ? [] : noteSigners(checkpoint.note, this.context)
+        const signers = checkpoint === undefined || checkpoint.bad ? [] : this.signersOn(checkpoint)
         return { ...item, checkpoint: checkpoint?.slot, signers, faults }
       }
       case 'new-view':
@@ -305,6 +310,10 @@ class BundleAudit {
     }
   }
 
+  private signersOn({ slot, note }: WalkedCheckpoint): MemberId[] {
+    return idsOf(noteSigners(note, this.context), this.context.chain.at(slotOf(slot)))
+  }
+
   /** Its certificate and its results rest on keys that may be in anybody's hands by now; a pin fixes where it must lie. */
   private judgeRetired(
     { entry, results }: EntryItem,
@@ -313,7 +322,7 @@ class BundleAudit {
   ): void {
     if (results !== undefined && this.options.level !== 'replay') this.counts.retiredResults++
     const led = covering !== undefined && (covering.leads || !this.isRetired(covering.slot + 1))
-    if (led || this.epochs.standing !== 'pinned') return
+    if (led || !this.epochs.pinned) return
     const { epoch } = entry.header
     faults.push(
       fault(

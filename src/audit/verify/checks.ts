@@ -8,6 +8,7 @@ import {
   equalBytes,
   failure,
   leafHash,
+  type MemberId,
   merkleRoot,
   type ReplicaIndex,
   type Result,
@@ -219,9 +220,18 @@ export function verifyArchivedReceipt(
   return failure(fault('receipt', checked.fault.code, `the receipt is bad: ${checked.fault.code}`))
 }
 
-/** The signers of a certificate, ascending. */
-export function signersOf({ signatures }: Certificate): readonly ReplicaIndex[] {
-  return signatures.map(({ replica }) => replica)
+/** The signers of a certificate by their ids, in the order of their positions. */
+export function signersOf({ statement, signatures }: Certificate, { chain }: CheckContext): MemberId[] {
+  const epoch = chain.of(statement.membership) ?? chain.at(statement.slot)
+  return idsOf(
+    signatures.map(({ replica }) => replica),
+    epoch,
+  )
+}
+
+/** The ids of the members at these positions, as far as there are such members. */
+export function idsOf(replicas: readonly ReplicaIndex[], { charter: { members } }: EpochContext): MemberId[] {
+  return replicas.flatMap((replica) => members[replica]?.id ?? [])
 }
 
 function receiptRefused(found: Parameters<typeof describeCertificateFault>[0]): AuditFault {

@@ -27,6 +27,12 @@ export interface EpochTrust {
  */
 export type Standing = 'genesis' | 'pinned' | 'ambiguous'
 
+/**
+ * What makes it ambiguous: there is no pin; it goes on after the hand-over that is pinned; or what it is about was signed with keys
+ * of an epoch that is over, and no pin fixes that.
+ */
+export type Doubt = 'unpinned' | 'beyond-pin' | 'retired-keys'
+
 /** Reads the lines of a bundle that name epochs, in their order. */
 export class EpochReader {
   /** As far as it was read; once all was, also what the reader knows and the bundle leaves out. */
@@ -67,11 +73,15 @@ export class EpochReader {
     return this.chain.links.length < pin.epoch ? refused({ code: 'shorter-than-pin' }) : undefined
   }
 
-  /** What the chain alone makes of the bundle. */
-  get standing(): Standing {
-    const { epoch } = this.chain.last.charter
-    if (epoch === 0) return 'genesis'
-    return epoch === this.pin?.epoch ? 'pinned' : 'ambiguous'
+  /** Whether it ends in an epoch that the pin fixes. */
+  get pinned(): boolean {
+    return this.chain.last.charter.epoch === this.pin?.epoch
+  }
+
+  /** What keeps the chain from being the one that is meant, for all that is known. */
+  get doubt(): Doubt | undefined {
+    if (this.pinned || this.chain.last.charter.epoch === 0) return undefined
+    return this.pin === undefined ? 'unpinned' : 'beyond-pin'
   }
 
   private otherChain({ charter: { epoch }, start }: EpochContext): AuditFault | undefined {

@@ -6,9 +6,9 @@
 
 import {
   failure,
+  type MemberId,
   type PublicKey,
   portableVerifier,
-  type ReplicaIndex,
   type Result,
   type SignatureVerifier,
   success,
@@ -25,10 +25,12 @@ import {
 import { verifyBundle } from './bundle.ts'
 import { receiptItemFault, signersOf } from './checks.ts'
 import { auditContext } from './context.ts'
+import { EpochReader, type EpochTrust } from './epochs.ts'
 import type { ReceiptItem } from './items.ts'
 import type { BundleReceipt } from './write.ts'
 
-export interface FencingOptions {
+/** Whether the members may have changed since the genesis: with a pin or a chain the token must be of that very cluster. */
+export interface FencingOptions extends EpochTrust {
   /** From a source that you trust: it says whose signatures count. */
   readonly genesis: Genesis
   /** The lock or election that the token must be of. */
@@ -47,8 +49,13 @@ export interface FencingFacts extends LockClaim {
   readonly revision: number
   /** The client key that took it. */
   readonly holder: PublicKey
-  /** The replicas that signed, t = b + 1 or more. */
-  readonly signers: readonly ReplicaIndex[]
+  /** The members that signed, by their ids, t = b + 1 or more. */
+  readonly signers: readonly MemberId[]
+  /**
+   * Whether the epoch of that slot is over, as far as the pin or the chain tells. Who has stolen the keys of t of its members since
+   * could have made the token; nobody can make one that way for a slot of the epoch in office.
+   */
+  readonly retired: boolean
 }
 
 export interface FencingFault {
@@ -64,13 +71,11 @@ export interface FencingFault {
  */
 export async function verifyFencingToken(
   token: Uint8Array | BundleReceipt,
-  { genesis, name, kind = 'lock', verifier = portableVerifier }: FencingOptions,
+  options: FencingOptions,
 ): Promise<Result<FencingFacts, FencingFault>> {
-  const item = token instanceof Uint8Array ? await receiptIn(token, genesis, verifier) : success(itemOf(token))
-  if (!item.ok) return item
-  const fault = token instanceof Uint8Array ? undefined : receiptItemFault(item.value, auditContext(genesis, verifier))
-  if (fault !== undefined) return refused(`${fault.check}: ${fault.code}`, fault.message)
-  const facts = fencingFacts(item.value)
+  const { name, kind = 'lock' } = options
+  const receipt = token instanceof Uint8Array ? await receiptIn(token, options) : checked(token, options)
+  const facts = receipt.ok ? fencingFacts(receipt.value) : receipt
   if (!facts.ok || (facts.value.kind === kind && facts.value.name === name)) return facts
   const [got, wanted] = [facts.value, { kind, name }].map((each) => `${each.kind} ${JSON.stringify(each.name)}`)
   return refused('other-name', `the token is of ${got}, not of ${wanted}`)
@@ -84,8 +89,15 @@ export function compareFencing(
   return a.slot - b.slot || a.revision - b.revision
 }
 
-/** What a receipt says as a fencing token; requires that the receipt itself was verified. */
-export function fencingFacts({ request, record, certificate }: ReceiptItem): Result<FencingFacts, FencingFault> {
+/** A receipt that was verified, and who signed it. */
+export interface VerifiedReceipt extends ReceiptItem {
+  readonly signers: readonly MemberId[]
+  readonly retired: boolean
+}
+
+/** What a verified receipt says as a fencing token. */
+export function fencingFacts(receipt: VerifiedReceipt): Result<FencingFacts, FencingFault> {
+  const { request, record, signers, retired } = receipt
   const command = decodeKvCommand(request.request.command)
   const claim = command && lockClaimOf(command)
   if (claim === undefined) return refused('no-lock', 'the request in it takes no lock and no election')
@@ -99,28 +111,45 @@ export function fencingFacts({ request, record, certificate }: ReceiptItem): Res
   const { client: holder } = request.request
   const { revision } = result
   // Not the certificate's slot: who asks again is answered with the record of the first time, in a later slot.
-  return success({ ...claim, slot: decoded.slot, revision, holder, signers: signersOf(certificate) })
+  return success({ ...claim, slot: decoded.slot, revision, holder, signers, retired })
 }
 
 async function receiptIn(
   bytes: Uint8Array,
-  genesis: Genesis,
-  verifier: SignatureVerifier,
-): Promise<Result<ReceiptItem, FencingFault>> {
-  let found: ReceiptItem | undefined
-  for await (const each of verifyBundle([bytes], genesis, { level: 'certificates', verifier })) {
+  { genesis, verifier = portableVerifier, pin, chain }: FencingOptions,
+): Promise<Result<VerifiedReceipt, FencingFault>> {
+  let found: VerifiedReceipt | undefined
+  for await (const each of verifyBundle([bytes], genesis, { level: 'certificates', verifier, pin, chain })) {
     if (each.kind === 'receipt') found = each
     if (each.kind !== 'summary') continue
     const [fault] = each.faults
     if (fault !== undefined) return refused(`${fault.check}: ${fault.code}`, `${fault.where}: ${fault.message}`)
     if (each.contents?.kind !== 'receipt') return refused('no-receipt', 'it is a bundle, and holds no receipt')
+    if (each.doubt !== undefined && each.doubt !== 'retired-keys') return refused('ambiguous', AMBIGUOUS[each.doubt])
   }
   return found === undefined ? refused('no-receipt', 'it holds no receipt') : success(found)
 }
 
-function itemOf({ request, certificate, record, index, count, path }: BundleReceipt): ReceiptItem {
-  return { kind: 'receipt', request, certificate, record, index, count, path }
+/** A receipt at hand brings no epochs along: they are those of the chain. */
+function checked(
+  receipt: BundleReceipt,
+  { genesis, verifier = portableVerifier, pin, chain: known }: FencingOptions,
+): Result<VerifiedReceipt, FencingFault> {
+  const context = auditContext(genesis, verifier)
+  const epochs = new EpochReader(context, { pin, chain: known })
+  const missing = epochs.finish()
+  const { chain } = epochs
+  const item = { kind: 'receipt', ...receipt } as const
+  const fault = missing ?? receiptItemFault(item, { chain })
+  if (fault !== undefined) return refused(`${fault.check}: ${fault.code}`, fault.message)
+  const signers = signersOf(receipt.certificate, { chain })
+  return success({ ...item, signers, retired: receipt.certificate.statement.slot <= chain.last.start.slot })
 }
+
+const AMBIGUOUS: Readonly<Record<'unpinned' | 'beyond-pin', string>> = Object.freeze({
+  unpinned: 'the members changed since the genesis, and no pin and no chain says which change is meant',
+  'beyond-pin': 'the members changed since the hand-over that is pinned',
+})
 
 function refused(code: string, message: string): Result<never, FencingFault> {
   return failure({ code, message })

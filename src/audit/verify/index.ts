@@ -14,6 +14,7 @@ export {
   entryItemFault,
   epochOfEvidence,
   evidenceItemFault,
+  idsOf,
   inclusionFault,
   newViewItemFault,
   signersOf,
@@ -24,7 +25,7 @@ export {
 export * from './context.ts'
 export * from './culprits.ts'
 export * from './describe.ts'
-export type { EpochTrust, Standing } from './epochs.ts'
+export type { Doubt, EpochTrust, Standing } from './epochs.ts'
 export * from './fault.ts'
 export * from './fencing.ts'
 export type { BatchVerifier, SignatureJob } from './gather.ts'

@@ -1,9 +1,9 @@
 // What an audit says of each item of a bundle, and of all of it.
 
-import type { MemberId, ReplicaIndex, SignatureVerifier } from '../../../crypto/index.ts'
+import type { MemberId, SignatureVerifier } from '../../../crypto/index.ts'
 import type { EpochChain } from '../../consensus/index.ts'
 import type { StateMachine } from '../../machine/index.ts'
-import type { EpochTrust, Standing } from './epochs.ts'
+import type { Doubt, EpochTrust, Standing } from './epochs.ts'
 import type { AuditFault, PlacedFault } from './fault.ts'
 import type { BatchVerifier } from './gather.ts'
 import type {
@@ -37,15 +37,22 @@ export type AuditVerdict =
     })
   | (Judged<CheckpointItem> & { readonly slot: number })
   | (Judged<EntryItem> & {
-      readonly signers: readonly ReplicaIndex[]
+      /** Members by their ids, as everywhere here. */
+      readonly signers: readonly MemberId[]
+      /** Of the results, where there are any. */
+      readonly resultSigners: readonly MemberId[] | undefined
       /** Slot of the checkpoint that the entry's inclusion proof is for. */
       readonly checkpoint: number | undefined
     })
-  | Judged<ReceiptItem>
+  | (Judged<ReceiptItem> & {
+      readonly signers: readonly MemberId[]
+      /** Whether the epoch of its slot is over. */
+      readonly retired: boolean
+    })
   | (Judged<StateItem> & {
       /** Of the checkpoint whose state it is, and who signed that; empty where it is no good. */
       readonly checkpoint: number | undefined
-      readonly signers: readonly ReplicaIndex[]
+      readonly signers: readonly MemberId[]
     })
   | Judged<NewViewItem>
   | (Judged<EvidenceItem> & {
@@ -61,6 +68,8 @@ export interface AuditSummary {
   /** Everything in the bundle holds, it holds what it claims, and it is not ambiguous. */
   readonly valid: boolean
   readonly standing: Standing
+  /** Undefined unless it is ambiguous. */
+  readonly doubt: Doubt | undefined
   readonly contents: BundleContents | undefined
   /** Hand-overs. */
   readonly epochs: number

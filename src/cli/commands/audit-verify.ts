@@ -13,6 +13,7 @@ import {
 } from '../../audit/verify/index.ts'
 import { decodeResultRecord } from '../../machine/index.ts'
 import { shownBytes, statOf, withThreads } from '../audit/files.ts'
+import { PIN_OPTION, wantedPin } from '../audit/pin.ts'
 import { stateForPrograms, stateLine } from '../audit/state.ts'
 import { wantedToken, withToken } from '../audit/token.ts'
 import { type Command, type Context, type Input, type Outcome, UsageError } from '../command.ts'
@@ -30,6 +31,7 @@ export const auditVerify: Command = {
   ],
   options: [
     { flags: '--genesis <file>', describe: 'the genesis of the cluster, from a source that you trust', required: true },
+    PIN_OPTION,
     { flags: '--lock <name>', describe: 'the file must be the fencing token of this lock' },
     { flags: '--election <name>', describe: 'the file must be the fencing token of this election' },
     { flags: '--level <level>', describe: `${AUDIT_LEVELS.join(', ')} (default: certificates)` },
@@ -39,6 +41,10 @@ export const auditVerify: Command = {
     ['quorate audit verify log.jsonl --genesis genesis.json --level log', 'and all of it lies in the checkpointed log'],
     ['quorate audit verify log.jsonl --genesis genesis.json --level replay', 'and executing it gives what was signed'],
     [
+      'quorate audit verify log.jsonl --genesis genesis.json --pin pin',
+      'a log with changes of members in it: exit code 3 where the pin does not settle which are meant',
+    ],
+    [
       'quorate audit verify token.jsonl --genesis genesis.json --lock db',
       'who took the lock db, and with which number',
     ],
@@ -47,6 +53,7 @@ export const auditVerify: Command = {
     const file = input.argument('FILE')
     const level = levelOf(input)
     const wanted = wantedToken(input)
+    const pin = await wantedPin(input)
     const genesis = await loadGenesis(input.text('genesis') ?? '')
     const { folder, bytes } = await statOf(file)
     if (folder)
@@ -55,7 +62,7 @@ export const auditVerify: Command = {
     let summary: AuditSummary | undefined
     await withThreads(bytes, async (batch) => {
       const source = shownBytes(file, bytes, `checking ${file}`, context)
-      for await (const each of verifyBundle(source, genesis, { level, verifier: nativeVerifier, ...batch })) {
+      for await (const each of verifyBundle(source, genesis, { level, verifier: nativeVerifier, pin, ...batch })) {
         if (each.kind === 'summary') summary = each
         else if (
           each.kind === 'receipt' ||
@@ -86,13 +93,14 @@ function outcomeOf(
   shown: readonly AuditVerdict[],
   { stage }: Context,
 ): Outcome {
-  const { valid, faults, faultCount } = summary
+  const { valid, doubt, faults, faultCount } = summary
+  const status = valid ? 'done' : faultCount > 0 ? 'refused' : 'unknown'
   const { kind: _, contents: __, ...facts } = summary
   const rows = summary.entries > SHOWN_ENTRIES ? [] : entryRows(shown)
   const faultLines = faults.slice(0, SHOWN_FAULTS).map(faultLine)
   const more = faultCount - faultLines.length
   return {
-    status: valid ? 'done' : 'refused',
+    status,
     value: { file, cluster, ...facts, shown: shown.map(forPrograms) },
     text: [
       ...receiptLines(shown),
@@ -100,9 +108,27 @@ function outcomeOf(
       ...(rows.length > 1 ? [table(rows)] : []),
       ...faultLines,
       ...(more > 0 ? [`and ${more} more faults`] : []),
-      stage.paint(valid ? 'green' : 'red', verdictLine(file, cluster, summary)),
+      ...(doubt !== undefined ? [DOUBTS[doubt]] : []),
+      ...(summary.retiredResults > 0 ? [retiredLine(summary)] : []),
+      stage.paint(COLOURS[status], verdictLine(file, cluster, summary)),
     ].join('\n'),
   }
+}
+
+const COLOURS = Object.freeze({ done: 'green', refused: 'red', unknown: 'yellow' } as const)
+
+const DOUBTS: Readonly<Record<NonNullable<AuditSummary['doubt']>, string>> = Object.freeze({
+  unpinned:
+    'it goes through a change of members, which whoever has stolen keys since they were retired could make up: give a --pin',
+  'beyond-pin':
+    'it goes through a change of members after the one that is pinned, which thieves of keys retired since could make up: give a newer --pin',
+  'retired-keys':
+    'it was signed with keys of members of an epoch that is over, and who has stolen enough of them since could make it up',
+})
+
+function retiredLine({ retiredResults, level }: AuditSummary): string {
+  const what = `the results of ${count(retiredResults, 'entry')} rest on keys of epochs that are over`
+  return `${what}; only executing the log from its beginning settles them (at level ${level} nothing is executed)`
 }
 
 function entryRows(shown: readonly AuditVerdict[]): string[][] {
@@ -115,7 +141,7 @@ function entryRows(shown: readonly AuditVerdict[]): string[][] {
         hex(digest).slice(0, 16),
         header.kind === 'noop' ? 'no-op' : `${header.count}`,
         each.signers.join(' '),
-        each.results === undefined ? '-' : each.results.receipt.signatures.map(({ replica }) => replica).join(' '),
+        each.resultSigners?.join(' ') ?? '-',
         each.checkpoint === undefined ? 'not yet checkpointed' : `${each.checkpoint}`,
         each.faults[0] === undefined ? 'good' : `NOT GOOD: ${each.faults[0].check}`,
       ],
@@ -130,7 +156,7 @@ function receiptLines(shown: readonly AuditVerdict[]): string[] {
     if (each.kind !== 'receipt') return []
     const { certificate, request, record, faults } = each
     const decoded = decodeResultRecord(record)
-    const signers = certificate.signatures.map(({ replica }) => replica).join(' and ')
+    const signers = each.signers.join(' and ')
     const what = `request ${request.request.sequence} of client ${hex(request.request.client).slice(0, 16)}`
     if (faults.length > 0) return [`receipt NOT GOOD: ${what}, slot ${certificate.statement.slot}`]
     return [
@@ -144,14 +170,16 @@ function faultLine({ where, check, code, message }: PlacedFault): string {
 }
 
 function verdictLine(file: string, cluster: string, summary: AuditSummary): string {
-  const { level, valid, entries, checkpoints, uncheckpointed, receipts, states } = summary
+  const { level, entries, checkpoints, uncheckpointed, receipts, states } = summary
   const { newViews, evidence, faultCount, faults } = summary
-  if (!valid) {
+  if (faultCount > 0) {
     const [first] = faults
     const place = first === undefined ? '' : `: check "${first.check}" at ${first.where}`
     return `${file} is NOT VALID for cluster ${cluster} at level ${level}: ${count(faultCount, 'fault')}${place}`
   }
+  const verdict = summary.standing === 'ambiguous' ? 'AMBIGUOUS' : 'valid'
   const parts = [
+    summary.epochs > 0 ? count(summary.epochs + 1, 'epoch') : '',
     entries > 0 || receipts + states === 0 ? count(entries, 'entry') : '',
     receipts > 0 ? count(receipts, 'receipt') : '',
     states > 0 ? 'the proof of one key' : '',
@@ -160,7 +188,7 @@ function verdictLine(file: string, cluster: string, summary: AuditSummary): stri
     newViews > 0 ? count(newViews, 'NewView') : '',
     evidence > 0 ? `evidence against replicas ${summary.convicted.join(', ')}` : '',
   ].filter((part) => part !== '')
-  return `${file} is valid for cluster ${cluster} at level ${level}: ${parts.join(', ')}`
+  return `${file} is ${verdict} for cluster ${cluster} at level ${level}: ${parts.join(', ')}`
 }
 
 function count(number: number, noun: string): string {
@@ -178,14 +206,14 @@ function forPrograms(each: AuditVerdict): object {
       digest: hex(digest),
       requests: header.count,
       signers,
-      results: each.results?.receipt.signatures.map(({ replica }) => replica) ?? null,
+      results: each.resultSigners ?? null,
       checkpoint: checkpoint ?? null,
       faults,
     }
   }
   if (each.kind === 'state') return stateForPrograms(each)
   if (each.kind !== 'receipt') return { kind: each.kind, faults: each.faults }
-  const { certificate, request, record, faults } = each
+  const { certificate, request, record, signers, faults } = each
   return {
     kind: 'receipt',
     slot: certificate.statement.slot,
@@ -193,7 +221,7 @@ function forPrograms(each: AuditVerdict): object {
     client: hex(request.request.client),
     sequence: request.request.sequence,
     outcome: decodeResultRecord(record)?.outcome ?? null,
-    signers: certificate.signatures.map(({ replica }) => replica),
+    signers,
     faults,
   }
 }
