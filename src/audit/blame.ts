@@ -3,6 +3,7 @@
 import type { SignatureVerifier } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
+import type { Pin } from '../consensus/index.ts'
 import type { Archive } from '../wire/index.ts'
 import { Cursor } from './cursor.ts'
 import {
@@ -14,11 +15,11 @@ import {
   Culprits,
   describeEvidence,
   type EvidenceDescription,
-  epochOfEvidence,
   evidenceItemFault,
   newViewItemFault,
   noteSigners,
   type PlacedFault,
+  type Standing,
   stableOf,
   verifyArchivedCheckpoint,
   verifyArchivedSlot,
@@ -34,6 +35,8 @@ export interface BlameOptions {
   readonly sources: readonly BlameSource[]
   readonly verifier?: SignatureVerifier
   readonly batch?: BatchVerifier
+  /** A hand-over that every bundle must go through. */
+  readonly pin?: Pin | undefined
   readonly signal?: AbortSignal
 }
 
@@ -42,6 +45,8 @@ export interface BlameReport extends CulpritReport {
   readonly descriptions: readonly EvidenceDescription[]
   /** What does not verify, and was not used; the place names the source too. */
   readonly refused: readonly PlacedFault[]
+  /** `ambiguous` also where the sources follow two chains: then nobody can tell which is the cluster's. */
+  readonly standing: Standing
   /** Entries with good certificates that were compared, over all sources. */
   readonly entries: number
 }
@@ -49,16 +54,29 @@ export interface BlameReport extends CulpritReport {
 /** Finds everybody whom the sources convict. */
 export async function findCulprits(options: BlameOptions): Promise<BlameReport> {
   const context = auditContext(options.genesis, options.verifier ?? nativeVerifier)
-  const search: Search = { context, culprits: new Culprits(context), refused: [], entries: 0, options }
+  const search: Search = {
+    context,
+    culprits: new Culprits(context, options.pin?.epoch),
+    refused: [],
+    entries: 0,
+    standings: new Set(),
+    options,
+  }
   for (const source of options.sources) {
     if (source.kind === 'bundle') await readBundle(search, source.name, source.bytes)
     else await readArchive(search, source.name, source.archive)
   }
   const report = search.culprits.report()
-  const descriptions = report.convictions.map(({ evidence }) =>
-    describeEvidence(evidence, epochOfEvidence(evidence, context).verify),
-  )
-  return { ...report, descriptions, refused: search.refused, entries: search.entries }
+  const descriptions = report.convictions.map(({ evidence, epoch, doubt }) => describeEvidence(evidence, epoch, doubt))
+  const { refused, entries, standings } = search
+  const standing = report.splits.length > 0 || standings.has('ambiguous') ? 'ambiguous' : undefined
+  return {
+    ...report,
+    descriptions,
+    refused,
+    standing: standing ?? (standings.has('pinned') ? 'pinned' : 'genesis'),
+    entries,
+  }
 }
 
 interface Search {
@@ -66,21 +84,30 @@ interface Search {
   readonly culprits: Culprits
   readonly refused: PlacedFault[]
   entries: number
+  /** Of the bundles whose epochs were not refused. */
+  readonly standings: Set<Standing>
   readonly options: BlameOptions
 }
 
 async function readBundle(search: Search, name: string, bytes: ByteSource): Promise<void> {
   const { context, culprits, options } = search
-  const { batch } = options
-  const audit = { level: 'certificates', verifier: context.executes, ...(batch && { batch }) } as const
+  const { batch, pin } = options
+  let { chain } = context
+  const audit = { level: 'certificates', verifier: context.executes, pin, ...(batch && { batch }) } as const
+  culprits.follow(chain)
   for await (const each of verifyBundle(bytes, options.genesis, audit)) {
     options.signal?.throwIfAborted()
     if (each.kind === 'summary') {
+      if (each.faults.every(({ check }) => check !== 'epoch')) search.standings.add(each.standing)
       search.refused.push(...each.faults.map((fault) => ({ ...fault, where: `${name}, ${fault.where}` })))
       continue
     }
     if (each.faults.length > 0) continue
     switch (each.kind) {
+      case 'epoch':
+        chain = each.chain
+        culprits.follow(chain)
+        break
       case 'entry':
         search.entries++
         culprits.certificate(each.certificate)
@@ -90,7 +117,7 @@ async function readBundle(search: Search, name: string, bytes: ByteSource): Prom
         culprits.result(each.certificate)
         break
       case 'checkpoint': {
-        const stable = stableOf(each.note, noteSigners(each.note, context))
+        const stable = stableOf(each.note, noteSigners(each.note, { chain }))
         if (stable !== undefined) culprits.checkpoint(stable)
         break
       }
@@ -98,7 +125,7 @@ async function readBundle(search: Search, name: string, bytes: ByteSource): Prom
         culprits.newView(each.newView)
         break
       case 'evidence':
-        culprits.evidence(each.evidence)
+        culprits.evidence(each.evidence, chain.epochs[each.epoch])
     }
   }
 }
@@ -106,6 +133,7 @@ async function readBundle(search: Search, name: string, bytes: ByteSource): Prom
 async function readArchive(search: Search, name: string, archive: Archive): Promise<void> {
   const { context, culprits, options } = search
   const cursor = new Cursor(archive, options.signal)
+  culprits.follow(context.chain)
   const refuse = (where: string, fault: Omit<PlacedFault, 'where'>) =>
     search.refused.push({ ...fault, where: `${name}, ${where}` })
   for (const newView of (await cursor.ask('its NewViews', () => archive.newViews())) ?? []) {

@@ -393,5 +393,31 @@ export function threeEpochs(): EpochsLog {
     .fill(5)
 }
 
+/**
+ * The same log up to the end of its second epoch, whose members all have other keys in the third. Whoever calls this again has what a
+ * thief has who stole all keys of the second epoch after it was over.
+ */
+export function secondEpoch(): EpochsLog {
+  const log = new EpochsLog().fill(2)
+  return log
+    .change([log.replacement(0, 'four')])
+    .endEpoch()
+    .fill(1)
+}
+
+export function rotateAll(log: EpochsLog): EpochsLog {
+  return log.change([4, 1, 2, 3].map((id) => log.rotation(id, `${id} anew`)))
+}
+
+/** The charter of the same epoch with keys of somebody else for everybody. */
+export function captured(charter: Charter): Charter {
+  const members = charter.members.map((member) => ({
+    ...member,
+    consensusKey: consensusNamed(`thief ${member.id}`).publicKey,
+    transportKey: signerNamed(`epochs transport of thief ${member.id}`).publicKey,
+  }))
+  return { ...charter, members }
+}
+
 export const text = (bytes: Uint8Array) => fromUtf8(bytes) ?? ''
 export const linesOf = (bytes: Uint8Array) => text(bytes).trimEnd().split('\n')

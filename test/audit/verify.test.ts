@@ -425,7 +425,7 @@ describe('evidence of how an epoch ends', () => {
     const summary = await audit(writeBundle(lying))
     expect(summary.faults).toEqual([])
     expect(summary).toMatchObject({ convicted: [2], evidence: 4 })
-    expect(evidence.map((each) => describeEvidence(each, test.context.chain.last.verify).sentence)).toEqual([
+    expect(evidence.map((each) => describeEvidence(each, test.context.chain.last).sentence)).toEqual([
       'replica 2 signed two different checkpoints of slot 4',
       'replica 2 ended one epoch twice, with slot 4 and with slot 8',
       'replica 2 ended an epoch with slot 4 and signed Accept for slot 5 of it',

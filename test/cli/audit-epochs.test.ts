@@ -7,7 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeReceiptFile } from '../../src/audit/verify/index.ts'
 import { main } from '../../src/cli/main.ts'
 import { formatPin } from '../../src/consensus/index.ts'
-import { type EpochsLog, GENESIS, GENESIS_BYTES, threeEpochs } from '../audit/epochs-log.ts'
+import {
+  captured,
+  type EpochsLog,
+  GENESIS,
+  GENESIS_BYTES,
+  rotateAll,
+  secondEpoch,
+  threeEpochs,
+} from '../audit/epochs-log.ts'
 
 let root: string
 let log: EpochsLog
@@ -96,5 +104,33 @@ describe('quorate audit verify --pin', () => {
     const { code, error } = await verify('log.jsonl', '--pin', at(name))
     expect(code).toBe(2)
     expect(error).toContain(message)
+  })
+})
+
+describe('quorate audit blame', () => {
+  const blame = (...args: string[]) => quorate('audit', 'blame', ...args, '--genesis', at('genesis.json'))
+
+  beforeAll(async () => {
+    await writeFile(at('true.jsonl'), rotateAll(secondEpoch()).endEpoch().fill(1).bundle())
+    await writeFile(at('stolen.jsonl'), rotateAll(secondEpoch()).endEpoch(captured).fill(1).bundle())
+  })
+
+  it('shows two chains with whose keys signed both, and cannot tell which is meant: exit code 3', async () => {
+    const { code, out } = await blame(at('true.jsonl'), at('stolen.jsonl'))
+    expect(code).toBe(3)
+    expect(out).toMatch(/^keys of replica 1, replica 2, replica 4 of cluster \S+ signed what nobody honest signs/)
+    expect(out).toMatch(/^epoch 1 was handed over twice, [0-9a-f]{64} and [0-9a-f]{64}: only a --pin says/m)
+    const json = JSON.parse((await blame(at('true.jsonl'), at('stolen.jsonl'), '--json')).out)
+    expect(json).toMatchObject({ standing: 'ambiguous', guilty: [], suspects: [1, 2, 4], splits: [{ epoch: 1 }] })
+  })
+
+  it('uses no log that the pin refuses, and then accuses nobody: exit code 0', async () => {
+    const pin = rotateAll(secondEpoch()).endEpoch().chain.pin
+    if (pin === undefined) throw new Error('no pin')
+    await writeFile(at('true-pin'), formatPin(pin))
+    const { code, out } = await blame(at('true.jsonl'), at('stolen.jsonl'), '--pin', at('true-pin'))
+    expect(code).toBe(0)
+    expect(out).toMatch(/^nobody in cluster/)
+    expect(out).toContain('stolen.jsonl, epoch 2: the hand-over to this epoch is another than the one that is pinned')
   })
 })

@@ -2,20 +2,23 @@
 // bytes that were signed, and the signature.
 
 import { type Certificate, hex, statementBytes, type Vote, type VoteKind } from '../../../crypto/index.ts'
+import type { Charter } from '../../../keys/charter/index.ts'
 import {
   type CheckpointVote,
   checkpointBytes,
+  type EpochContext,
   type Evidence,
   type NewView,
   select,
   type VerifyContext,
   type ViewChange,
 } from '../../consensus/index.ts'
+import type { ConvictionDoubt } from './culprits.ts'
 
 export interface SignedStatement {
   readonly title: string
   readonly fields: readonly (readonly [name: string, value: string])[]
-  /** Index of the signer. */
+  /** Position of the signer in its epoch. */
   readonly signer: number
   /** In hexadecimal, as the two below. */
   readonly key: string
@@ -24,16 +27,51 @@ export interface SignedStatement {
 }
 
 export interface EvidenceDescription {
+  readonly epoch: number
+  /** By its id. */
+  readonly member: number
+  /** Its position in that epoch. */
   readonly accused: number
   readonly kind: Evidence['kind']
+  readonly doubt: ConvictionDoubt | undefined
   readonly sentence: string
   readonly statements: readonly SignedStatement[]
 }
 
-/** Requires evidence that was verified. */
-export function describeEvidence(evidence: Evidence, context: VerifyContext): EvidenceDescription {
+/** Requires evidence that was verified in `epoch`. */
+export function describeEvidence(
+  evidence: Evidence,
+  epoch: EpochContext,
+  doubt?: ConvictionDoubt | undefined,
+): EvidenceDescription {
   const { accused, kind } = evidence
-  return { accused, kind, sentence: `replica ${accused} ${deed(evidence)}`, statements: statements(evidence, context) }
+  const { charter, verify } = epoch
+  const member = idAt(accused, charter)
+  const when = charter.epoch === 0 ? '' : ` in epoch ${charter.epoch}`
+  const perhaps = doubt === undefined ? '' : DOUBTS[doubt]
+  return {
+    epoch: charter.epoch,
+    member,
+    accused,
+    kind,
+    doubt,
+    sentence: `replica ${member} ${deed(evidence)}${when}${perhaps}`,
+    statements: statements(evidence, { ...verify, charter }),
+  }
+}
+
+const DOUBTS: Readonly<Record<ConvictionDoubt, string>> = Object.freeze({
+  'retired-keys': ': its owner lied, or its key was stolen after that epoch was over',
+  unpinned: ': its owner lied, or its key was stolen, or somebody with stolen keys made that epoch up: no pin fixes it',
+})
+
+/** What statements are shown with. */
+interface Shown extends VerifyContext {
+  readonly charter: Charter
+}
+
+function idAt(replica: number, { members }: Charter): number {
+  return members[replica]?.id ?? replica
 }
 
 const NAMES: Readonly<Record<VoteKind, string>> = Object.freeze({
@@ -84,7 +122,7 @@ function deed(evidence: Evidence): string {
   }
 }
 
-function statements(evidence: Evidence, context: VerifyContext): SignedStatement[] {
+function statements(evidence: Evidence, context: Shown): SignedStatement[] {
   switch (evidence.kind) {
     case 'two-votes':
       return [ofVote(evidence.first, context), ofVote(evidence.second, context)]
@@ -112,10 +150,10 @@ function statements(evidence: Evidence, context: VerifyContext): SignedStatement
 
 type Fields = SignedStatement['fields']
 
-function ofVote({ statement, replica, signature }: Vote, context: VerifyContext, more: Fields = []): SignedStatement {
+function ofVote({ statement, replica, signature }: Vote, context: Shown, more: Fields = []): SignedStatement {
   const { kind, view, slot, digest, justification } = statement
   return {
-    title: `${NAMES[kind]} by replica ${replica}`,
+    title: `${NAMES[kind]} by replica ${idAt(replica, context.charter)}`,
     fields: [
       ['view', `${view}`],
       ['slot', `${slot}`],
@@ -130,11 +168,11 @@ function ofVote({ statement, replica, signature }: Vote, context: VerifyContext,
   }
 }
 
-function ofCheckpoint(vote: CheckpointVote, context: VerifyContext): SignedStatement {
+function ofCheckpoint(vote: CheckpointVote, context: Shown): SignedStatement {
   const { slot, logRoot, stateRoot, next, replica, signature } = vote
   const more: Fields = next === undefined ? [] : [['next membership', hex(next)]]
   return {
-    title: `checkpoint by replica ${replica}`,
+    title: `checkpoint by replica ${idAt(replica, context.charter)}`,
     fields: [['slot', `${slot}`], ['log root', hex(logRoot)], ['state root', hex(stateRoot)], ...more],
     signer: replica,
     key: keyOf(replica, context),

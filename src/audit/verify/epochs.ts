@@ -80,8 +80,9 @@ export class EpochReader {
 
   /** What keeps the chain from being the one that is meant, for all that is known. */
   get doubt(): Doubt | undefined {
-    if (this.pinned || this.chain.last.charter.epoch === 0) return undefined
-    return this.pin === undefined ? 'unpinned' : 'beyond-pin'
+    const { epoch } = this.chain.last.charter
+    if (this.pinned || epoch === 0) return undefined
+    return this.pin !== undefined && epoch > this.pin.epoch ? 'beyond-pin' : 'unpinned'
   }
 
   private otherChain({ charter: { epoch }, start }: EpochContext): AuditFault | undefined {

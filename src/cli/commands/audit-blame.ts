@@ -1,11 +1,13 @@
 // `quorate audit blame`: who lied, and the signed statements that prove it.
 
 import { join } from 'node:path'
+import { hex } from '../../../crypto/index.ts'
 import { GENESIS_FILE, loadGenesis } from '../../../keys/index.ts'
 import { type BlameReport, type BlameSource, findCulprits } from '../../audit/index.ts'
 import { type EvidenceDescription, MAX_LISTED_FAULTS, type SignedStatement } from '../../audit/verify/index.ts'
 import type { Archive } from '../../wire/index.ts'
 import { archiveIn, shownBytes, statOf, withThreads } from '../audit/files.ts'
+import { PIN_OPTION, wantedPin } from '../audit/pin.ts'
 import type { Command, Context, Outcome } from '../command.ts'
 import { clusterFolder } from '../folder.ts'
 import { table } from '../table.ts'
@@ -22,6 +24,7 @@ export const auditBlame: Command = {
   ],
   options: [
     { flags: '--genesis <file>', describe: 'the genesis of the cluster (default: that of --cluster)' },
+    PIN_OPTION,
     { flags: '--cluster <dir>', describe: 'the keyset (default: QUORATE_CLUSTER or ./quorate-cluster)' },
   ],
   examples: [
@@ -36,6 +39,7 @@ export const auditBlame: Command = {
     const genesis = await loadGenesis(
       input.text('genesis') ?? join(clusterFolder(input.text('cluster'), context), GENESIS_FILE),
     )
+    const pin = await wantedPin(input)
     const paths = [input.argument('FILE'), input.optionalArgument('OTHER')].filter((path) => path !== undefined)
     const archives: Archive[] = []
     const sources: BlameSource[] = []
@@ -53,7 +57,7 @@ export const auditBlame: Command = {
         }
       }
       const report = await withThreads(total, (batch) =>
-        findCulprits({ genesis, sources, signal: context.signal, ...batch }),
+        findCulprits({ genesis, sources, pin, signal: context.signal, ...batch }),
       )
       return outcomeOf(genesis.label, report, context)
     } finally {
@@ -63,12 +67,14 @@ export const auditBlame: Command = {
 }
 
 function outcomeOf(cluster: string, report: BlameReport, { stage }: Context): Outcome {
-  const { guilty, descriptions, forks, missing, refused, entries } = report
-  const shown = guilty.flatMap((index) => descriptions.find(({ accused }) => accused === index) ?? [])
+  const { guilty, suspects, descriptions, forks, splits, missing, refused, standing, entries } = report
+  const shown = [...guilty, ...suspects].flatMap((id) => descriptions.find(({ member }) => member === id) ?? [])
   const others = descriptions.filter((each) => !shown.includes(each))
   const more = others.length - NAMED_PROOFS
+  const status = statusOf(report)
   const text = [
-    stage.paint(guilty.length === 0 ? 'green' : 'red', headline(cluster, report)),
+    stage.paint(COLOURS[status], headline(cluster, report)),
+    ...splits.map(splitLine),
     ...forks.map((slot) => `the log is forked: slot ${slot} has good certificates for two entries`),
     ...shown.flatMap(proofLines),
     ...(others.length > 0 ? [''] : []),
@@ -79,24 +85,46 @@ function outcomeOf(cluster: string, report: BlameReport, { stage }: Context): Ou
   ].join('\n')
   const value = {
     cluster,
+    standing,
     guilty,
+    suspects,
     forks,
+    splits: splits.map(({ epoch, handOvers }) => ({ epoch, handOvers: handOvers.map(hex) })),
     missing,
     entries,
     proofs: descriptions,
     refused,
   }
-  return { status: guilty.length + forks.length === 0 ? 'done' : 'refused', value, text }
+  return { status, value, text }
 }
 
-function headline(cluster: string, { guilty, descriptions, forks }: BlameReport): string {
+const COLOURS = Object.freeze({ done: 'green', refused: 'red', unknown: 'yellow' } as const)
+
+/** Where keys may have been stolen, or an epoch made up, nobody can tell whether anybody lied. */
+function statusOf({ guilty, suspects, forks, splits, standing }: BlameReport): Outcome['status'] {
+  if (guilty.length > 0) return 'refused'
+  if (suspects.length + forks.length + splits.length === 0) return 'done'
+  return standing === 'ambiguous' || forks.length === 0 ? 'unknown' : 'refused'
+}
+
+function splitLine({ epoch, handOvers }: BlameReport['splits'][number]): string {
+  const names = handOvers.map(hex).join(' and ')
+  return `epoch ${epoch} was handed over twice, ${names}: only a --pin says which chain is the cluster's`
+}
+
+function headline(cluster: string, { guilty, suspects, descriptions, forks }: BlameReport): string {
+  if (guilty.length === 0 && suspects.length > 0) {
+    const names = suspects.map((id) => `replica ${id}`).join(', ')
+    return `keys of ${names} of cluster ${cluster} signed what nobody honest signs: their owners lied, or others have the keys`
+  }
   if (guilty.length === 0) {
     return forks.length === 0
       ? `nobody in cluster ${cluster} is convicted of anything by this`
       : `the log of cluster ${cluster} is forked, and what is here names nobody`
   }
-  const names = guilty.map((index) => `replica ${index}`).join(', ')
-  return `${names} of cluster ${cluster} lied: ${descriptions.length === 1 ? 'one proof' : `${descriptions.length} proofs`}`
+  const names = guilty.map((id) => `replica ${id}`).join(', ')
+  const proofs = descriptions.filter(({ doubt }) => doubt === undefined).length
+  return `${names} of cluster ${cluster} lied: ${proofs === 1 ? 'one proof' : `${proofs} proofs`}`
 }
 
 function proofLines({ sentence, kind, statements }: EvidenceDescription): string[] {

@@ -108,7 +108,7 @@ function outcomeOf(
       ...(rows.length > 1 ? [table(rows)] : []),
       ...faultLines,
       ...(more > 0 ? [`and ${more} more faults`] : []),
-      ...(doubt !== undefined ? [DOUBTS[doubt]] : []),
+      ...(doubt !== undefined && status === 'unknown' ? [DOUBTS[doubt]] : []),
       ...(summary.retiredResults > 0 ? [retiredLine(summary)] : []),
       stage.paint(COLOURS[status], verdictLine(file, cluster, summary)),
     ].join('\n'),

@@ -106,9 +106,10 @@ export class AuditCheck implements Observer {
       if (culprits.evidence(evidence)) continue
       throw new Violation(NAME, `evidence (${evidence.kind}) does not convict r${evidence.accused}`)
     }
-    const { guilty, forks } = culprits.report()
+    const { convictions, forks } = culprits.report()
     if (forks.length > 0) throw new Violation(NAME, `two entries were chosen for slot ${forks.join(', ')}`)
-    const innocent = guilty.filter(this.isHonest)
+    const guilty = convictions.map(({ evidence }) => evidence.accused)
+    const innocent = [...new Set(guilty)].filter(this.isHonest)
     if (innocent.length > 0) throw new Violation(NAME, `convicts ${innocent.join(', ')}, who are honest`)
   }
 
