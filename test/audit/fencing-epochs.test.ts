@@ -72,6 +72,20 @@ describe('a fencing token of an epoch that is over', () => {
     expect(await verdict(tokenAt(early), early, {})).toBe('ambiguous')
   })
 
+  it('is as good as new once the same request was asked again: the same number, signed by those in office', async () => {
+    const again = lockedTwice()
+    const [taken] = again.log.slots[early - 1]?.entry.requests ?? []
+    if (taken === undefined) throw new Error('no request')
+    again.log.append([taken])
+    const renewed = again.log.receiptFor(again.log.slots.length)
+    const { pin: newest } = again.log.chain
+    expect(await verdict(encodeReceiptFile(renewed, GENESIS, again.log.chain), early, { pin: newest })).toMatchObject({
+      slot: early,
+      signers: [4, 1],
+      retired: false,
+    })
+  })
+
   it('from before anybody knew of another epoch is as good as ever for who knows of none', async () => {
     expect(await verdict(encodeReceiptFile(log.receiptFor(early), GENESIS), early, {})).toMatchObject({
       retired: false,

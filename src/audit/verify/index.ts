@@ -1,5 +1,7 @@
 // The only door of src/audit/verify: what an auditor concludes from files alone. Pure; runs in a browser.
 
+// What a reader of bundles of several epochs trusts, besides the genesis.
+export { EpochChain, formatPin, type Pin, parsePin } from '../../consensus/index.ts'
 export * from './blame.ts'
 export * from './bundle.ts'
 export {
