@@ -112,7 +112,14 @@ export class EpochChain {
 
   /** The epoch that decides `slot`, as far as the chain goes; the first one for slot 0. */
   at(slot: Slot): EpochContext {
-    return this.ended.find(({ lastSlot }) => lastSlot !== undefined && slot <= lastSlot) ?? this.last
+    // By halves: an auditor asks for each of a million entries, and there may be thousands of epochs.
+    let [from, to] = [0, this.ended.length]
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2)
+      if (slot <= (this.ended[middle]?.lastSlot ?? 0)) to = middle
+      else from = middle + 1
+    }
+    return this.ended[from] ?? this.last
   }
 
   /** The epoch that begins after `slot`, where the chain has one that does. */

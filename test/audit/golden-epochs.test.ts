@@ -1,7 +1,7 @@
 // Freezes the format of bundles of several epochs. The keys are those of test/audit/epochs-log.ts, so everything can be made again.
 
 import { describe, expect, it } from 'vitest'
-import { slot, utf8 } from '../../crypto/index.ts'
+import { portableVerifier, slot, utf8 } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import { encodeReceiptFile, verifyBundle } from '../../src/audit/verify/index.ts'
 import { formatPin, parsePin } from '../../src/consensus/index.ts'
@@ -33,6 +33,13 @@ function frozen(name: string): string {
 describe('the format quorate-audit-2', () => {
   it('is written as ever', () => {
     expect(golden('audit-epochs', made())).toEqual(made())
+  })
+
+  it('is as valid for the portable verifier', async () => {
+    const options = { level: 'log', verifier: portableVerifier, pin: parsePin(frozen('pin')) } as const
+    for await (const each of verifyBundle([utf8(frozen('receipt'))], GENESIS, options)) {
+      if (each.kind === 'summary') expect(each).toMatchObject({ valid: true, receipts: 1, epochs: 2 })
+    }
   })
 
   it.each(['bundle', 'receipt'])('is read as ever: the %s is valid with the pin alone', async (name) => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type Certificate,
   checkpointText,
+  epoch,
   formatNote,
   fromUtf8,
   parseCheckpoint,
@@ -14,6 +15,7 @@ import {
   utf8,
   view,
 } from '../../crypto/index.ts'
+import { membershipOf } from '../../keys/charter/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import {
   type AuditLevel,
@@ -249,6 +251,16 @@ describe('a certificate that is none', () => {
       code: 'unsigned-votes',
       message: expect.stringContaining('signedVotes: false'),
     })
+    // The next epoch's are signed, and so is the hand-over to it: proofs begin there.
+    const { digest: previous } = unsigned.chain.last.membership
+    const next = { ...charter, epoch: epoch(1), previous, start: slot(8), parameters: cluster.charter.parameters }
+    const roots = { logRoot: bytesFor('log'), stateRoot: bytesFor('state') }
+    const content = { slot: slot(8), ...roots, next: membershipOf(next, clusterId).digest }
+    const signatures = [0, 1, 2].map((replica) => log.note(replica, content))
+    const longer = unsigned.chain.extend({ checkpoint: { ...content, signatures }, charter: next })
+    if (!longer.ok) throw new Error(JSON.stringify(longer.fault))
+    const found = chosenFault(at.entry, at.certificate, { chain: longer.value })
+    expect(found?.message).toMatch(/signedVotes: false\), .*; proofs begin after slot 8$/)
   })
 
   it('is refused where one signer stands in it twice: no line says so', async () => {

@@ -70,6 +70,29 @@ describe('a chain of epochs', () => {
     expect(new Set([genesis, two, three].map(({ last }) => last.start.justification.toString())).size).toBe(3)
   })
 
+  it('says of each last slot which epoch begins after it, and of each slot whose it is', () => {
+    expect(three.epochs.map(({ charter }) => charter.epoch)).toEqual([0, 1, 2])
+    expect([255, 256, 257, 512, 513].map((at) => three.after(slot(at))?.charter.epoch)).toEqual([
+      undefined,
+      1,
+      undefined,
+      2,
+      undefined,
+    ])
+    const whose = [0, 1, 256, 257, 512, 513, 10_000].map((at) => three.at(slot(at)).charter.epoch)
+    expect(whose).toEqual([0, 0, 0, 1, 1, 2, 2])
+  })
+
+  it('is judged by another verifier in every epoch, also in those that come later', () => {
+    const asked: number[] = []
+    const verifier = { verify: () => asked.push(0) > 0 }
+    const other = two.judgedBy({ verifier })
+    expect(other.epochs.map(({ verify }) => verify.verifier)).toEqual([verifier, verifier])
+    expect(extended(other, second).last.verify.verifier).toBe(verifier)
+    expect(asked).toHaveLength(NEW_QUORUM.length)
+    expect(two.last.verify.verifier).toBe(nativeVerifier)
+  })
+
   it('is not changed by being extended', () => {
     expect(genesis.links).toEqual([])
     expect(genesis.last.lastSlot).toBeUndefined()

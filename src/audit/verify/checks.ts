@@ -47,10 +47,20 @@ export function chosenFault(entry: Entry, certificate: Certificate, context: Che
   const { code } = checked.fault
   if (!code.startsWith('certificate: ')) return fault('entry', code, ENTRY_FAULTS[code] ?? `the entry is bad: ${code}`)
   const expected = { kind: 'accept', slot, digest: entry.digest } as const
-  const { membership, verifier, parameters } = verify
+  const { membership, verifier } = verify
   const again = verifyCertificate(certificate, expected, membership, verifier)
-  const reason = unsignedVotesReason(parameters) ?? (again.ok ? code : describeCertificateFault(again.fault))
+  const reason = unsignedReason(slot, context) ?? (again.ok ? code : describeCertificateFault(again.fault))
   return fault('certificate', code.slice('certificate: '.length), `nothing shows that it was chosen: ${reason}`)
+}
+
+/** Why nobody can be shown what was decided in this slot, and from where on somebody can, where the votes of its epoch are unsigned. */
+function unsignedReason(slot: Slot, { chain }: CheckContext): string | undefined {
+  const { charter } = chain.at(slot)
+  const reason = unsignedVotesReason(charter.parameters)
+  const signed = chain.epochs.find((each) => each.charter.epoch > charter.epoch && each.charter.parameters.signedVotes)
+  return reason === undefined || signed === undefined
+    ? reason
+    : `${reason}; proofs begin after slot ${signed.start.slot}`
 }
 
 /** An entry of a bundle: chosen, with its results, and in the log of `checkpoint`, where one covers it. */
@@ -222,11 +232,8 @@ export function verifyArchivedReceipt(
 
 /** The signers of a certificate by their ids, in the order of their positions. */
 export function signersOf({ statement, signatures }: Certificate, { chain }: CheckContext): MemberId[] {
-  const epoch = chain.of(statement.membership) ?? chain.at(statement.slot)
-  return idsOf(
-    signatures.map(({ replica }) => replica),
-    epoch,
-  )
+  const replicas = signatures.map(({ replica }) => replica)
+  return idsOf(replicas, chain.at(statement.slot))
 }
 
 /** The ids of the members at these positions, as far as there are such members. */

@@ -116,8 +116,8 @@ export class Culprits {
 
   /** A verified accept certificate. */
   certificate(certificate: Certificate): void {
-    const epoch = this.epochOf(certificate)
     const { slot, digest } = certificate.statement
+    const epoch = this.chain.at(slot)
     for (const known of told(this.chosen, slot, epoch, certificate)) {
       if (equalBytes(known.statement.statement.digest, digest) || this.forks.length >= MAX_CONFLICTS) continue
       this.forks.push([known, certificate])
@@ -131,8 +131,9 @@ export class Culprits {
 
   /** A verified receipt certificate. */
   result(certificate: Certificate): void {
-    const epoch = this.epochOf(certificate)
-    for (const known of told(this.results, certificate.statement.slot, epoch, certificate)) {
+    const { slot } = certificate.statement
+    const epoch = this.chain.at(slot)
+    for (const known of told(this.results, slot, epoch, certificate)) {
       if (!sameEpoch(known.epoch, epoch)) continue
       for (const first of votesOf(known.statement)) {
         for (const second of votesOf(certificate)) this.convict(conflictOf(first, second), 'two-results', epoch)
@@ -233,10 +234,6 @@ export class Culprits {
     if (!this.convictions.has(name) && this.convictions.size < MAX_ACCOUNTS)
       this.convictions.set(name, { evidence, epoch, member, found })
     return true
-  }
-
-  private epochOf({ statement: { membership, slot } }: Certificate): EpochContext {
-    return this.chain.of(membership) ?? this.chain.at(slot)
   }
 }
 
