@@ -13,7 +13,8 @@ import {
 } from '../../src/audit/verify/index.ts'
 import type { EpochContext, Evidence } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
-import { EpochsLog, GENESIS, linesOf, threeEpochs } from './epochs-log.ts'
+import { GENESIS } from './epochs-keys.ts'
+import { EpochsLog, linesOf, threeEpochs } from './epochs-log.ts'
 import { resealed } from './support.ts'
 
 const nativeBatch: BatchVerifier = async (jobs) =>

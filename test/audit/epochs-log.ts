@@ -4,7 +4,6 @@
 import {
   appendLeaf,
   assembleCertificate,
-  bytesKey,
   type Certificate,
   type CertificateKind,
   checkpointKeys,
@@ -32,8 +31,7 @@ import {
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
 import { type Charter, joinBytes, memberPossessionBytes, membershipOf } from '../../keys/charter/index.ts'
-import { assembleGenesis, DEFAULT_PARAMETERS, type Genesis, readGenesis } from '../../keys/genesis/index.ts'
-import { nativeSigner, nativeVerifier } from '../../keys/native/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
 import {
   type AuditContext,
   auditContext,
@@ -71,45 +69,7 @@ import {
   POSITION_STATE_KEY,
 } from '../../src/machine/index.ts'
 import { bytesFor } from '../support/cluster.ts'
-
-export const INTERVAL = 4
-
-const signerNamed = (name: string) => nativeSigner(bytesFor(name))
-const ADMIN = signerNamed('epochs admin')
-const WRITER = signerNamed('epochs writer')
-
-/** Everybody's consensus keys, by public key: also those that are retired, as a thief has them. */
-const signers = new Map<string, Signer>()
-
-function consensusNamed(name: string): Signer {
-  const signer = signerNamed(`epochs consensus ${name}`)
-  signers.set(bytesKey(signer.publicKey), signer)
-  return signer
-}
-
-/** Four members, of which one may lie. */
-const contents = assembleGenesis({
-  name: 'epochs',
-  quorum: { byzantine: 1, crash: 0 },
-  members: [0, 1, 2, 3].map((i) => ({
-    consensus: consensusNamed(`${i}`),
-    transport: signerNamed(`epochs transport ${i}`),
-    addresses: [`/ip4/127.0.0.1/tcp/${7400 + i}`],
-  })),
-  clients: [
-    { name: 'admin', role: 'admin', key: ADMIN },
-    { name: 'writer', role: 'writer', key: WRITER },
-  ],
-  parameters: { ...DEFAULT_PARAMETERS, window: 2, checkpointInterval: INTERVAL },
-})
-export const GENESIS_BYTES: Uint8Array = utf8(JSON.stringify(contents))
-export const GENESIS: Genesis = readBack(GENESIS_BYTES)
-
-function readBack(bytes: Uint8Array): Genesis {
-  const read = readGenesis(bytes, nativeVerifier)
-  if (!read.ok) throw new Error(JSON.stringify(read.fault))
-  return read.value
-}
+import { ADMIN, consensusNamed, GENESIS, INTERVAL, signerAt, signerNamed, WRITER } from './epochs-keys.ts'
 
 interface Kept {
   readonly entry: Entry
@@ -370,14 +330,6 @@ export class EpochsLog {
     const proof = { index: 0, count: 1, root: id, path: [], signature: client.sign(statementBytes(signed)) }
     return { request, id, proof }
   }
-}
-
-/** The consensus key of a member of the epoch, in office or retired. */
-export function signerAt({ charter }: EpochContext, replica: number): Signer {
-  const key = charter.members[replica]?.consensusKey
-  const signer = key && signers.get(bytesKey(key))
-  if (signer === undefined) throw new RangeError('no such replica')
-  return signer
 }
 
 /** Three epochs: member 0 is replaced by 4, then 1 has another key; the last epoch has decided something too. */

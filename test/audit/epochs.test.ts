@@ -8,7 +8,8 @@ import { nativeVerifier } from '../../keys/native/index.ts'
 import { type AuditOptions, type AuditSummary, type BatchVerifier, verifyBundle } from '../../src/audit/verify/index.ts'
 import { checkpointBytes, type EpochContext, type Pin } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
-import { EpochsLog, GENESIS, INTERVAL, linesOf, signerAt, text, threeEpochs } from './epochs-log.ts'
+import { GENESIS, INTERVAL, signerAt } from './epochs-keys.ts'
+import { EpochsLog, linesOf, text, threeEpochs } from './epochs-log.ts'
 import { resealed } from './support.ts'
 
 const nativeBatch: BatchVerifier = async (jobs) =>

@@ -9,7 +9,8 @@ import {
   verifyFencingToken,
 } from '../../src/audit/verify/index.ts'
 import { lockTransaction } from '../../src/machine/index.ts'
-import { EpochsLog, GENESIS } from './epochs-log.ts'
+import { GENESIS } from './epochs-keys.ts'
+import { EpochsLog } from './epochs-log.ts'
 
 /** A lock in each of two epochs, by a lease of the first. */
 function lockedTwice(): { log: EpochsLog; early: number; late: number } {

@@ -7,7 +7,8 @@ import { encodeReceiptFile, verifyBundle } from '../../src/audit/verify/index.ts
 import { formatPin, parsePin } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { golden } from '../support/golden.ts'
-import { GENESIS, GENESIS_BYTES, text, threeEpochs } from './epochs-log.ts'
+import { GENESIS, GENESIS_BYTES } from './epochs-keys.ts'
+import { text, threeEpochs } from './epochs-log.ts'
 
 function made(): Record<'genesis' | 'bundle' | 'receipt' | 'pin', string> {
   const log = threeEpochs()

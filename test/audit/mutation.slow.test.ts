@@ -8,7 +8,8 @@ import { nativeVerifier } from '../../keys/native/index.ts'
 import { encodeReceiptFile, encodeStateFile, verifyBundle } from '../../src/audit/verify/index.ts'
 import type { Pin } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
-import { GENESIS, threeEpochs } from './epochs-log.ts'
+import { GENESIS } from './epochs-keys.ts'
+import { threeEpochs } from './epochs-log.ts'
 import { receiptFor, sealed, TestLog, testGenesis, writeBundle } from './support.ts'
 
 const test = testGenesis({ interval: 2 })

@@ -9,7 +9,8 @@ import { type BlameReport, findCulprits } from '../../src/audit/index.ts'
 import { type AuditOptions, type AuditSummary, verifyBundle } from '../../src/audit/verify/index.ts'
 import type { Pin } from '../../src/consensus/index.ts'
 import { bytesFor } from '../support/cluster.ts'
-import { captured, type EpochsLog, GENESIS, rotateAll, secondEpoch } from './epochs-log.ts'
+import { GENESIS } from './epochs-keys.ts'
+import { captured, type EpochsLog, rotateAll, secondEpoch } from './epochs-log.ts'
 
 /** Three epochs, of which the second is over. Its keys are stolen, all of them. */
 const log = rotateAll(secondEpoch()).endEpoch().fill(4)

@@ -7,15 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeReceiptFile } from '../../src/audit/verify/index.ts'
 import { main } from '../../src/cli/main.ts'
 import { formatPin } from '../../src/consensus/index.ts'
-import {
-  captured,
-  type EpochsLog,
-  GENESIS,
-  GENESIS_BYTES,
-  rotateAll,
-  secondEpoch,
-  threeEpochs,
-} from '../audit/epochs-log.ts'
+import { GENESIS, GENESIS_BYTES } from '../audit/epochs-keys.ts'
+import { captured, type EpochsLog, rotateAll, secondEpoch, threeEpochs } from '../audit/epochs-log.ts'
 
 let root: string
 let log: EpochsLog
