@@ -1,6 +1,7 @@
 // What goes into the core and what comes out. Effects are data; each says who carries it out and which input answers it.
 
 import type { Certificate, Digest, Frontier, ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
+import type { Succession } from '../../keys/charter/index.ts'
 import type { Entry } from './entry.ts'
 import type { CheckpointVote, Evidence, HandOver, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import type { SignedRequest } from './request.ts'
@@ -18,7 +19,8 @@ export type Input =
   | { readonly kind: 'durable'; readonly number: number }
   /**
    * Answers `execute`. The state root comes at slots that are multiples of K. `dueMs` is the agreed time from which on the machine has
-   * something to do by itself; undefined where nothing waits.
+   * something to do by itself; undefined where nothing waits. `succession` says how the epoch ends, from the change that ends it up to
+   * its last slot; undefined where no end is agreed.
    */
   | {
       readonly kind: 'executed'
@@ -26,15 +28,17 @@ export type Input =
       readonly resultsRoot: Digest
       readonly stateRoot: Digest | undefined
       readonly dueMs: number | undefined
+      readonly succession: Succession | undefined
     }
   /** Answers `transfer`: the machine is now in the state of this checkpoint; the log has this frontier, agreed time is this.
-   * `dueMs` as in `executed`. */
+   * `dueMs` and `succession` as in `executed`. */
   | {
       readonly kind: 'installed'
       readonly checkpoint: Verified<StableCheckpoint>
       readonly frontier: Frontier
       readonly timestampMs: number
       readonly dueMs: number | undefined
+      readonly succession: Succession | undefined
     }
 
 export type Effect =
@@ -103,4 +107,5 @@ export interface MachinePosition {
   readonly timestampMs: number
   /** As in `executed`. */
   readonly dueMs: number | undefined
+  readonly succession: Succession | undefined
 }

@@ -1,7 +1,7 @@
 // Proposals: what a follower checks before it votes Prepare, and what the leader does with its own.
 //
 //   P1  of the current view, by its leader, relying on the NewView that began the view
-//   P2  inside the log window and not beyond the slot at which the leader's turn ends
+//   P2  inside the log window and not beyond the slot at which the leader's turn ends, nor the last one of the epoch (M1)
 //   P3  contiguous: every earlier slot above the stable checkpoint has a proposal of this view or is chosen (pitfall P54)
 //   P4  the first for its view and slot: a second, different one convicts the leader (P26)
 //   P5  timestamp not before the last and within the drift bound of our clock
@@ -20,7 +20,7 @@ import { accuse, persist, publish } from './outbox.ts'
 import { ownStatement, ownVote } from './own-statement.ts'
 import { digestKey } from './request.ts'
 import { lastTimestamp, markProposed, rotationSlot } from './requests.ts'
-import { type CoreState, inWindow, leader, leads, type SlotState, slotState } from './state.ts'
+import { type CoreState, inWindow, lastVotable, leader, leads, mayVote, type SlotState, slotState } from './state.ts'
 import { suspect } from './suspicion.ts'
 import { advance } from './votes.ts'
 
@@ -39,10 +39,11 @@ export function onPropose(state: CoreState, message: Verified<Propose>): void {
 /** Votes for held proposals as far as their predecessors and the clock allow. */
 export function releaseHeld(state: CoreState): void {
   if (state.phase !== 'active') return
-  for (let next = firstWithoutProposal(state); ; next++) {
+  const last = Math.min(rotationSlot(state), lastVotable(state))
+  for (let next = firstWithoutProposal(state); next <= last; next++) {
     const at = state.slots.get(next)
     const held = at?.held
-    if (at === undefined || held === undefined || next > rotationSlot(state)) return
+    if (at === undefined || held === undefined) return
     if (!timely(state, held.entry)) return
     at.held = undefined
     adopt(state, at, markVerified(held.vote), held.entry)
@@ -136,7 +137,7 @@ function makeRoom(at: SlotState): void {
  */
 function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
   if (at.slot > state.executed) state.workSince ??= state.nowMs
-  if (!inWindow(state, at.slot)) return
+  if (!mayVote(state, at.slot)) return
   if (leaderVote.replica === state.config.self) {
     at.ownPrepare = leaderVote
   } else if (at.ownPrepare === undefined && !state.config.membership.quorums.crashMode) {

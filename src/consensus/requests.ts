@@ -16,7 +16,7 @@ import { tell } from './outbox.ts'
 import { acceptProposal } from './proposal.ts'
 import { isReachable } from './reach.ts'
 import { digestKey, type SignedRequest } from './request.ts'
-import { type CoreState, leader, leads, otherMembers, type Pending, peerOf } from './state.ts'
+import { type CoreState, lastVotable, leader, leads, otherMembers, type Pending, peerOf } from './state.ts'
 import { trimLatencies } from './suspicion.ts'
 
 /** Takes in requests, whoever sent them; what is known or over a bound is passed over. */
@@ -123,7 +123,7 @@ export function lastProposable(state: CoreState): number {
   const { parameters } = state.config
   const flight = state.chosen + parameters.window
   const log = state.stable.slot + logWindow(parameters)
-  return Math.min(flight, log, rotationSlot(state))
+  return Math.min(flight, log, rotationSlot(state), lastVotable(state))
 }
 
 /** With rotation every N slots: the boundary at which this view ends; no bound otherwise. */

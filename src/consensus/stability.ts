@@ -31,7 +31,7 @@ import type { CheckpointVote, StableCheckpoint } from './messages.ts'
 import { accuse, emit, persist, publish } from './outbox.ts'
 import { voteForProposals } from './proposal.ts'
 import { dropRequests, forgetRequests, propose, rotationSlot } from './requests.ts'
-import { type CoreState, peerOf } from './state.ts'
+import { type CoreState, peerOf, successionIn } from './state.ts'
 import { startViewChange } from './view-change.ts'
 
 /** The machine has executed the next slot. */
@@ -40,6 +40,7 @@ export function onExecuted(state: CoreState, input: Input & { readonly kind: 'ex
   if (at !== state.executed + 1 || at > state.executing) return
   state.executed = at
   state.dueMs = input.dueMs
+  state.succession = successionIn(state.config, input)
   noteProgress(state)
   const entry = chosenEntry(state, at)?.entry
   if (entry !== undefined) dropRequests(state, entry)
@@ -197,6 +198,7 @@ export function onInstalled(state: CoreState, input: Input & { readonly kind: 'i
   state.frontier = frontier
   state.timestampMs = timestampMs
   state.dueMs = input.dueMs
+  state.succession = successionIn(state.config, input)
   if (checkpoint.slot > state.known.slot) state.known = checkpoint
   state.nextSlot = slot(Math.max(state.nextSlot, checkpoint.slot + 1))
   forgetRequests(state)

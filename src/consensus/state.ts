@@ -15,6 +15,7 @@ import {
   type Vote,
   view,
 } from '../../crypto/index.ts'
+import { lastSlotAfter, type Succession } from '../../keys/charter/index.ts'
 import type { CoreConfig } from './config.ts'
 import type { Entry } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
@@ -125,6 +126,8 @@ export interface CoreState {
   timestampMs: number
   /** The agreed time from which on the machine, as it is after `executed`, has something to do by itself. */
   dueMs: number | undefined
+  /** How the epoch ends, as the machine says after `executed`; undefined where no end is agreed up to there. */
+  succession: Succession | undefined
   /** True from asking for a snapshot until it is installed: nothing is executed meanwhile. */
   transferring: boolean
   transferAt: number
@@ -205,6 +208,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     frontier: machine.frontier,
     timestampMs: machine.timestampMs,
     dueMs: machine.dueMs,
+    succession: successionIn(config, machine),
     transferring: false,
     transferAt: 0,
     nextSlot: slot(machine.slot + 1),
@@ -257,13 +261,43 @@ export function leads(state: CoreState): boolean {
   return state.phase === 'active' && leader(state) === state.config.self
 }
 
+/**
+ * The end that the machine speaks of, where it is that of this epoch: one whose state is that of the start, or of an earlier slot,
+ * speaks of epochs before.
+ */
+export function successionIn(
+  { membership }: Pick<CoreConfig, 'membership'>,
+  { succession }: Pick<MachinePosition, 'succession'>,
+): Succession | undefined {
+  return succession?.charter.epoch === membership.epoch + 1 ? succession : undefined
+}
+
+/**
+ * M1. No slot above this one is voted for. Where the machine says nothing of an end, any change that ends the epoch is in a slot that it
+ * has not executed, and the epoch goes on at least up to here. Without it two epochs could decide one slot (K = 128, W = 32):
+ *   1. A change in slot 100 ends the epoch with slot 256, and the others begin the next one there.
+ *   2. We start again with the checkpoint of slot 128 on disk and its snapshot lost: the machine is at 0, the log window ends at 288.
+ *   3. A leader that lies, or that stands as we do, proposes for slot 257 in the old epoch.
+ */
+export function lastVotable({ succession, executed, config }: CoreState): Slot {
+  if (succession !== undefined) return succession.lastSlot
+  return lastSlotAfter(slot(executed + 1), { start: config.start.slot, parameters: config.parameters })
+}
+
+/** The last slot that anything is kept for; never one after the end of the epoch. */
 export function lastLogSlot(state: CoreState): number {
-  return state.stable.slot + logWindow(state.config.parameters)
+  const last = state.stable.slot + logWindow(state.config.parameters)
+  return Math.min(last, state.succession?.lastSlot ?? last)
 }
 
 /** True for slots that anything is kept for: above the stable checkpoint, within the log window. */
 export function inWindow(state: CoreState, at: number): boolean {
   return at > state.stable.slot && at <= lastLogSlot(state)
+}
+
+/** True for slots that may be voted for. */
+export function mayVote(state: CoreState, at: number): boolean {
+  return inWindow(state, at) && at <= lastVotable(state)
 }
 
 /** The state of a slot inside the window, made on first use. */

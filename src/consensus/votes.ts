@@ -19,7 +19,7 @@ import { conflictOf, disobedienceOf } from './evidence.ts'
 import { accuse, answer, persist, publish } from './outbox.ts'
 import { ownStatement, ownVote } from './own-statement.ts'
 import { digestKey } from './request.ts'
-import { type CoreState, inWindow, type SlotState, slotState } from './state.ts'
+import { type CoreState, inWindow, mayVote, type SlotState, slotState } from './state.ts'
 
 /** A Prepare or Accept vote of the current view, from anyone, ourselves included. */
 export function onVote(state: CoreState, vote: Verified<Vote>): void {
@@ -38,7 +38,7 @@ export function onVote(state: CoreState, vote: Verified<Vote>): void {
 export function advance(state: CoreState, at: SlotState): void {
   const digest = at.proposal?.statement.digest
   if (digest === undefined || at.ownAccept !== undefined || state.phase !== 'active') return
-  if (!inWindow(state, at.slot)) return
+  if (!mayVote(state, at.slot)) return
   // A restart keeps our Prepare, not the proposal it was for: a lying leader may then show us another one that a quorum prepared.
   // Accepting it would contradict ourselves, and leave nobody to convict in a fork.
   if (at.ownPrepare !== undefined && !equalBytes(at.ownPrepare.statement.digest, digest)) return

@@ -153,7 +153,7 @@ function keepingOf(common: Common) {
     lie: lies?.chunk,
     awaits: (checkpoint) => core.awaits(checkpoint),
     installed: (checkpoint, { frontier, timestampMs }) =>
-      step({ kind: 'installed', checkpoint, frontier, timestampMs, dueMs: host.dueMs }),
+      step({ kind: 'installed', checkpoint, frontier, timestampMs, ...host.outlook }),
     send(to, frame) {
       if (!transport.send(to, 'transfer', encodeTransferFrame(frame))) counters.unsent++
     },

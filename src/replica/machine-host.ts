@@ -100,22 +100,23 @@ export class MachineHost {
 
   get position(): MachinePosition {
     const { slot: at, timestampMs } = this.executor
-    return { slot: slot(at), frontier: this.frontier, timestampMs, dueMs: this.executor.due() }
+    return { slot: slot(at), frontier: this.frontier, timestampMs, ...this.outlook }
   }
 
-  /** The agreed time from which on the machine has something to do by itself. */
-  get dueMs(): number | undefined {
-    return this.executor.due()
+  /** What the machine says of times to come: when it has something to do by itself, and where the epoch ends. */
+  get outlook(): Pick<MachinePosition, 'dueMs' | 'succession'> {
+    return { dueMs: this.executor.due(), succession: this.executor.succession() }
   }
 
   /** Executes the next entry and keeps its results for clients. */
   execute(entry: Entry, timestampMs: number, certificate: Certificate): Executed {
     const { slot: at } = entry.header
+    // Before: after the last slot of an epoch the charter of the next one is in office.
+    const interval = intervalOf(this.executor)
     const { records, root, tree } = this.apply(entry, timestampMs, certificate)
     this.requests += records.length
     this.keepResults(entry, records, tree)
-    if (at % this.options.genesis.parameters.checkpointInterval !== 0)
-      return { slot: at, resultsRoot: root, stateRoot: undefined }
+    if (at % interval !== 0) return { slot: at, resultsRoot: root, stateRoot: undefined }
     const kept = this.keep()
     return { slot: at, resultsRoot: root, stateRoot: kept.state.root }
   }
@@ -259,6 +260,13 @@ export class MachineHost {
       }
     }
   }
+}
+
+/** Slots between checkpoints in the epoch of the next slot. */
+function intervalOf(executor: Executor): number {
+  const charter = executor.charter()
+  if (charter === undefined) throw new Error('state: expected that of a cluster')
+  return charter.parameters.checkpointInterval
 }
 
 /** True where `frontier` is that of the log with this root and size. */

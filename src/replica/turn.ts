@@ -177,7 +177,7 @@ export class Turn {
       const next = this.executions.shift()
       if (next === undefined) break
       const { slot, resultsRoot, stateRoot } = this.parts.host.execute(next.entry, next.timestampMs, next.certificate)
-      this.step({ kind: 'executed', slot, resultsRoot, stateRoot, dueMs: this.parts.host.dueMs })
+      this.step({ kind: 'executed', slot, resultsRoot, stateRoot, ...this.parts.host.outlook })
       if (over()) break
     }
     return true

@@ -58,7 +58,6 @@ const KEPT_SNAPSHOTS = 1
 export class MachineHost {
   private executor: Executor
   private frontier: Frontier
-  private readonly interval: number
   private readonly verifier: SignatureVerifier
   /** Clients whose sessions are lost with every restored state: the defect `reset-sessions`. */
   private readonly forgets: readonly Uint8Array[]
@@ -68,7 +67,6 @@ export class MachineHost {
   private readonly snapshots = new Map<number, KeptSnapshot>()
 
   constructor({ group, scenario, defects }: World, from: KeptSnapshot | undefined) {
-    this.interval = scenario.parameters.checkpointInterval
     this.verifier = group.suite.verifier
     this.keptResults = scenario.shell.keptResults
     this.forgets = defects.has('reset-sessions') ? group.clientSigners.map(({ publicKey }) => publicKey) : []
@@ -79,12 +77,20 @@ export class MachineHost {
 
   get position(): MachinePosition {
     const { slot: at, timestampMs } = this.executor
-    return { slot: slot(at), frontier: this.frontier, timestampMs, dueMs: this.executor.due() }
+    return { slot: slot(at), frontier: this.frontier, timestampMs, ...this.outlook }
+  }
+
+  /** What the machine says of times to come: when it has something to do by itself, and where the epoch ends. */
+  get outlook(): Pick<MachinePosition, 'dueMs' | 'succession'> {
+    return { dueMs: this.executor.due(), succession: this.executor.succession() }
   }
 
   /** Executes the next entry; the state root comes at checkpoint slots. */
   execute(entry: Entry, timestampMs: number): { results: EntryResults; stateRoot: Digest | undefined } {
     const { slot: at } = entry.header
+    // Before: after the last slot of an epoch the charter of the next one is in office.
+    const interval = this.executor.charter()?.parameters.checkpointInterval
+    if (interval === undefined) throw new Error('state: expected that of a cluster')
     const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
     this.frontier = appendLeaf(this.frontier, entry.digest)
     this.results.set(at, { requests: entry.requests, records: results.records, tree: results.tree })
@@ -92,7 +98,7 @@ export class MachineHost {
       this.answered.set(digestKey(id), { slot: at, index })
     })
     this.forget(at - this.keptResults)
-    if (at % this.interval !== 0) return { results, stateRoot: undefined }
+    if (at % interval !== 0) return { results, stateRoot: undefined }
     const stateRoot = this.executor.stateRoot()
     this.snapshots.set(at, this.keep())
     return { results, stateRoot }

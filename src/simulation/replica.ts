@@ -218,8 +218,7 @@ export class SimulatedReplica implements ReplicaView {
         this.world.announce('installed', this, installed.checkpoint)
         const { checkpoint, kept } = installed
         const { frontier, timestampMs } = kept
-        const { dueMs } = life.host.position
-        this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs, dueMs })
+        this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs, ...life.host.outlook })
         if (this.life === life) life.reads.flush()
         return
       }
@@ -308,7 +307,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private executed(life: Life, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
-    this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot, dueMs: life.host.position.dueMs })
+    this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot, ...life.host.outlook })
     if (this.life === life) life.reads.flush()
   }
 

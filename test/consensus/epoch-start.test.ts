@@ -215,13 +215,14 @@ describe('a core whose machine has not come to the start', () => {
     const cluster = miniCluster({ epoch: LATER_EPOCH })
     const { config } = (cluster.replicas[1] ?? none()).state
     const { frontier, timestampMs } = LATER_EPOCH
-    const behind = { slot: slot(start.slot - 8), frontier, timestampMs, dueMs: undefined }
+    const outlook = { dueMs: undefined, succession: undefined }
+    const behind = { slot: slot(start.slot - 8), frontier, timestampMs, ...outlook }
     const { state, effects } = init(config, [], behind)
     const checkpoint = startCheckpoint(config)
     expect(effects).toEqual([{ kind: 'transfer', checkpoint, sources: [], reason: 'behind' }])
     const replica = cluster.replicas[1] ?? none()
     replica.state = state
-    cluster.input(1, { kind: 'installed', checkpoint, frontier, timestampMs, dueMs: undefined })
+    cluster.input(1, { kind: 'installed', checkpoint, frontier, timestampMs, ...outlook })
     cluster.run(50)
     load(cluster, 3)
     expect(cluster.status(1)).toMatchObject({ view: 0, executed: cluster.slot(3), stable: { slot: start.slot } })

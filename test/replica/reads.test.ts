@@ -51,7 +51,13 @@ class Stand {
         read: (command, client) => executor.read(command, client),
         snapshotAt: (at) => this.snapshots.get(at),
         get position() {
-          return { slot: slot(executor.slot), frontier: EMPTY_FRONTIER, timestampMs: 0, dueMs: undefined }
+          return {
+            slot: slot(executor.slot),
+            frontier: EMPTY_FRONTIER,
+            timestampMs: 0,
+            dueMs: undefined,
+            succession: undefined,
+          }
         },
       },
       lent: { lend: (atMost) => this.lent(atMost) },

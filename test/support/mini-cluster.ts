@@ -198,9 +198,12 @@ export function miniCluster(
       slot: slot(epoch.start.slot + executed.length),
       frontier,
       timestampMs,
-      dueMs: dueAfter(timestampMs),
+      ...outlookAt(timestampMs),
     })
-  const dueAfter = (timestampMs: number) => options.due?.find((due) => due > timestampMs)
+  const outlookAt = (timestampMs: number) => ({
+    dueMs: options.due?.find((due) => due > timestampMs),
+    succession: undefined,
+  })
 
   const replicas: MiniReplica[] = Array.from({ length: count }, (_, i) => ({
     index: replicaIndex(i),
@@ -288,7 +291,7 @@ export function miniCluster(
       slot: at,
       resultsRoot: entry.header.root,
       stateRoot,
-      dueMs: dueAfter(timestampMs),
+      ...outlookAt(timestampMs),
     })
   }
 
@@ -304,7 +307,7 @@ export function miniCluster(
       restore(replica, snapshot)
       replica.machine.wanted = undefined
       const { frontier, timestampMs } = snapshot
-      return feed(replica, { kind: 'installed', checkpoint, frontier, timestampMs, dueMs: dueAfter(timestampMs) })
+      return feed(replica, { kind: 'installed', checkpoint, frontier, timestampMs, ...outlookAt(timestampMs) })
     }
   }
 
