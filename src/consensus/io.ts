@@ -67,6 +67,8 @@ export type Effect =
   | { readonly kind: 'evidence'; readonly evidence: Evidence }
   /** Operator: the view began or was given up, and why. */
   | { readonly kind: 'view'; readonly view: View; readonly active: boolean; readonly reason: ViewReason }
+  /** Shell: the epoch is over, and that is durable (M5). The core of the next one is made with `succeed`. */
+  | { readonly kind: 'hand-over'; readonly handOver: HandOver }
 
 export type ViewReason =
   | 'start'

@@ -104,7 +104,10 @@ export function leaseIndex(state: CoreState, nowMs: number, wallMs: number): Slo
   const elapsed = [nowMs - asked.monotonicMs, wallMs - asked.wallMs]
   const over = elapsed.some((each) => each < 0 || each >= lengthMs)
   if (over && !mutations.has('lease-without-end')) return undefined
-  let last: Slot = readIndex(state)
+  const index = readIndex(state)
+  // M10: once the last slot of the epoch is proposed, no read can be answered that is asked now.
+  if (index === undefined || state.nextSlot > (state.succession?.lastSlot ?? state.nextSlot)) return undefined
+  let last: Slot = index
   for (const at of state.slots.values()) {
     if (at.slot > last && (at.proposal !== undefined || at.ownPrepare !== undefined)) last = at.slot
   }

@@ -14,7 +14,7 @@ import {
 import { checkpointBytes } from './config.ts'
 import type { DurableRecord, Effect } from './io.ts'
 import { EVIDENCE_PER_REPLICA } from './limits.ts'
-import type { CheckpointVote, Evidence, Message } from './messages.ts'
+import type { CheckpointVote, Evidence, HandOver, Message } from './messages.ts'
 import type { CoreState, Outgoing } from './state.ts'
 
 export function emit(state: CoreState, effect: Effect): void {
@@ -35,6 +35,11 @@ export function answer(state: CoreState, to: ReplicaIndex, message: Message): vo
   if (to !== state.config.self) state.fresh.push({ to, message })
 }
 
+/** To the shell, once all records so far are durable. */
+export function announceEnd(state: CoreState, handOver: HandOver): void {
+  state.fresh.push({ to: 'shell', handOver })
+}
+
 /** To one peer at once: hints and requests for data, which rely on no record. */
 export function tell(state: CoreState, to: ReplicaIndex, message: Message): void {
   if (to !== state.config.self) emit(state, { kind: 'send', to, message })
@@ -45,7 +50,7 @@ export function tell(state: CoreState, to: ReplicaIndex, message: Message): void
  * stands still it would pile up view by view. Its records stay, and to whom it never came it is a lost message.
  */
 export function forgetUnsent(state: CoreState): void {
-  const isCurrent = ({ message }: Outgoing) => (viewOf(message) ?? state.view) >= state.view
+  const isCurrent = (each: Outgoing) => each.to === 'shell' || (viewOf(each.message) ?? state.view) >= state.view
   const kept = state.outbox.filter(({ outgoing }) => isCurrent(outgoing))
   state.outbox.splice(0, state.outbox.length, ...kept)
   state.fresh = state.fresh.filter(isCurrent)
@@ -115,7 +120,9 @@ function release(state: CoreState, deliver: (message: Verified<Message>) => void
     if (next === undefined || (next.after > state.durable && !open)) return
     state.outbox.shift()
     const { outgoing } = next
-    if (outgoing.to === 'all') {
+    if (outgoing.to === 'shell') {
+      emit(state, { kind: 'hand-over', handOver: outgoing.handOver })
+    } else if (outgoing.to === 'all') {
       emit(state, { kind: 'broadcast', message: outgoing.message })
       deliver(outgoing.message)
       seal(state)

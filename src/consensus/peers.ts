@@ -26,7 +26,7 @@ export function sendHeartbeats(state: CoreState): void {
   const heartbeat: Heartbeat = {
     kind: 'heartbeat',
     view: state.view,
-    active: state.phase === 'active',
+    active: state.phase !== 'changing',
     chosen: state.chosen,
     executed: state.executed,
     stable: state.stable.slot,
@@ -59,7 +59,7 @@ function lacksCheckpoint(state: CoreState, { stable, executed }: Heartbeat): boo
 
 /** H3. One request at a time; the next goes to the next peer, so one that stays silent or lies costs one interval. */
 export function fetchEntries(state: CoreState): void {
-  if (state.transferring) return
+  if (state.transferring || state.phase === 'over') return
   const { viewTimeoutMs, window } = state.config.parameters
   const interval = viewTimeoutMs * RESEND_SHARE
   const ahead = otherMembers(state).filter(

@@ -2,6 +2,7 @@
 // a clock for it, so a leader that ignores a request is found out (pitfall P49). Bounded per client and in all.
 
 import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
+import { isEnding } from './ending.ts'
 import { batchEntry, type Entry } from './entry.ts'
 import {
   EAGER_SLOTS,
@@ -21,28 +22,31 @@ import { trimLatencies } from './suspicion.ts'
 
 /** Takes in requests, whoever sent them; what is known or over a bound is passed over. */
 export function addRequests(state: CoreState, requests: readonly Verified<SignedRequest>[], via?: ReplicaIndex): void {
-  for (const request of requests) {
-    const key = digestKey(request.id)
-    const client = digestKey(request.request.client)
-    const ofClient = state.pendingOf.get(client) ?? 0
-    if (state.pending.has(key) || ofClient >= PENDING_PER_CLIENT || state.pending.size >= PENDING_REQUESTS) continue
-    if (via !== undefined) {
-      const peer = peerOf(state, via)
-      if (peer.pending >= PENDING_PER_PEER) continue
-      peer.pending += 1
-    }
-    state.pending.set(key, {
-      request,
-      since: state.nowMs,
-      forwardedAt: undefined,
-      resentAt: undefined,
-      proposedAt: undefined,
-      via,
-    })
-    state.pendingOf.set(client, ofClient + 1)
-    state.unassigned.add(key)
-  }
+  for (const request of requests) keepRequest(state, request, via)
   propose(state)
+}
+
+/** Takes in one request, and proposes nothing yet. */
+export function keepRequest(state: CoreState, request: Verified<SignedRequest>, via: ReplicaIndex | undefined): void {
+  const key = digestKey(request.id)
+  const client = digestKey(request.request.client)
+  const ofClient = state.pendingOf.get(client) ?? 0
+  if (state.pending.has(key) || ofClient >= PENDING_PER_CLIENT || state.pending.size >= PENDING_REQUESTS) return
+  if (via !== undefined) {
+    const peer = peerOf(state, via)
+    if (peer.pending >= PENDING_PER_PEER) return
+    peer.pending += 1
+  }
+  state.pending.set(key, {
+    request,
+    since: state.nowMs,
+    forwardedAt: undefined,
+    resentAt: undefined,
+    proposedAt: undefined,
+    via,
+  })
+  state.pendingOf.set(client, ofClient + 1)
+  state.unassigned.add(key)
 }
 
 /** The requests of an executed entry wait no longer. */
@@ -100,22 +104,24 @@ export function markProposed(state: CoreState, entry: Entry): void {
 /**
  * As leader: proposes what waits, one batch a slot, while the window has room (W slots in flight above the last chosen one, the log
  * window, and the boundary at which a rotating leader's turn ends). With a few slots in flight, what would not fill a good part of a
- * batch waits for company: a slot costs everybody the same, however few requests share it.
+ * batch waits for company: a slot costs everybody the same, however few requests share it. Where the end of the epoch is agreed, nothing
+ * waits, and empty batches fill up to it (M3).
  */
 export function propose(state: CoreState): void {
-  while (leads(state) && state.unassigned.size > 0) {
+  while (leads(state) && (state.unassigned.size > 0 || isEnding(state))) {
     // Decided slots that we never proposed for, in a view that we lead: another copy of us did, or one before our disk was lost.
     const at = slot(Math.max(state.nextSlot, state.chosen + 1))
-    if (at > lastProposable(state) || (at > state.chosen + EAGER_SLOTS && !fillsBatch(state))) return
+    if (at > lastProposable(state) || (at > state.chosen + EAGER_SLOTS && !mayHurry(state))) return
     const entry = batchEntry(at, state.config.membership.epoch, nextTimestamp(state), takeBatch(state))
     state.nextSlot = slot(at + 1)
     acceptProposal(state, entry)
   }
 }
 
-/** True where enough requests wait that a slot of their own is no waste. */
-function fillsBatch({ unassigned, config }: CoreState): boolean {
-  return unassigned.size >= config.parameters.maxBatchRequests * FILLED_SHARE
+/** True where enough requests wait that a slot of their own is no waste, or the epoch is to end. */
+function mayHurry(state: CoreState): boolean {
+  const { unassigned, config } = state
+  return unassigned.size >= config.parameters.maxBatchRequests * FILLED_SHARE || isEnding(state)
 }
 
 /** The last slot that the leader of this view may propose for. Followers hold it to that. */

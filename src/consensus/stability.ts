@@ -24,6 +24,7 @@ import {
 } from '../../crypto/index.ts'
 import { choose, chosenEntry } from './chosen.ts'
 import { checkpointBytes } from './config.ts'
+import { endEpoch, isEnding, judgeEnd, nextAfter } from './ending.ts'
 import { checkpointConflictOf, sameContent } from './evidence.ts'
 import type { Input } from './io.ts'
 import { checkpointsPerPeer } from './limits.ts'
@@ -56,10 +57,11 @@ function noteProgress(state: CoreState): void {
   state.failures = 0
 }
 
-/** True while something waits to be executed: a request, or a proposal of this view. */
+/** True while something waits to be executed: a request, a proposal of this view, or the end of the epoch (M2). */
 export function hasWork(state: CoreState): boolean {
   return (
     state.pending.size > 0 ||
+    isEnding(state) ||
     [...state.slots.values()].some((at) => at.slot > state.executed && at.proposal !== undefined)
   )
 }
@@ -81,7 +83,7 @@ function receiptFor(state: CoreState, at: Slot, resultsRoot: Digest) {
 function signCheckpoint(state: CoreState, at: Slot, stateRoot: Digest): void {
   const frontier = state.frontiers.get(at)
   if (frontier === undefined) return
-  const content = { slot: at, logRoot: frontierRoot(frontier), stateRoot, next: undefined }
+  const content = { slot: at, logRoot: frontierRoot(frontier), stateRoot, next: nextAfter(state, at) }
   const signed = state.ownCheckpoints.get(at)
   if (signed !== undefined) {
     // Executed again after a restart. Had it come out differently, a second note would make liars of us.
@@ -101,6 +103,7 @@ export function onCheckpointVote(state: CoreState, vote: Verified<CheckpointVote
   const { checkpoints } = peerOf(state, vote.replica)
   const first = checkpoints.get(vote.slot)
   if (first !== undefined) return accuse(state, checkpointConflictOf(first, vote))
+  judgeEnd(state, vote)
   checkpoints.set(vote.slot, vote)
   // A peer's notes push out only its own: far slots that it invents cost nobody else's.
   if (checkpoints.size > checkpointsPerPeer(state.config.parameters))
@@ -160,6 +163,7 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
   for (const { checkpoints } of state.peers) forget(checkpoints, (at) => at < checkpoint.slot)
   persist(state, { kind: 'stable', checkpoint, frontier: frontier ?? EMPTY_FRONTIER })
   emit(state, { kind: 'stabilize', checkpoint })
+  endEpoch(state, checkpoint, frontier ?? EMPTY_FRONTIER)
   voteForProposals(state)
   rotate(state)
 }

@@ -21,7 +21,7 @@ import type { Entry } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
 import { emptyLease, type LeaseState } from './lease.ts'
 import { logWindow } from './limits.ts'
-import type { CheckpointVote, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
+import type { CheckpointVote, HandOver, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { mutatedMembership } from './mutants.ts'
 import type { SignedRequest } from './request.ts'
 
@@ -73,9 +73,11 @@ export interface PeerState {
   newViewSentAt: number
   /** Notes of this peer by slot. */
   readonly checkpoints: Map<number, Verified<CheckpointVote>>
+  /** Its note that ends the epoch. */
+  end: CheckpointVote | undefined
 }
 
-export type Phase = 'active' | 'changing'
+export type Phase = 'active' | 'changing' | 'over'
 
 export interface CoreState {
   readonly config: CoreConfig
@@ -84,7 +86,7 @@ export interface CoreState {
 
   /** Highest view promised or begun; never goes back. */
   view: View
-  /** `changing` from leaving one view until a NewView begins the next. */
+  /** `changing` from leaving one view until a NewView begins the next; `over` once the epoch has been handed over (M5). */
   phase: Phase
   /** The NewView that began the current view; none in view 0 (M6), and while changing the one before. */
   newView: Verified<NewView> | undefined
@@ -150,6 +152,8 @@ export interface CoreState {
   workSince: number | undefined
   /** Since when an entry has been overdue that lets the machine do what is due (clock.ts). */
   overdueSince: number | undefined
+  /** While the epoch is ending: since when so much was chosen (M2). */
+  pace: { readonly at: number; readonly chosen: Slot } | undefined
   heartbeatAt: number
   resentAt: number
   fetch: { readonly peer: ReplicaIndex; readonly at: number } | undefined
@@ -173,10 +177,11 @@ export interface CoreState {
   durable: number
 }
 
-/** A message of our own; to one peer, or to all and to ourselves. */
+/** A message of our own; to one peer, or to all and to ourselves. Or that the epoch is over, to the shell. */
 export type Outgoing =
   | { readonly to: ReplicaIndex; readonly message: Message }
   | { readonly to: 'all'; readonly message: Verified<Message> }
+  | { readonly to: 'shell'; readonly handOver: HandOver }
 
 export function emptyState(given: CoreConfig, machine: MachinePosition): CoreState {
   const config = { ...given, membership: mutatedMembership(given.membership, given.mutations) }
@@ -223,12 +228,14 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
       pending: 0,
       newViewSentAt: Number.NEGATIVE_INFINITY,
       checkpoints: new Map(),
+      end: undefined,
     })),
     lease: emptyLease(),
     viewSince: 0,
     progressAt: 0,
     workSince: undefined,
     overdueSince: undefined,
+    pace: undefined,
     heartbeatAt: Number.NEGATIVE_INFINITY,
     resentAt: 0,
     fetch: undefined,

@@ -10,6 +10,7 @@ import {
 } from '../../crypto/index.ts'
 import { learnEntry } from './chosen.ts'
 import { partOf } from './config.ts'
+import { isHeeded, isLate, lateness, stepOver } from './ending.ts'
 import { commandBytes } from './entry.ts'
 import type { Effect, Input } from './io.ts'
 import { onLeaseAsk, onLeaseGrant } from './lease.ts'
@@ -33,6 +34,16 @@ import { ignoreVote, onVote } from './votes.ts'
  * @throws {SafetyViolation} where two entries are certified for one slot, which takes more than b liars.
  */
 export function step(state: CoreState, input: Input): readonly Effect[] {
+  if (state.phase === 'over') stepOver(state, input)
+  else take(state, input)
+  replay(state)
+  return close(state, (message) => {
+    handle(state, state.config.self, message)
+    replay(state)
+  })
+}
+
+function take(state: CoreState, input: Input): void {
   switch (input.kind) {
     case 'message':
       onMessage(state, input.from, input.message)
@@ -55,11 +66,6 @@ export function step(state: CoreState, input: Input): readonly Effect[] {
     default:
       assertNever(input)
   }
-  replay(state)
-  return close(state, (message) => {
-    handle(state, state.config.self, message)
-    replay(state)
-  })
 }
 
 /**
@@ -67,6 +73,8 @@ export function step(state: CoreState, input: Input): readonly Effect[] {
  * floods of stale or far-off messages cost nothing (pitfalls P51, P53).
  */
 export function ignoreReason(state: CoreState, from: ReplicaIndex, message: Message): string | undefined {
+  if (state.phase === 'over') return isHeeded(state, message) ? undefined : 'epoch-over'
+  if (isLate(state, message)) return undefined
   if (isAhead(state, message)) {
     const origin = originOf(message)
     if (origin === undefined || state.peers[origin] === undefined) return 'no-origin'
@@ -101,6 +109,9 @@ function onMessage(state: CoreState, from: ReplicaIndex, message: Verified<Messa
 }
 
 function handle(state: CoreState, from: ReplicaIndex, message: Verified<Message>): void {
+  if (state.phase === 'over') return
+  const evidence = lateness(state, message)
+  if (evidence !== undefined) return accuse(state, evidence)
   if (isAhead(state, message)) return keep(state, message)
   switch (message.kind) {
     case 'requests':

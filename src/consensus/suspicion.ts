@@ -10,6 +10,7 @@
 // everybody (t = 1), so a replica first asks whether a quorum also misses the leader (pitfalls P62, P63).
 
 import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
+import { hasEnded, isDripping } from './ending.ts'
 import type { ViewReason } from './io.ts'
 import { mayLeave } from './lease.ts'
 import { CENSORSHIP_TIMEOUTS, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
@@ -36,10 +37,11 @@ export function complaint(state: CoreState): ViewReason | undefined {
     const waited = state.quorumSince === undefined ? 0 : state.nowMs - state.quorumSince
     return waited > limit ? 'no-new-view' : undefined // T5
   }
-  if (isBehind(state)) return undefined
+  // What waits after the last slot of the epoch waits for the next one, and no leader of this one can do anything about it.
+  if (isBehind(state) || hasEnded(state)) return undefined
   if (stalledFor(state) > limit) return 'no-progress' // T1
   if (oldestRequest(state) > limit * CENSORSHIP_TIMEOUTS) return 'censorship' // T2
-  if (isSlow(state)) return 'slow-leader' // T3
+  if (isSlow(state) || (!leads(state) && isDripping(state, limit * 2 ** state.demotions))) return 'slow-leader' // T3, M2
   return shouldReclaim(state) ? 'lower-alive' : undefined
 }
 

@@ -2,6 +2,7 @@
 // decided or a view has begun, whoever holds a piece of it says so again.
 
 import { proposeClock, watchClock } from './clock.ts'
+import { isEnding, watchPace } from './ending.ts'
 import { settlePromises } from './lease.ts'
 import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
 import { publish } from './outbox.ts'
@@ -9,7 +10,7 @@ import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
 import { releaseHeld } from './proposal.ts'
 import { passOn } from './reach.ts'
 import { digestKey } from './request.ts'
-import { forwardRequests } from './requests.ts'
+import { forwardRequests, propose } from './requests.ts'
 import { transfer } from './stability.ts'
 import type { CoreState, SlotState } from './state.ts'
 import { complaint, stalledFor, suspect, viewTimeout } from './suspicion.ts'
@@ -26,8 +27,10 @@ export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
   followDeferred(state)
   if (state.pending.size > 0) state.workSince ??= state.nowMs
   watchClock(state)
+  watchPace(state)
   releaseHeld(state)
   proposeClock(state)
+  if (isEnding(state)) propose(state) // M3: after a restart nothing else may come to pass
   if (state.nowMs - state.heartbeatAt >= viewTimeoutMs * HEARTBEAT_SHARE) sendHeartbeats(state)
   const reason = complaint(state)
   if (reason !== undefined) suspect(state, reason)

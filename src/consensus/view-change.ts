@@ -34,7 +34,7 @@ import { announce, closeLatencies, suspect } from './suspicion.ts'
 
 /** C1. */
 export function startViewChange(state: CoreState, target: View, reason: ViewReason): void {
-  if (target <= state.view) return
+  if (target <= state.view || state.phase === 'over') return
   if (!mayLeave(state)) {
     // Whoever complains will do so again; others that have gone do not come back.
     if (reason === 'joined' || reason === 'rotation') deferView(state, target, reason)
@@ -166,6 +166,7 @@ export function installView(state: CoreState, newView: Verified<NewView>): void 
   }
   state.viewSince = state.nowMs
   state.progressAt = state.nowMs
+  state.pace = undefined
   reassignRequests(state)
   state.nextSlot = slot(Math.max(start.slot + values.length, state.stable.slot) + 1)
   for (const vote of newView.proposals) {

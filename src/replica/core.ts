@@ -55,7 +55,7 @@ export class Core {
   }
 
   /** See {@link readIndex}. */
-  readIndex(): Slot {
+  readIndex(): Slot | undefined {
     return readIndex(this.state)
   }
 

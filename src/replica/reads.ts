@@ -80,7 +80,8 @@ export class Reads {
     const at = this.slotFor(question)
     if (at === undefined) {
       // As cheap as an answer, and no sign of too much to do.
-      refuse({ link, id }, 'this replica holds no lease')
+      const { ended } = this.options.core.status()
+      refuse({ link, id }, ended ? 'the epoch is over' : 'this replica holds no lease')
       return true
     }
     const bytes = partsOf(question).reduce((sum, part) => sum + part.length, 0)
@@ -116,7 +117,8 @@ export class Reads {
   private isReady({ slot: at, question }: AskedRead): boolean {
     if (question.kind !== 'read') return true
     const { core, host } = this.options
-    return host.position.slot >= at && !core.status().transferring
+    const { transferring, ended } = core.status()
+    return host.position.slot >= at && !transferring && !ended
   }
 
   private expiry(nowMs: number): number {

@@ -219,6 +219,12 @@ export class Turn {
       case 'view':
         counters.view(effect.reason)
         return notices.view(effect)
+      case 'hand-over':
+        return notices.fatal(
+          new Error(
+            `the epoch ended with slot ${effect.handOver.checkpoint.slot}; this replica can't begin the next one`,
+          ),
+        )
     }
   }
 

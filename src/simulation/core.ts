@@ -34,7 +34,7 @@ export interface Core {
   ignoreReason(from: ReplicaIndex, message: Message): string | undefined
   verify(message: Message): Result<Verified<Message>, MessageFault>
   status(): CoreStatus
-  readIndex(): Slot
+  readIndex(): Slot | undefined
   leaseIndex(nowMs: number, wallMs: number): Slot | undefined
   /** All that it remembers, to be measured and never changed. */
   readonly memory: object

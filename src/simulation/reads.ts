@@ -41,7 +41,9 @@ export class Reads {
   /** To be called after every execution. */
   flush(): void {
     const { core, host } = this.parts
-    if (this.held.length === 0 || core.status().transferring) return
+    if (this.held.length === 0) return
+    const { transferring, ended } = core.status()
+    if (transferring || ended) return
     const { slot } = host.position
     const ready = this.held.filter(({ at }) => at <= slot)
     this.held = this.held.filter(({ at }) => at > slot)

@@ -20,6 +20,8 @@ function watched(statusAt: (look: number) => Partial<CoreStatus>): { watch: Live
     slots: 0,
     transferring: false,
     dueMs: undefined,
+    lastSlot: undefined,
+    ended: false,
     ...statusAt(look),
   })
   const watch = new LivenessWatch([{ address: 0, status }], 4, 0)

@@ -33,7 +33,7 @@ export function signerOf(key: number): Signer {
   return signer
 }
 
-function members(keys: readonly number[]): Charter['members'] {
+export function membersOf(keys: readonly number[]): Charter['members'] {
   return keys.map((key) => ({
     id: memberId(key),
     consensusKey: signerOf(key).publicKey,
@@ -48,7 +48,7 @@ export function chainParts(keys: readonly number[], verifier: SignatureVerifier 
     epoch: epoch(0),
     previous: ZERO_DIGEST,
     start: slot(0),
-    members: members(keys),
+    members: membersOf(keys),
     quorum: { byzantine: 1, crash: 0 },
     parameters: DEFAULT_PARAMETERS,
     admins: { threshold: 1 },
@@ -67,7 +67,7 @@ export function chainParts(keys: readonly number[], verifier: SignatureVerifier 
 export function charterAfter(before: EpochContext, keys: readonly number[], start: number): Charter {
   const { charter, membership } = before
   const next = { epoch: epoch(charter.epoch + 1), previous: membership.digest, start: slot(start) }
-  return { ...charter, ...next, members: members(keys) }
+  return { ...charter, ...next, members: membersOf(keys) }
 }
 
 /** The hand-over to `charter`, where `by` signs as members of the epoch before: by position, with these keys. */

@@ -259,6 +259,8 @@ export function miniCluster(
           machine.saved = machine.snapshots.get(effect.checkpoint.slot)
           for (const old of machine.snapshots.keys()) if (old < effect.checkpoint.slot) machine.snapshots.delete(old)
           break
+        case 'hand-over':
+          throw new Error('the epoch of a mini cluster does not end')
         case 'transfer':
           machine.wanted = effect.checkpoint
           break
