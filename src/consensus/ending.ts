@@ -66,6 +66,9 @@ export function endEpoch(state: CoreState, checkpoint: Verified<StableCheckpoint
     throw new Error(`slot ${checkpoint.slot}: its note and its state differ on what comes next`)
   if (succession === undefined || next === undefined) return
   state.phase = 'over'
+  // Each signature on it is a note of its signer.
+  const { signatures, ...content } = checkpoint
+  for (const each of signatures) judgeEnd(state, { ...content, ...each })
   const handOver = { checkpoint, charter: succession.charter }
   persist(state, { kind: 'hand-over', handOver, frontier })
   announceEnd(state, handOver)
@@ -111,6 +114,9 @@ function heed(state: CoreState, { from, message }: Input & { readonly kind: 'mes
       return onFetchBodies(state, from, message)
     case 'evidence':
       return accuse(state, message.evidence)
+    case 'checkpoint':
+      accuse(state, lateness(state, message))
+      return judgeEnd(state, message.vote)
     default:
       return accuse(state, lateness(state, message))
   }
@@ -124,6 +130,10 @@ export function isHeeded(state: CoreState, message: Message): boolean {
     case 'fetch-bodies':
     case 'evidence':
       return true
+    case 'checkpoint': {
+      const { next, replica } = message.vote
+      return (next !== undefined && state.peers[replica]?.end === undefined) || isLate(state, message)
+    }
     default:
       return isLate(state, message)
   }
