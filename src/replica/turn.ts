@@ -219,12 +219,10 @@ export class Turn {
       case 'view':
         counters.view(effect.reason)
         return notices.view(effect)
-      case 'hand-over':
-        return notices.fatal(
-          new Error(
-            `the epoch ended with slot ${effect.handOver.checkpoint.slot}; this replica can't begin the next one`,
-          ),
-        )
+      case 'hand-over': {
+        const { slot } = effect.handOver.checkpoint
+        return notices.fatal(new Error(`the epoch ended with slot ${slot}; this replica can't begin the next one`))
+      }
     }
   }
 
