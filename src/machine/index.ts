@@ -19,6 +19,7 @@ export {
   encodeSystemAnswer,
   encodeSystemCommand,
   type Founding,
+  isSystemCommand,
   type NewMember,
   proposalId,
   type Refusal,

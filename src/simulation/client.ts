@@ -236,16 +236,18 @@ export class SimulatedClient {
       waiting.receipts.set(key, known)
     }
     known.replicas.add(reply.replica)
-    const { quorums } = this.world.group.membership
-    if (known.replicas.size < quorums.trust) return
+    const epoch = this.world.epochs.of(statement.membership)
+    if (epoch === undefined || known.replicas.size < epoch.membership.quorums.trust) return
+    const { quorums } = epoch.membership
     this.leader = replicaIndex(reply.view % quorums.replicas)
     // A request that was ordered again has its position of then, which the receipt of now does not tell.
     this.finish(waiting, record, record.slot === statement.slot ? index : undefined)
   }
 
   private isGood(receipt: Vote): boolean {
-    const { membership, suite } = this.world.group
-    return verifyVote(receipt, membership, suite.verifier).ok
+    const { suite } = this.world.group
+    const epoch = this.world.epochs.of(receipt.statement.membership)
+    return epoch !== undefined && verifyVote(receipt, epoch.membership, suite.verifier).ok
   }
 
   /** What t replicas say of one of the commands under this number. */

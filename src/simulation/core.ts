@@ -19,6 +19,7 @@ import {
   readIndex,
   status,
   step,
+  succeed,
   type VerifyContext,
   verifyMessage,
 } from '../consensus/index.ts'
@@ -51,6 +52,8 @@ export interface CoreStart {
   readonly context: VerifyContext
   readonly records: readonly DurableRecord[]
   readonly machine: MachinePosition
+  /** That of the epoch before, where it ended in this process. */
+  readonly old?: Core | undefined
 }
 
 /** Builds a core from what is on its disk. */
@@ -63,8 +66,12 @@ export function coreMutations(defects: ReadonlySet<Defect>): ReadonlySet<Mutatio
   return own
 }
 
-export const realCore: CoreFactory = ({ config, context, records, machine }) => {
-  const { state, effects }: { state: CoreState; effects: readonly Effect[] } = init(config, records, machine)
+const states = new WeakMap<Core, CoreState>()
+
+export const realCore: CoreFactory = ({ config, context, records, machine, old }) => {
+  const before = old && states.get(old)
+  const { state, effects } =
+    before === undefined ? init(config, records, machine) : succeed(before, config, records, machine)
   const broken = { ...context, mutations: config.mutations }
   const core: Core = {
     step: (input) => step(state, input),
@@ -75,5 +82,6 @@ export const realCore: CoreFactory = ({ config, context, records, machine }) => 
     leaseIndex: (nowMs, wallMs) => leaseIndex(state, nowMs, wallMs),
     memory: state,
   }
+  states.set(core, state)
   return { core, effects }
 }

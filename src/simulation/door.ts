@@ -76,7 +76,7 @@ export class Door {
     if (receipt === undefined || results === undefined) return
     const { count } = results
     const items = indexes.map((index) => ({ index, ...results.prove(index) }))
-    const reply: SlotReply = { replica: this.self.index, view: this.view(), receipt, count, items }
+    const reply: SlotReply = { replica: receipt.replica, view: this.view(), receipt, count, items }
     this.world.transmit(this.self.address, FIRST_CLIENT_ADDRESS + client, { kind: 'reply', reply })
   }
 }

@@ -36,6 +36,10 @@ export interface Group {
   readonly suite: SignatureSuite
   /** By replica. */
   readonly signers: readonly Signer[]
+  /** Of those that may join, in their order. */
+  readonly candidates: readonly Signer[]
+  /** Asks for the changes of the membership, where there are any. */
+  readonly admin: Signer
   /** By client. */
   readonly clientSigners: readonly Signer[]
   /** Those of the genesis. */
@@ -54,6 +58,9 @@ export interface Group {
 export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const quorums = quorumSystem(scenario.group)
   const signers = Array.from({ length: quorums.replicas }, (_, i) => suite.signer(`replica ${i}`))
+  const joining = scenario.changes.reduce((sum, { add }) => sum + add, 0)
+  const candidates = Array.from({ length: joining }, (_, i) => suite.signer(`candidate ${i}`))
+  const admin = suite.signer('admin')
   const members = signers.map((signer, i) => ({
     consensusKey: signer.publicKey,
     transportKey: suite.signer(`transport of replica ${i}`).publicKey,
@@ -61,13 +68,14 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const clusterId = sha256(utf8(`simulated cluster ${scenario.seed}`))
   const members0 = membership(clusterId, epoch(0), members, quorums)
   const clientSigners = scenario.clients.map((_, i) => suite.signer(`client ${i}`))
-  const clients = clientSigners.map(
+  const clients: GenesisClient[] = clientSigners.map(
     ({ publicKey: key }, i): GenesisClient => ({
       name: `client-${i}`,
       key,
       role: 'writer',
     }),
   )
+  if (scenario.changes.length > 0) clients.push({ name: 'admin', key: admin.publicKey, role: 'admin' })
   const numbers = new Map(clientSigners.map(({ publicKey: key }, i) => [bytesKey(key), i]))
   const cluster: Founding = {
     ...{ clusterId, name: CLUSTER_NAME },
@@ -80,11 +88,13 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     },
     addresses: members.map(() => []),
   }
-  const machine = () => createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier })
+  const machine = () => createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier, followsChanges: true })
   return {
     membership: members0,
     suite,
     signers,
+    candidates,
+    admin,
     clientSigners,
     clients,
     cluster,
@@ -97,7 +107,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
       parameters: scenario.parameters,
       start: genesisStart(machine().stateRoot()),
       ...replicaVerifiers(scenario.parameters, suite.verifier),
-      admit: admission(clientSigners),
+      admit: admission([...clientSigners, admin]),
     },
   }
 }

@@ -4,14 +4,21 @@ import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../cry
 import type { Message, SignedRequest } from '../consensus/index.ts'
 
 export type Packet =
-  | { readonly kind: 'message'; readonly from: ReplicaIndex; readonly message: Message }
+  /** Sent in this epoch, where its sender has this position. */
+  | { readonly kind: 'message'; readonly epoch: number; readonly from: ReplicaIndex; readonly message: Message }
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
   | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }
   /** Reads from a replica's own state. */
   | { readonly kind: 'read'; readonly client: number; readonly read: ReadQuestion }
   | { readonly kind: 'read-answer'; readonly replica: ReplicaIndex; readonly id: number; readonly answer: ReadAnswer }
-  | { readonly kind: 'snapshot-ask'; readonly from: ReplicaIndex; readonly slot: Slot; readonly path: Uint8Array }
+  | {
+      readonly kind: 'snapshot-ask'
+      readonly epoch: number
+      readonly from: ReplicaIndex
+      readonly slot: Slot
+      readonly path: Uint8Array
+    }
   | {
       readonly kind: 'snapshot-chunk'
       readonly from: ReplicaIndex

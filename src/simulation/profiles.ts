@@ -84,6 +84,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
     workload: { ...drawWorkload(random.fork('workload')), ...leases },
     liars,
     twins,
+    changes: [],
     faults: [
       ...(options.profile === 'twins' ? viewsApart(faultsRandom.fork('views'), plan, 8) : []),
       ...(options.profile === 'twins'

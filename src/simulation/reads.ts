@@ -10,7 +10,8 @@ import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 export interface ReadsParts {
   readonly world: World
   readonly self: { readonly address: number; readonly index: ReplicaIndex; readonly honest: boolean }
-  readonly core: Core
+  /** Of the epoch in office. */
+  readonly core: () => Core
   readonly host: MachineHost
 }
 
@@ -31,7 +32,7 @@ export class Reads {
 
   /** `nowMs` and `wallMs` are read after the question came. */
   ask(client: number, read: ReadQuestion, nowMs: number, wallMs: number): void {
-    const { core } = this.parts
+    const core = this.parts.core()
     const at = read.lease ? core.leaseIndex(nowMs, wallMs) : core.readIndex()
     if (at === undefined) return this.answer(client, read.id, undefined)
     this.held.push({ client, read, at })
@@ -42,7 +43,7 @@ export class Reads {
   flush(): void {
     const { core, host } = this.parts
     if (this.held.length === 0) return
-    const { transferring, ended } = core.status()
+    const { transferring, ended } = core().status()
     if (transferring || ended) return
     const { slot } = host.position
     const ready = this.held.filter(({ at }) => at <= slot)

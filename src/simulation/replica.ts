@@ -1,15 +1,17 @@
 // The shell around one core, simulated: verifies what comes, steps the core, and carries out its effects on a simulated disk,
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
-import type { Digest, ReplicaIndex, Signer, Slot } from '../../crypto/index.ts'
+import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, type Signer, type Slot } from '../../crypto/index.ts'
 import type { Behaviour, BehaviourContext, ParsedBehaviour } from '../byzantine/index.ts'
 import {
   type DurableRecord,
   type Effect,
+  type HandOver,
   type Input,
   type Message,
   replicaVerifiers,
   type SignedRequest,
+  type VerifyContext,
 } from '../consensus/index.ts'
 import { type Core, type CoreFactory, type CoreStatus, coreMutations } from './core.ts'
 import { Door } from './door.ts'
@@ -30,11 +32,21 @@ export interface ReplicaSetup {
   readonly coreFactory: CoreFactory
   readonly behaviour: ParsedBehaviour | undefined
   readonly honest: boolean
+  /** It is no member of the first epoch. */
+  readonly joins: boolean
+}
+
+/** A core, and where it stands. */
+interface Reign {
+  readonly epoch: number
+  readonly core: Core
 }
 
 /** One life of the process, from a start to a power cut. */
 interface Life {
-  readonly core: Core
+  /** Of the epoch in office, and the one before, which serves who is behind. */
+  reign: Reign
+  former: Reign | undefined
   readonly host: MachineHost
   readonly door: Door
   readonly reads: Reads
@@ -48,7 +60,9 @@ interface Life {
 
 export class SimulatedReplica implements ReplicaView {
   readonly address: number
-  readonly index: ReplicaIndex
+  /** Its position in the epoch that it is in. */
+  index: ReplicaIndex
+  epoch = 0
   honest: boolean
   readonly clock: Clock
   readonly disk: Disk<DurableRecord, KeptSnapshot>
@@ -60,6 +74,7 @@ export class SimulatedReplica implements ReplicaView {
   private diskFails = false
   /** It found its disk damaged in a way that may hide a promise of its own. */
   private staysOut = false
+  private joined = false
   private backlog: (() => void)[] = []
 
   constructor(world: World, setup: ReplicaSetup) {
@@ -79,45 +94,31 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   status(): CoreStatus | undefined {
-    return this.life?.core.status()
+    return this.life?.reign.core.status()
   }
 
   /** What the core remembers, for measuring. */
   get memory(): object | undefined {
-    return this.life?.core.memory
+    return this.life?.reign.core.memory
   }
 
   start(): void {
     if (this.life !== undefined || this.staysOut) return
     const { world, random } = this
-    const { scenario, group } = world
+    const { records, snapshot } = this.disk.read()
+    if (!this.findPlace(records)) return
     this.clock.restart(world.nowUs)
     this.paused = false
     this.backlog = []
-    const { records, snapshot } = this.disk.read()
     const host = new MachineHost(world, snapshot)
-    const verifier = world.defects.has('accept-torsion') ? group.suite.lenientVerifier : group.context.verifier
-    const context = {
-      ...group.context,
-      ...replicaVerifiers(scenario.parameters, verifier),
-      known: (request: SignedRequest) => world.verdicts.isGood(request),
-    }
-    const config = {
-      self: this.index,
-      membership: group.membership,
-      clusterName: CLUSTER_NAME,
-      parameters: scenario.parameters,
-      signer: this.signer(),
-      start: group.context.start,
-      mutations: coreMutations(world.defects),
-    }
-    const { core, effects } = this.setup.coreFactory({ config, context, records, machine: host.position })
+    const { reign, effects } = this.reignFrom(records, host, undefined)
     const { behaviour } = this.setup
     const life: Life = {
-      core,
+      reign,
+      former: undefined,
       host,
-      door: new Door(world, this, host, context, () => core.status().view),
-      reads: new Reads({ world, self: this, core, host }),
+      door: new Door(world, this, host, this.context(), () => life.reign.core.status().view),
+      reads: new Reads({ world, self: this, core: () => life.reign.core, host }),
       storage: new Storage(world, this.disk, host, () => this.life === life),
       snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(this.lies())),
       behaviour: behaviour?.make(this.lies()),
@@ -126,10 +127,26 @@ export class SimulatedReplica implements ReplicaView {
     }
     this.life = life
     world.announce('started', this, records, host.position.slot)
-    this.carryOut(life, effects, undefined)
+    this.carryOut(life, reign, effects, undefined)
     // The time comes first: a leader that proposed without knowing it would propose for a time long past.
     this.tell(life)
-    world.at(world.nowUs + random.below(1000 * scenario.shell.tickMs), () => this.perform(life, () => this.tick(life)))
+    world.at(world.nowUs + random.below(1000 * world.scenario.shell.tickMs), () =>
+      this.perform(life, () => this.tick(life)),
+    )
+  }
+
+  /** A new epoch has begun. Who joins with it has its beginning on disk before it says anything. */
+  join(): void {
+    const { world } = this
+    if (!this.setup.joins || this.joined || world.epochs.positionOf(world.epochs.newest, this.address) === undefined)
+      return
+    this.joined = true
+    const frontier = EMPTY_FRONTIER
+    const records = world.epochs.links.map((handOver) => ({ kind: 'hand-over', handOver, frontier }) as const)
+    world.at(this.disk.append(records, world.nowUs), () => {
+      this.disk.confirm()
+      this.start()
+    })
   }
 
   /** The power goes. */
@@ -186,7 +203,9 @@ export class SimulatedReplica implements ReplicaView {
   private tell(life: Life): void {
     const { world, clock } = this
     const nowMs = clock.monotonicMs(world.nowUs)
-    this.input(life, { kind: 'tick', nowMs, wallMs: clock.wallMs(world.nowUs) })
+    const tick = { kind: 'tick', nowMs, wallMs: clock.wallMs(world.nowUs) } as const
+    if (life.former !== undefined) this.input(life, life.former, tick)
+    this.input(life, life.reign, tick)
   }
 
   private tick(life: Life): void {
@@ -199,10 +218,10 @@ export class SimulatedReplica implements ReplicaView {
   private take(life: Life, packet: Packet): void {
     switch (packet.kind) {
       case 'message':
-        return this.takeMessage(life, packet.from, packet.message)
+        return this.takeMessage(life, packet)
       case 'requests': {
         const requests = life.door.take(packet.requests)
-        if (requests.length > 0) this.input(life, { kind: 'requests', requests })
+        if (requests.length > 0) this.input(life, life.reign, { kind: 'requests', requests })
         return
       }
       case 'read': {
@@ -218,7 +237,7 @@ export class SimulatedReplica implements ReplicaView {
         this.world.announce('installed', this, installed.checkpoint)
         const { checkpoint, kept } = installed
         const { frontier, timestampMs } = kept
-        this.input(life, { kind: 'installed', checkpoint, frontier, timestampMs, ...life.host.outlook })
+        this.input(life, life.reign, { kind: 'installed', checkpoint, frontier, timestampMs, ...life.host.outlook })
         if (this.life === life) life.reads.flush()
         return
       }
@@ -227,71 +246,75 @@ export class SimulatedReplica implements ReplicaView {
     }
   }
 
-  private takeMessage(life: Life, from: ReplicaIndex, message: Message): void {
-    const { core } = life
-    if (core.ignoreReason(from, message) !== undefined) return
-    const verified = this.world.verdicts.message(life.door.admissible(message), core)
-    if (verified.ok) this.input(life, { kind: 'message', from, message: verified.value })
+  private takeMessage(life: Life, { epoch, from, message }: Packet & { readonly kind: 'message' }): void {
+    const reign = [life.reign, life.former].find((each) => each?.epoch === epoch)
+    if (reign === undefined || reign.core.ignoreReason(from, message) !== undefined) return
+    const verified = this.world.verdicts.message(life.door.admissible(message), reign.core)
+    if (verified.ok) this.input(life, reign, { kind: 'message', from, message: verified.value })
     else this.world.announce('refused', this, from, verified.fault)
   }
 
-  private input(life: Life, input: Input): void {
+  private input(life: Life, reign: Reign, input: Input): void {
     const { trace, nowUs } = this.world
     trace.number(nowUs)
     trace.number(this.address)
     trace.text(input.kind === 'message' ? kindOf(input.message) : input.kind)
     this.world.announce('input', this, input)
-    this.carryOut(life, life.core.step(input), input)
+    this.carryOut(life, reign, reign.core.step(input), input)
   }
 
-  private carryOut(life: Life, honest: readonly Effect[], input: Input | undefined): void {
+  private carryOut(life: Life, reign: Reign, honest: readonly Effect[], input: Input | undefined): void {
     const effects = life.behaviour === undefined ? honest : life.behaviour(honest, input)
     for (const effect of effects) {
       this.world.trace.data(effect)
       this.world.announce('effect', this, effect)
-      this.carryOutOne(life, effect)
+      this.carryOutOne(life, reign, effect)
       if (this.life !== life) return
     }
     // After the records of the same step: were the log cut before the checkpoint is on disk, a power cut would leave neither.
     for (const effect of effects) if (effect.kind === 'stabilize') life.storage.stabilize(effect.checkpoint.slot)
   }
 
-  private carryOutOne(life: Life, effect: Effect): void {
+  private carryOutOne(life: Life, reign: Reign, effect: Effect): void {
     switch (effect.kind) {
       case 'persist':
-        return this.persist(life, effect.number, effect.records)
+        return this.persist(life, reign, effect.number, effect.records)
       case 'send':
-        return this.send(effect.to, effect.message)
+        return this.send(reign, effect.to, effect.message)
       case 'broadcast':
-        for (const to of this.world.members) this.send(to, effect.message)
+        for (const to of this.world.epochs.members(reign.epoch)) this.send(reign, to, effect.message)
         return
       case 'execute':
-        return this.execute(life, effect)
+        return this.execute(life, reign, effect)
       case 'receipt':
         return life.door.receipt(effect.slot, effect.receipt)
       case 'transfer':
         return life.snapshots.begin(effect.checkpoint, effect.sources)
+      case 'hand-over':
+        return this.succeed(life, reign, effect.handOver)
       default:
         return
     }
   }
 
-  private persist(life: Life, number: number, records: readonly DurableRecord[]): void {
+  private persist(life: Life, reign: Reign, number: number, records: readonly DurableRecord[]): void {
     if (this.diskFails) return this.stop()
     life.storage.append(records, () => {
       this.world.announce('durable', this, records)
-      this.perform(life, () => this.input(life, { kind: 'durable', number }))
+      this.perform(life, () => this.input(life, reign, { kind: 'durable', number }))
     })
   }
 
-  private send(to: ReplicaIndex, message: Message): void {
-    if (to === this.index) return
+  private send({ epoch }: Reign, to: ReplicaIndex, message: Message): void {
+    const { epochs } = this.world
+    const from = epochs.positionOf(epoch, this.address)
+    if (to === from || from === undefined) return
     this.world.announce('sent', this, to, message)
-    const packet: Packet = { kind: 'message', from: this.index, message }
-    for (const address of this.world.addressesOf(to)) this.world.transmit(this.address, address, packet)
+    const packet: Packet = { kind: 'message', epoch, from, message }
+    for (const address of epochs.addressesOf(epoch, to)) this.world.transmit(this.address, address, packet)
   }
 
-  private execute(life: Life, { entry, timestampMs }: Effect & { readonly kind: 'execute' }): void {
+  private execute(life: Life, reign: Reign, { entry, timestampMs }: Effect & { readonly kind: 'execute' }): void {
     const { nowUs, scenario } = this.world
     life.executeFreeUs = Math.max(nowUs, life.executeFreeUs) + 1 + this.random.exponential(scenario.shell.executeUs)
     const { installs } = life
@@ -301,19 +324,77 @@ export class SimulatedReplica implements ReplicaView {
         const { results, stateRoot } = life.host.execute(entry, timestampMs)
         const slot = entry.header.slot
         this.world.announce('executed', this, slot, results, stateRoot)
-        this.executed(life, slot, results.root, stateRoot)
+        this.executed(life, reign, slot, results.root, stateRoot)
       }),
     )
   }
 
-  private executed(life: Life, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
-    this.input(life, { kind: 'executed', slot, resultsRoot, stateRoot, ...life.host.outlook })
+  private executed(life: Life, reign: Reign, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
+    this.input(life, reign, { kind: 'executed', slot, resultsRoot, stateRoot, ...life.host.outlook })
     if (this.life === life) life.reads.flush()
   }
 
+  /** The next epoch begins here; who is no member of it goes on serving those of the one that is over. */
+  private succeed(life: Life, over: Reign, handOver: HandOver): void {
+    const { world } = this
+    world.handOver(handOver)
+    const { epoch } = handOver.charter
+    const index = world.epochs.positionOf(epoch, this.address)
+    if (index === undefined || over.epoch !== this.epoch) return
+    this.epoch = epoch
+    this.index = index
+    const { reign, effects } = this.reignFrom([], life.host, over.core)
+    life.former = over
+    life.reign = reign
+    this.carryOut(life, reign, effects, undefined)
+  }
+
+  /** The newest epoch that its disk knows of and in which it is a member; false where there is none. */
+  private findPlace(records: readonly DurableRecord[]): boolean {
+    const { epochs } = this.world
+    const links = records.flatMap((record) => (record.kind === 'hand-over' ? [record.handOver] : []))
+    for (const link of links) this.world.handOver(link)
+    for (let epoch = links.length; epoch >= 0; epoch--) {
+      const index = epochs.positionOf(epoch, this.address)
+      if (index === undefined) continue
+      this.epoch = epoch
+      this.index = index
+      return true
+    }
+    return false
+  }
+
+  private reignFrom(records: readonly DurableRecord[], host: MachineHost, old: Core | undefined) {
+    const context = this.context()
+    const config = {
+      self: this.index,
+      membership: context.membership,
+      clusterName: CLUSTER_NAME,
+      parameters: context.parameters,
+      signer: this.signer(),
+      start: context.start,
+      mutations: coreMutations(this.world.defects),
+    }
+    const { core, effects } = this.setup.coreFactory({ config, context, records, machine: host.position, old })
+    return { reign: { epoch: this.epoch, core }, effects }
+  }
+
+  private context(): VerifyContext {
+    const { group, verdicts, defects, epochs } = this.world
+    const context = epochs.verifies(this.epoch)
+    const verifier = defects.has('accept-torsion') ? group.suite.lenientVerifier : context.verifier
+    return {
+      ...context,
+      ...replicaVerifiers(context.parameters, verifier),
+      known: (request: SignedRequest) => verdicts.isGood(request),
+    }
+  }
+
   private signer(): Signer {
-    const signer = this.world.group.signers[this.index]
-    if (signer === undefined) throw new Error(`no signer for replica ${this.index}`)
+    const { signers, candidates } = this.world.group
+    const { index } = this.setup
+    const signer = signers[index] ?? candidates[index - signers.length]
+    if (signer === undefined) throw new Error(`no signer for replica ${index}`)
     return signer
   }
 

@@ -48,6 +48,7 @@ export const CALM: Scenario = {
   liars: [],
   twins: [],
   faults: [],
+  changes: [],
   safetyMs: 5000,
   core: [],
   livenessMs: 12_000,
@@ -65,7 +66,7 @@ const OPTIONAL: Readonly<Record<string, string>> = {
 }
 
 /** Lists whose items have no default to be checked against here. */
-const FREE = new Set(['faults', 'liars', 'twins', 'core', 'defects', 'clocks'])
+const FREE = new Set(['faults', 'changes', 'liars', 'twins', 'core', 'defects', 'clocks'])
 
 const ACTIONS: Readonly<Record<FaultAction['do'], readonly string[]>> = {
   cut: ['links'],
@@ -88,6 +89,7 @@ export function scenarioOf(value: unknown): Scenario {
   const merged = merge('', CALM, value)
   // The shape is that of the defaults, member by member, and the lists are checked below.
   const scenario = merged as unknown as Scenario
+  scenario.changes.forEach(checkChange)
   checkGroup(scenario)
   scenario.faults.forEach(checkFault)
   for (const liar of scenario.liars) checkLiar(liar)
@@ -126,17 +128,33 @@ function list(path: string, defaults: readonly unknown[], value: unknown): unkno
   })
 }
 
-function checkGroup({ group, core, twins, clocks, defects }: Scenario): void {
+function checkGroup({ group, core, twins, clocks, defects, changes }: Scenario): void {
   const fault = quorumFault(group)
   if (fault !== undefined) throw new ScenarioError(`group: ${fault}`)
-  for (const [path, replicas] of Object.entries({ core, twins })) {
-    if (replicas.some((replica) => !isReplica(replica, group.replicas)))
-      throw new ScenarioError(`${path}: no such replica`)
-  }
+  if (changes.length > 0 && twins.length > 0) throw new ScenarioError('changes: none where there are twins')
+  const last = lastMembers(changes, group.replicas)
+  if (core.some((replica) => !last.includes(replica))) throw new ScenarioError('core: no such replica')
+  if (twins.some((replica) => !isReplica(replica, group.replicas))) throw new ScenarioError('twins: no such replica')
   if (clocks.length > group.replicas + twins.length) throw new ScenarioError('clocks: more than replicas')
   const known: readonly string[] = [...MUTATIONS, 'accept-torsion', 'reset-sessions']
   const unknown = defects.find((defect) => !known.includes(defect))
   if (unknown !== undefined) throw new ScenarioError(`defects: no defect ${JSON.stringify(unknown)}`)
+}
+
+function checkChange(change: unknown, i: number): void {
+  const path = `changes[${i}]`
+  if (!isRecord(change)) throw new ScenarioError(`${path}: expected an object`)
+  for (const name of ['afterMs', 'add']) {
+    if (!Number.isSafeInteger(change[name])) throw new ScenarioError(`${path}.${name}: expected a whole number`)
+  }
+  if (!Array.isArray(change.remove)) throw new ScenarioError(`${path}.remove: expected a list`)
+}
+
+/** Where the members of the last epoch are. */
+function lastMembers(changes: Scenario['changes'], replicas: number): number[] {
+  const removed = new Set(changes.flatMap(({ remove }) => remove))
+  const all = changes.reduce((sum, { add }) => sum + add, replicas)
+  return Array.from({ length: all }, (_, i) => i).filter((replica) => !removed.has(replica))
 }
 
 function checkFault(fault: unknown, i: number): void {
@@ -167,10 +185,10 @@ function checkLiar(liar: unknown): void {
   parseBehaviour(liar.behaviour)
 }
 
-/** All that are honest. */
-function defaultCore({ group, liars, twins }: Scenario): number[] {
+/** All that are honest, and members at the end. */
+function defaultCore({ group, liars, twins, changes }: Scenario): number[] {
   const lying = new Set([...twins, ...liars.map(({ replica }) => replica)])
-  return Array.from({ length: quorumSystem(group).replicas }, (_, i) => i).filter((replica) => !lying.has(replica))
+  return lastMembers(changes, quorumSystem(group).replicas).filter((replica) => !lying.has(replica))
 }
 
 function isReplica(value: unknown, replicas: number): boolean {

@@ -27,6 +27,8 @@ export interface Scenario {
   /** Replicas that run twice under one identity, each copy with a disk of its own. */
   readonly twins: readonly number[]
   readonly faults: readonly Fault[]
+  /** Changes of the membership, each asked for once the one before has begun an epoch. */
+  readonly changes: readonly MembershipChange[]
   /** Simulated milliseconds after which the faults end and a core is healed, if the clients are not done before. */
   readonly safetyMs: number
   /** The replicas that stay when everything else is taken away for good: honest, and a quorum. */
@@ -83,6 +85,15 @@ export interface WorkloadSettings {
 export interface Liar {
   readonly replica: number
   readonly behaviour: string
+}
+
+export interface MembershipChange {
+  /** After the epoch before began. */
+  readonly afterMs: number
+  /** How many new members there are; their addresses follow on those of the replicas and twins. */
+  readonly add: number
+  /** Identities of those that go: the first members are numbered from 0, those that join from there on, in their order. */
+  readonly remove: readonly number[]
 }
 
 /** Something that goes wrong: from when its condition holds, until another does or the network is healed. */

@@ -3,8 +3,11 @@
 
 import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
 import { parseBehaviour } from '../byzantine/index.ts'
+import type { HandOver } from '../consensus/index.ts'
+import { Admin } from './admin.ts'
 import { SimulatedClient } from './client.ts'
 import { type CoreFactory, type Defect, realCore } from './core.ts'
+import { Epochs } from './epochs.ts'
 import { FaultEngine } from './faults.ts'
 import { type Group, groupOf } from './group.ts'
 import { EventQueue, Network, type NetworkCounts, Random, TraceHash } from './kernel/index.ts'
@@ -54,7 +57,7 @@ const LOOK_US = 10_000
 export class Simulation implements World {
   readonly scenario: Scenario
   readonly group: Group
-  readonly members: readonly ReplicaIndex[]
+  readonly epochs: Epochs
   readonly defects: ReadonlySet<Defect>
   readonly random: Random
   readonly trace = new TraceHash()
@@ -68,12 +71,13 @@ export class Simulation implements World {
   private readonly network: Network
   private readonly faults: FaultEngine
   private readonly observers: readonly Observer[]
+  private readonly admin: Admin
   private events = 0
 
   constructor(scenario: Scenario, options: SimulationOptions = {}) {
     this.scenario = scenario
     this.group = groupOf(scenario, options.suite ?? simulatedSuite)
-    this.members = this.group.signers.map((_, i) => replicaIndex(i))
+    this.epochs = new Epochs(this.group, scenario.twins)
     this.defects = new Set(scenario.defects)
     this.random = new Random(scenario.seed)
     this.network = new Network(scenario.network, this.random.fork('network'), (atUs, run) => this.at(atUs, run))
@@ -84,6 +88,7 @@ export class Simulation implements World {
       if (signer === undefined) throw new Error(`no signer for client ${i}`)
       return new SimulatedClient(this, i, settings, signer)
     })
+    this.admin = new Admin(this, this.group.admin)
     this.faults = new FaultEngine(scenario.faults, {
       network: this.network,
       at: (atUs, run) => this.at(atUs, run),
@@ -100,7 +105,7 @@ export class Simulation implements World {
     let healedUs = 0
     try {
       this.begin()
-      this.runUntil(1000 * this.scenario.safetyMs, () => this.clients.every((client) => client.done))
+      this.runUntil(1000 * this.scenario.safetyMs, () => this.admin.done && this.clients.every((client) => client.done))
       healedUs = this.nowUs
       this.heal()
       this.recover()
@@ -149,9 +154,17 @@ export class Simulation implements World {
     if (fate !== 'lost') this.network.send(from, to, this.nowUs + fate, arrive)
   }
 
+  get members(): readonly ReplicaIndex[] {
+    return this.epochs.members(this.epochs.newest)
+  }
+
   addressesOf(index: ReplicaIndex): readonly number[] {
-    const twin = this.scenario.twins.indexOf(index)
-    return twin < 0 ? [index] : [index, this.members.length + twin]
+    return this.epochs.addressesOf(this.epochs.newest, index)
+  }
+
+  handOver(link: HandOver): void {
+    this.epochs.handOver(link)
+    for (const replica of this.replicas) replica.join()
   }
 
   /** The second phase; without excuse the core must get everything done. */
@@ -169,20 +182,25 @@ export class Simulation implements World {
   private makeReplicas(options: SimulationOptions): SimulatedReplica[] {
     const { liars, twins } = this.scenario
     const coreFactory = options.coreFactory ?? realCore
-    const make = (address: number, index: ReplicaIndex) => {
+    const make = (address: number, index: ReplicaIndex, joins = false) => {
       const liar = liars.find(({ replica }) => replica === index)
       const behaviour = liar && parseBehaviour(liar.behaviour)
       const honest = liar === undefined && !twins.includes(index)
-      return new SimulatedReplica(this, { address, index, coreFactory, behaviour, honest })
+      return new SimulatedReplica(this, { address, index, coreFactory, behaviour, honest, joins })
     }
-    const seconds = twins.map((index, i) => make(this.members.length + i, replicaIndex(index)))
-    return [...this.members.map((index) => make(index, index)), ...seconds]
+    const first = this.members
+    const seconds = twins.map((index, i) => make(first.length + i, replicaIndex(index)))
+    const joining = this.group.candidates.map((_, i) =>
+      make(first.length + seconds.length + i, replicaIndex(first.length + i), true),
+    )
+    return [...first.map((index) => make(index, index)), ...seconds, ...joining]
   }
 
   private begin(): void {
     for (const replica of this.replicas) replica.start()
     this.faults.start()
     for (const client of this.clients) this.at(1000, () => client.start())
+    this.admin.start()
   }
 
   /** Runs events up to `endUs`, or until `over` says so; that is asked at regular times only. */
@@ -225,7 +243,7 @@ export class Simulation implements World {
 
   /** Every client has its answers, every replica of the core executed the same, and nothing is left that ends by itself. */
   private converged(): boolean {
-    if (this.clients.some((client) => !client.done)) return false
+    if (!this.admin.done || this.clients.some((client) => !client.done)) return false
     const statuses = this.coreReplicas().map((replica) => replica.status())
     const [first] = statuses
     return statuses.every(

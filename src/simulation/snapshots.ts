@@ -18,7 +18,7 @@ export interface Installed {
 
 export class SnapshotService {
   private readonly world: World
-  private readonly self: { readonly address: number; readonly index: ReplicaIndex }
+  private readonly self: { readonly address: number; readonly index: ReplicaIndex; readonly epoch: number }
   private readonly host: MachineHost
   private readonly lie: ChunkLie | undefined
   private transfer: Transfer | undefined
@@ -32,7 +32,9 @@ export class SnapshotService {
 
   /** Fetches the state of `checkpoint`, from `sources` first and then from anybody; gives up what it was fetching before. */
   begin(checkpoint: Verified<StableCheckpoint>, sources: readonly ReplicaIndex[]): void {
-    const others = this.world.members.filter((each) => each !== this.self.index && !sources.includes(each))
+    const others = this.world.epochs
+      .members(this.self.epoch)
+      .filter((each) => each !== this.self.index && !sources.includes(each))
     const patienceUs = 1000 * this.world.scenario.parameters.viewTimeoutMs
     this.transfer = new Transfer(checkpoint, [...sources, ...others], patienceUs)
     this.follow(this.transfer.tick(this.world.nowUs))
@@ -43,13 +45,14 @@ export class SnapshotService {
   }
 
   /** Gives a peer the chunk that it asks for, if the snapshot is still here. */
-  answer({ from, slot, path }: Ask): void {
+  answer({ epoch, from, slot, path }: Ask): void {
     const kept = this.host.snapshotAt(slot)
-    if (kept === undefined) return
+    const self = this.world.epochs.positionOf(epoch, this.self.address)
+    if (kept === undefined || self === undefined) return
     const { bytes } = kept.state.chunk(path)
     const chunk = this.lie === undefined ? bytes : this.lie(bytes)
     if (chunk === undefined) return
-    this.send(from, { kind: 'snapshot-chunk', from: this.self.index, slot, path, frontier: kept.frontier, chunk })
+    this.send(epoch, from, { kind: 'snapshot-chunk', from: self, slot, path, frontier: kept.frontier, chunk })
   }
 
   /** Takes a chunk; after the last one the machine is in the new state. */
@@ -67,10 +70,12 @@ export class SnapshotService {
 
   private follow(step: TransferStep): void {
     if (step.kind !== 'ask') return
-    this.send(step.of, { kind: 'snapshot-ask', from: this.self.index, slot: step.slot, path: step.path })
+    const { epoch, index: from } = this.self
+    this.send(epoch, step.of, { kind: 'snapshot-ask', epoch, from, slot: step.slot, path: step.path })
   }
 
-  private send(to: ReplicaIndex, packet: Packet): void {
-    for (const address of this.world.addressesOf(to)) this.world.transmit(this.self.address, address, packet)
+  private send(epoch: number, to: ReplicaIndex, packet: Packet): void {
+    for (const address of this.world.epochs.addressesOf(epoch, to))
+      this.world.transmit(this.self.address, address, packet)
   }
 }

@@ -1,7 +1,9 @@
 // What a simulated replica or client has around it.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
+import type { HandOver } from '../consensus/index.ts'
 import type { Defect } from './core.ts'
+import type { Epochs } from './epochs.ts'
 import type { Group } from './group.ts'
 import type { Random, TraceHash } from './kernel/index.ts'
 import type { Announce } from './observer.ts'
@@ -12,7 +14,8 @@ import type { Verdicts } from './verdicts.ts'
 export interface World {
   readonly scenario: Scenario
   readonly group: Group
-  /** Every index of the group. */
+  readonly epochs: Epochs
+  /** Every position of the newest epoch. */
   readonly members: readonly ReplicaIndex[]
   readonly defects: ReadonlySet<Defect>
   /** Draw from a fork of it, named after whoever draws. */
@@ -25,8 +28,10 @@ export interface World {
   at(atUs: number, run: () => void): void
   /** Hands a packet to the network. */
   transmit(from: number, to: number, packet: Packet): void
-  /** Where the copies of a replica are: one, or two for a twin. */
+  /** Where the copies of a member of the newest epoch are: one, or two for a twin. */
   addressesOf(index: ReplicaIndex): readonly number[]
+  /** An honest replica has ended its epoch: who joins the next one begins. */
+  handOver(link: HandOver): void
   /** True from the end of the safety phase on. */
   readonly healed: boolean
 }

@@ -4,6 +4,7 @@
 import {
   type Certificate,
   type CertificateKind,
+  type Digest,
   hex,
   type Membership,
   type SignatureVerifier,
@@ -13,14 +14,14 @@ import type { DurableRecord, Effect } from '../../consensus/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 
 export class AgreementCheck implements Observer {
-  private readonly membership: Membership
+  private readonly membershipOf: (digest: Digest) => Membership | undefined
   private readonly verifier: SignatureVerifier
   private readonly decided = new Map<number, string>()
   private readonly prepared = new Map<string, string>()
 
-  /** `verifier` is the strict one, whatever the replicas use. */
-  constructor(membership: Membership, verifier: SignatureVerifier) {
-    this.membership = membership
+  /** `verifier` is the strict one, whatever the replicas use. `membershipOf` tells who a statement is of. */
+  constructor(membershipOf: (digest: Digest) => Membership | undefined, verifier: SignatureVerifier) {
+    this.membershipOf = membershipOf
     this.verifier = verifier
   }
 
@@ -47,6 +48,7 @@ export class AgreementCheck implements Observer {
   }
 
   private prepare(replica: ReplicaView, certificate: Certificate): void {
+    // Of two epochs, the slots differ.
     const { view, slot, digest } = certificate.statement
     const key = `${view}/${slot}`
     const text = hex(digest)
@@ -59,10 +61,11 @@ export class AgreementCheck implements Observer {
   }
 
   private mustHold(invariant: string, replica: ReplicaView, certificate: Certificate, kind: CertificateKind): void {
-    const checked = verifyCertificate(certificate, { kind }, this.membership, this.verifier)
-    if (checked.ok) return
-    const { view, slot } = certificate.statement
+    const { view, slot, membership: digest } = certificate.statement
+    const membership = this.membershipOf(digest)
+    const checked = membership && verifyCertificate(certificate, { kind }, membership, this.verifier)
+    if (checked?.ok) return
     const what = `r${replica.address} relies on a certificate (${kind}, view ${view}, slot ${slot}) that does not hold`
-    throw new Violation(invariant, `${what}: ${checked.fault.code}`)
+    throw new Violation(invariant, `${what}: ${checked?.fault.code ?? 'of no epoch'}`)
   }
 }

@@ -9,6 +9,7 @@ import {
   hex,
   type Membership,
   type SignatureVerifier,
+  type Slot,
 } from '../../../crypto/index.ts'
 import {
   type CheckpointVote,
@@ -22,16 +23,19 @@ import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 const NAME = 'I7 one log'
 
 export class CheckpointsCheck implements Observer {
-  private readonly membership: Membership
+  private readonly membershipAt: (slot: Slot) => Membership
   private readonly clusterName: string
   private readonly verifier: SignatureVerifier
   private log: Frontier = EMPTY_FRONTIER
   private readonly logRoots = new Map<number, string>()
   private readonly stateRoots = new Map<number, string>()
   private readonly seen = new WeakSet<object>()
+  /** Slots of the checkpoints that q signed. */
+  private readonly signed = new Set<number>()
 
-  constructor(membership: Membership, clusterName: string, verifier: SignatureVerifier) {
-    this.membership = membership
+  /** `membershipAt` tells whose slot it is. */
+  constructor(membershipAt: (slot: Slot) => Membership, clusterName: string, verifier: SignatureVerifier) {
+    this.membershipAt = membershipAt
     this.clusterName = clusterName
     this.verifier = verifier
   }
@@ -57,17 +61,23 @@ export class CheckpointsCheck implements Observer {
 
   private stable(replica: ReplicaView, checkpoint: StableCheckpoint): void {
     this.mustBeOfTheLog(replica, checkpoint)
-    const bytes = checkpointBytes(checkpoint, this.membership, this.clusterName)
+    // The start of an epoch: nobody signs it in that epoch, and q did in the one before.
+    if (checkpoint.signatures.length === 0 && this.signed.has(checkpoint.slot)) return
+    const membership = this.membershipAt(checkpoint.slot)
+    const bytes = checkpointBytes(checkpoint, membership, this.clusterName)
     const signers = new Set(
       checkpoint.signatures
         .filter(({ replica: signer, signature }) => {
-          const key = this.membership.members[signer]?.consensusKey
+          const key = membership.members[signer]?.consensusKey
           return key !== undefined && this.verifier.verify(key, bytes, signature)
         })
         .map(({ replica: signer }) => signer),
     )
-    const { quorum } = this.membership.quorums
-    if (signers.size >= quorum) return
+    const { quorum } = membership.quorums
+    if (signers.size >= quorum) {
+      this.signed.add(checkpoint.slot)
+      return
+    }
     throw new Violation(
       NAME,
       `r${replica.address} took slot ${checkpoint.slot} for stable with ${signers.size} of ${quorum} signatures`,

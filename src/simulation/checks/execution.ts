@@ -3,7 +3,7 @@
 
 import { type Digest, hex, type Slot } from '../../../crypto/index.ts'
 import { type Effect, type Entry, type VerifyContext, verifyRequest } from '../../consensus/index.ts'
-import { decodeResultRecord, type EntryResults } from '../../machine/index.ts'
+import { decodeResultRecord, type EntryResults, isSystemCommand } from '../../machine/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 import { StoreModel } from './store-model.ts'
 
@@ -78,6 +78,8 @@ export class ExecutionCheck implements Observer {
       }
       this.took.set(key, slot)
       const { client, command } = request
+      // Commands of the system are none of the store's.
+      if (isSystemCommand(command)) return
       const fault = this.model.apply({ client, command, outcome, result })
       if (fault !== undefined) throw new Violation(NAME, `slot ${slot}, request ${i}: ${fault}`)
     })

@@ -2,7 +2,7 @@
 // sent: a stable checkpoint alone ends it.
 // I5: a NewView that an honest replica makes or follows contains everything that was, or could still be, decided below its view.
 
-import { hex, type QuorumSystem } from '../../../crypto/index.ts'
+import { type Digest, equalBytes, hex, type QuorumSystem, type VoteStatement } from '../../../crypto/index.ts'
 import type { Effect, Message, NewView, ViewChange } from '../../consensus/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 import { ownVotes } from './votes.ts'
@@ -12,11 +12,12 @@ interface Support {
   readonly view: number
   readonly slot: number
   readonly digest: string
+  readonly membership: Digest
   readonly voters: Set<number>
 }
 
 export class PromisesCheck implements Observer {
-  private readonly quorums: QuorumSystem
+  private readonly quorumsOf: (membership: Digest) => QuorumSystem
   /** Who lies, as of now: also who was honest and has lost its memory since. */
   private readonly liars: () => ReadonlySet<number>
   /** Per replica: the highest view accepted or reported as prepared, by slot. */
@@ -24,8 +25,8 @@ export class PromisesCheck implements Observer {
   private readonly supports = new Map<string, Support>()
   private readonly seen = new WeakSet<object>()
 
-  constructor(quorums: QuorumSystem, liars: () => ReadonlySet<number>) {
-    this.quorums = quorums
+  constructor(quorumsOf: (membership: Digest) => QuorumSystem, liars: () => ReadonlySet<number>) {
+    this.quorumsOf = quorumsOf
     this.liars = liars
   }
 
@@ -34,9 +35,8 @@ export class PromisesCheck implements Observer {
     this.seen.add(message)
     for (const { statement } of ownVotes(message, replica.index)) {
       if (statement.kind !== 'accept') continue
-      const { view, slot, digest } = statement
-      this.bind(replica, slot, view)
-      this.support(replica, view, slot, hex(digest))
+      this.bind(replica, statement.slot, statement.view)
+      this.support(replica, statement)
     }
     if (message.kind === 'view-change' && message.viewChange.vote.replica === replica.index) {
       this.report(replica, message.viewChange)
@@ -58,9 +58,10 @@ export class PromisesCheck implements Observer {
     slots.set(slot, Math.max(view, slots.get(slot) ?? 0))
   }
 
-  private support(replica: ReplicaView, view: number, slot: number, digest: string): void {
+  private support(replica: ReplicaView, { view, slot, digest: said, membership }: VoteStatement): void {
+    const digest = hex(said)
     const key = `${view}/${slot}/${digest}`
-    const known = this.supports.get(key) ?? { view, slot, digest, voters: new Set() }
+    const known = this.supports.get(key) ?? { view, slot, digest, membership, voters: new Set() }
     known.voters.add(replica.index)
     this.supports.set(key, known)
   }
@@ -90,9 +91,12 @@ export class PromisesCheck implements Observer {
     const offered = new Map(newView.proposals.map(({ statement }) => [statement.slot as number, hex(statement.digest)]))
     // So many honest votes: with those of the liars, said or still unsaid, they are a quorum. A vote of a liar's honest past is its own.
     const liars = this.liars()
-    const need = this.quorums.quorum - liars.size
-    for (const { view, slot, digest, voters } of this.supports.values()) {
+    const { membership } = newView.vote.statement
+    const need = this.quorumsOf(membership).quorum - liars.size
+    for (const { view, slot, digest, voters, membership: of } of this.supports.values()) {
       if (view >= newView.view || slot <= start || offered.get(slot) === digest) continue
+      // What the next epoch decides is above all slots of this one.
+      if (!equalBytes(of, membership)) continue
       if ([...voters].filter((voter) => !liars.has(voter)).length < need) continue
       throw new Violation(
         'I5 decided is carried over',

@@ -2,7 +2,7 @@
 // counting all that it sent, lost messages and those before a power cut too.
 // I11: whatever leaves was on disk before: the vote itself, the body that a Prepare is about, the certificate behind an Accept.
 
-import { bytesKey, epoch, equalBytes, type Vote } from '../../../crypto/index.ts'
+import { bytesKey, type Digest, epoch, equalBytes, type Membership, type Vote } from '../../../crypto/index.ts'
 import { type DurableRecord, type Message, noopEntry } from '../../consensus/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 
@@ -19,6 +19,12 @@ interface Memory {
 
 export class VotesCheck implements Observer {
   private readonly memories = new Map<number, Memory>()
+  private readonly membershipOf: (digest: Digest) => Membership | undefined
+
+  /** `membershipOf` tells who a statement is of; without it, all are of the first epoch. */
+  constructor(membershipOf: (digest: Digest) => Membership | undefined = () => undefined) {
+    this.membershipOf = membershipOf
+  }
 
   started(replica: ReplicaView, records: readonly DurableRecord[]): void {
     // What an unlucky power cut left on disk was never confirmed, but binds all the same.
@@ -52,14 +58,17 @@ export class VotesCheck implements Observer {
     const { statement } = vote
     const { kind, view, slot, digest } = statement
     const perView = kind === 'view-change' || kind === 'new-view'
-    this.say(replica, memory, perView ? `${kind}/${view}` : `${kind}/${view}/${slot}`, voteKey(vote))
+    const number = this.membershipOf(statement.membership)?.epoch ?? epoch(0)
+    // Views begin at 0 in each epoch.
+    const place = number === 0 ? `${view}` : `${number}/${view}`
+    this.say(replica, memory, perView ? `${kind}/${place}` : `${kind}/${place}/${slot}`, voteKey(vote))
     if (kind === 'accept') {
       const known = memory.prepared.has(preparedKey(statement))
       if (!known) this.early(replica, `the certificate behind Accept of view ${view}, slot ${slot}`)
     }
     if (kind === 'prepare' && !memory.bodies.has(bytesKey(digest))) {
       // Everybody knows the body of a no-op; and a new leader offers what certificates say, whether or not it has the body.
-      const noop = equalBytes(noopEntry(slot, epoch(0)).digest, digest)
+      const noop = equalBytes(noopEntry(slot, number).digest, digest)
       if (!noop && !memory.proposals.has(voteKey(vote))) {
         throw new Violation('I11 durable before sent', `r${replica.address}: Prepare of slot ${slot} without its body`)
       }

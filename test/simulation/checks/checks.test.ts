@@ -73,30 +73,30 @@ function broken(act: () => void): string | undefined {
 
 describe('I1 and I2', () => {
   it('hold where all decide the same, in whatever view', () => {
-    const check = new AgreementCheck(membership, verifier)
+    const check = new AgreementCheck(() => membership, verifier)
     expect(broken(() => check.effect(replica(0), chosen({ digest: one })))).toBeUndefined()
     expect(broken(() => check.effect(replica(1), chosen({ digest: one, view: view(4) })))).toBeUndefined()
   })
 
   it('are broken by two decisions for one slot', () => {
-    const check = new AgreementCheck(membership, verifier)
+    const check = new AgreementCheck(() => membership, verifier)
     check.effect(replica(0), chosen({ digest: one }))
     expect(broken(() => check.effect(replica(1), chosen({ digest: other, view: view(1) })))).toBe('I1 agreement')
   })
 
   it('are not broken by what a liar decides', () => {
-    const check = new AgreementCheck(membership, verifier)
+    const check = new AgreementCheck(() => membership, verifier)
     check.effect(replica(0), chosen({ digest: one }))
     expect(broken(() => check.effect(replica(1, false), chosen({ digest: other })))).toBeUndefined()
   })
 
   it('are broken by a decision on one vote too few', () => {
-    const check = new AgreementCheck(membership, verifier)
+    const check = new AgreementCheck(() => membership, verifier)
     expect(broken(() => check.effect(replica(0), chosen({ digest: one }, [0, 1])))).toBe('I1 agreement')
   })
 
   it('are broken by two prepared values of one view and slot, and not by those of two views', () => {
-    const check = new AgreementCheck(membership, verifier)
+    const check = new AgreementCheck(() => membership, verifier)
     check.effect(replica(0), prepared({ digest: one }))
     expect(broken(() => check.effect(replica(1), prepared({ digest: other, view: view(4) })))).toBeUndefined()
     expect(broken(() => check.effect(replica(1), prepared({ digest: other })))).toBe('I2 one prepared value')
@@ -176,7 +176,11 @@ describe('I4 and I5', () => {
     vote: cluster.vote(at, { kind: 'new-view', view: view(at), slot: slot(0) }),
     proposals: digest === undefined ? [] : [cluster.vote(at, { view: view(at), digest })],
   })
-  const check = (...liars: readonly number[]) => new PromisesCheck(quorums, () => new Set(liars))
+  const check = (...liars: readonly number[]) =>
+    new PromisesCheck(
+      () => quorums,
+      () => new Set(liars),
+    )
 
   it('hold where a ViewChange reports what was accepted', () => {
     const promises = check()
@@ -276,7 +280,7 @@ describe('I7', () => {
   })
 
   it('is broken by a checkpoint of another log, or of another state', () => {
-    const check = new CheckpointsCheck(membership, 'test', verifier)
+    const check = new CheckpointsCheck(() => membership, 'test', verifier)
     check.effect(replica(0), execute)
     expect(broken(() => check.sent(replica(0), 1, note(entry.digest, one)))).toBeUndefined()
     expect(broken(() => check.sent(replica(0), 1, note(entry.digest, other)))).toBe('I7 one log')
@@ -284,7 +288,7 @@ describe('I7', () => {
   })
 
   it('is broken by a stable checkpoint without a quorum of signatures, and by an alarm', () => {
-    const check = new CheckpointsCheck(membership, 'test', verifier)
+    const check = new CheckpointsCheck(() => membership, 'test', verifier)
     check.effect(replica(0), execute)
     const checkpoint = { slot: slot(1), logRoot: entry.digest, stateRoot: one, next: undefined, signatures: [] }
     const effect = { kind: 'stabilize', checkpoint } as unknown as Effect

@@ -1,0 +1,52 @@
+// Whole simulated clusters through changes of their membership: what is asked for is answered once, in one order, all invariants hold.
+
+import { describe, expect, it } from 'vitest'
+import { allChecks, type MembershipChange, type Scenario, Simulation, scenarioOf } from '../../src/simulation/index.ts'
+
+function scenario(changes: readonly MembershipChange[], rest: Partial<Scenario> = {}): Scenario {
+  return scenarioOf({
+    about: 'a cluster whose membership changes',
+    seed: 'epochs',
+    clients: [
+      { operations: 150, outstanding: 4, bundle: 4, thinkUs: 20_000, retryMs: 200 },
+      { operations: 150, outstanding: 4, bundle: 4, thinkUs: 20_000, retryMs: 200 },
+    ],
+    changes,
+    safetyMs: 10_000,
+    ...rest,
+  })
+}
+
+function run(of: Scenario): Simulation {
+  const simulation = new Simulation(of, { observers: allChecks })
+  expect(simulation.run().failure).toBeUndefined()
+  return simulation
+}
+
+const GROW_AND_SHRINK: readonly MembershipChange[] = [
+  { afterMs: 100, add: 1, remove: [] },
+  { afterMs: 200, add: 0, remove: [0] },
+]
+
+describe('a simulated cluster', () => {
+  it('grows from four members to five and shrinks to four again, under load, losing its first leader on the way', () => {
+    const simulation = run(scenario(GROW_AND_SHRINK))
+    const { epochs, replicas, clients } = simulation
+    expect(epochs.newest).toBe(2)
+    expect([0, 1, 2].map((epoch) => epochs.members(epoch).map((index) => epochs.addressesOf(epoch, index)))).toEqual([
+      [[0], [1], [2], [3]],
+      [[0], [1], [2], [3], [4]],
+      [[1], [2], [3], [4]],
+    ])
+    expect(clients.every((client) => client.done)).toBe(true)
+    const { start } = epochs.context(2)
+    const executed = replicas.slice(1).map((replica) => replica.status()?.executed)
+    expect(executed.every((slot) => slot !== undefined && slot > start.slot)).toBe(true)
+    expect(new Set(executed).size).toBe(1)
+  })
+
+  it('does so the same way each time', () => {
+    const of = scenario(GROW_AND_SHRINK)
+    expect(new Simulation(of).run().hash).toBe(new Simulation(of).run().hash)
+  })
+})
