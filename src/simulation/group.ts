@@ -88,7 +88,8 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     },
     addresses: members.map(() => []),
   }
-  const machine = () => createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier, followsChanges: true })
+  const machine = () =>
+    createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier, followsChanges: true })
   return {
     membership: members0,
     suite,
