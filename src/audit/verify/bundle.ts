@@ -106,6 +106,7 @@ class BundleAudit {
     evidence: 0,
   }
   private readonly convicted = new Set<MemberId>()
+  private readonly suspected = new Set<MemberId>()
   /** Whether all that it is about rests on keys of an epoch that is over. */
   private retired = false
   private readonly faults: PlacedFault[] = []
@@ -173,6 +174,7 @@ class BundleAudit {
       contents,
       ...counts,
       convicted: [...this.convicted].sort((a, b) => a - b),
+      suspected: [...this.suspected].filter((id) => !this.convicted.has(id)).sort((a, b) => a - b),
       faultCount,
       faults,
     }
@@ -301,7 +303,8 @@ class BundleAudit {
       case 'evidence': {
         this.counts.evidence++
         const member = chain.epochs[item.epoch]?.charter.members[item.evidence.accused]?.id
-        if (!bad && member !== undefined) this.convicted.add(member)
+        const certain = item.epoch === chain.last.charter.epoch && this.epochs.doubt === undefined
+        if (!bad && member !== undefined) (certain ? this.convicted : this.suspected).add(member)
         return { ...item, member, faults }
       }
       case 'end':

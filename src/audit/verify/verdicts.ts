@@ -85,8 +85,10 @@ export interface AuditSummary {
   readonly states: number
   readonly newViews: number
   readonly evidence: number
-  /** Who is convicted by evidence that holds, ascending. */
+  /** Who is convicted for certain by evidence that holds, ascending. */
   readonly convicted: readonly MemberId[]
+  /** Against whom evidence holds by keys that may have been stolen since: of an epoch that is over, or that nothing fixes. */
+  readonly suspected: readonly MemberId[]
   /** How many, and the first of them. */
   readonly faultCount: number
   readonly faults: readonly PlacedFault[]

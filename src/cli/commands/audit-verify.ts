@@ -186,9 +186,17 @@ function verdictLine(file: string, cluster: string, summary: AuditSummary): stri
     checkpoints > 0 ? count(checkpoints, 'checkpoint') : '',
     uncheckpointed > 0 && entries > 0 ? `${uncheckpointed} not yet checkpointed` : '',
     newViews > 0 ? count(newViews, 'NewView') : '',
-    evidence > 0 ? `evidence against replicas ${summary.convicted.join(', ')}` : '',
+    evidence > 0 ? accusation(summary) : '',
   ].filter((part) => part !== '')
   return `${file} is ${verdict} for cluster ${cluster} at level ${level}: ${parts.join(', ')}`
+}
+
+function accusation({ convicted, suspected }: AuditSummary): string {
+  const parts = [
+    convicted.length > 0 ? `evidence against replicas ${convicted.join(', ')}` : '',
+    suspected.length > 0 ? `evidence by keys of replicas ${suspected.join(', ')} that may have been stolen` : '',
+  ]
+  return parts.filter((part) => part !== '').join(', ')
 }
 
 function count(number: number, noun: string): string {
