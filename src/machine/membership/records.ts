@@ -87,7 +87,11 @@ export function decodeAddresses(bytes: Uint8Array): string[] | undefined {
   return reader.done ? addresses : undefined
 }
 
-/** Reads the records, and keeps the charters that it met decoded: their keys cost milliseconds. */
+/** Charters that were met lately, by their text: to admit their keys costs milliseconds, and each executor meets the same few. */
+const met = new Map<Text, Charter>()
+const MET_CHARTERS = 8
+
+/** Reads the records, and keeps the charters that it met decoded. */
 export class MembershipRecords {
   readonly cluster: { readonly clusterId: Digest; readonly name: string }
   private readonly map: AuthenticatedMap
@@ -110,6 +114,7 @@ export class MembershipRecords {
   /** Begins those of a cluster. */
   static found(map: AuthenticatedMap, { clusterId, name, charter, addresses }: Founding): MembershipRecords {
     map.set(CLUSTER, toText(new ByteWriter().raw(clusterId).raw(utf8(name)).finish()))
+    meet(charterText(charter), charter)
     const records = new MembershipRecords(map, clusterId, name)
     const nextId = Math.max(-1, ...charter.members.map(({ id }) => id)) + 1
     for (const [key, value] of [
@@ -176,14 +181,23 @@ export class MembershipRecords {
   private officeOf(text: Text, skip = 0): Office {
     const known = this.offices.get(text)
     if (known !== undefined) return known
-    const charter = decodeCharter(toBytes(text, skip))
+    const own = skip === 0 ? text : toText(toBytes(text, skip))
+    const charter = met.get(own) ?? decodeCharter(toBytes(own))
     if (charter === undefined) throw new Error('state: unreadable charter')
+    meet(own, charter)
     const office = { charter, membership: membershipOf(charter, this.cluster.clusterId) }
     // In office, before, after: more are those of epochs that are over.
     if (this.offices.size >= 3) this.offices.clear()
     this.offices.set(text, office)
     return office
   }
+}
+
+function meet(text: Text, charter: Charter): void {
+  met.delete(text)
+  met.set(text, charter)
+  const [oldest] = met.keys()
+  if (met.size > MET_CHARTERS && oldest !== undefined) met.delete(oldest)
 }
 
 /** An accepted change: what is to be in office after `lastSlot`, and the addresses of those who come new. */
