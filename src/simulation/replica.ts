@@ -1,19 +1,10 @@
 // The shell around one core, simulated: verifies what comes, steps the core, and carries out its effects on a simulated disk,
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
-import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, type Signer, type Slot } from '../../crypto/index.ts'
+import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, type Slot } from '../../crypto/index.ts'
 import type { Behaviour, BehaviourContext, ParsedBehaviour } from '../byzantine/index.ts'
-import {
-  type DurableRecord,
-  type Effect,
-  type HandOver,
-  type Input,
-  type Message,
-  replicaVerifiers,
-  type SignedRequest,
-  type VerifyContext,
-} from '../consensus/index.ts'
-import { type Core, type CoreFactory, type CoreStatus, coreMutations } from './core.ts'
+import type { DurableRecord, Effect, HandOver, Input, Message } from '../consensus/index.ts'
+import type { Core, CoreFactory, CoreStatus } from './core.ts'
 import { Door } from './door.ts'
 import { CLUSTER_NAME } from './group.ts'
 import { Clock, Disk, type Random } from './kernel/index.ts'
@@ -21,6 +12,7 @@ import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
 import { Reads } from './reads.ts'
+import { beginReign, contextIn, type Reign, signerOf } from './reign.ts'
 import type { Damage } from './scenario.ts'
 import { SnapshotService } from './snapshots.ts'
 import { Storage } from './storage.ts'
@@ -34,12 +26,6 @@ export interface ReplicaSetup {
   readonly honest: boolean
   /** It is no member of the first epoch. */
   readonly joins: boolean
-}
-
-/** A core, and where it stands. */
-interface Reign {
-  readonly epoch: number
-  readonly core: Core
 }
 
 /** One life of the process, from a start to a power cut. */
@@ -117,7 +103,7 @@ export class SimulatedReplica implements ReplicaView {
       reign,
       former: undefined,
       host,
-      door: new Door(world, this, host, this.context(), () => life.reign.core.status().view),
+      door: new Door(world, this, host, contextIn(world, this.epoch), () => life.reign.core.status().view),
       reads: new Reads({ world, self: this, core: () => life.reign.core, host }),
       storage: new Storage(world, this.disk, host, () => this.life === life),
       snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(this.lies())),
@@ -365,37 +351,9 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private reignFrom(records: readonly DurableRecord[], host: MachineHost, old: Core | undefined) {
-    const context = this.context()
-    const config = {
-      self: this.index,
-      membership: context.membership,
-      clusterName: CLUSTER_NAME,
-      parameters: context.parameters,
-      signer: this.signer(),
-      start: context.start,
-      mutations: coreMutations(this.world.defects),
-    }
-    const { core, effects } = this.setup.coreFactory({ config, context, records, machine: host.position, old })
-    return { reign: { epoch: this.epoch, core }, effects }
-  }
-
-  private context(): VerifyContext {
-    const { group, verdicts, defects, epochs } = this.world
-    const context = epochs.verifies(this.epoch)
-    const verifier = defects.has('accept-torsion') ? group.suite.lenientVerifier : context.verifier
-    return {
-      ...context,
-      ...replicaVerifiers(context.parameters, verifier),
-      known: (request: SignedRequest) => verdicts.isGood(request),
-    }
-  }
-
-  private signer(): Signer {
-    const { signers, candidates } = this.world.group
-    const { index } = this.setup
-    const signer = signers[index] ?? candidates[index - signers.length]
-    if (signer === undefined) throw new Error(`no signer for replica ${index}`)
-    return signer
+    const { coreFactory, index: identity } = this.setup
+    const place = { epoch: this.epoch, index: this.index, identity }
+    return beginReign(this.world, place, coreFactory, { records, machine: host.position, old })
   }
 
   private lies(): BehaviourContext {
@@ -406,7 +364,7 @@ export class SimulatedReplica implements ReplicaView {
       start: context.start,
       clusterName: CLUSTER_NAME,
       parameters: this.world.scenario.parameters,
-      signer: this.signer(),
+      signer: signerOf(this.world, this.setup.index),
       torsionSigner: suite.torsionSigner(`replica ${this.index}`),
       elsewhere: this.world.group.elsewhere,
       random: this.random.fork('lies'),

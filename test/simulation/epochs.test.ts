@@ -1,7 +1,14 @@
 // Whole simulated clusters through changes of their membership: what is asked for is answered once, in one order, all invariants hold.
 
 import { describe, expect, it } from 'vitest'
-import { allChecks, type MembershipChange, type Scenario, Simulation, scenarioOf } from '../../src/simulation/index.ts'
+import {
+  allChecks,
+  type Condition,
+  type MembershipChange,
+  type Scenario,
+  Simulation,
+  scenarioOf,
+} from '../../src/simulation/index.ts'
 
 function scenario(changes: readonly MembershipChange[], rest: Partial<Scenario> = {}): Scenario {
   return scenarioOf({
@@ -19,7 +26,9 @@ function scenario(changes: readonly MembershipChange[], rest: Partial<Scenario> 
 
 function run(of: Scenario): Simulation {
   const simulation = new Simulation(of, { observers: allChecks })
-  expect(simulation.run().failure).toBeUndefined()
+  const { failure, ledger } = simulation.run()
+  expect(failure).toBeUndefined()
+  expect(ledger.get('crash') ?? 0).toBe(of.faults.length)
   return simulation
 }
 
@@ -48,5 +57,29 @@ describe('a simulated cluster', () => {
   it('does so the same way each time', () => {
     const of = scenario(GROW_AND_SHRINK)
     expect(new Simulation(of).run().hash).toBe(new Simulation(of).run().hash)
+  })
+
+  /** The change comes about slot 10 to 20, and the epoch ends with slot 48. */
+  const POINTS: readonly (readonly [string, Condition])[] = [
+    ['having executed slot 20', { executed: 20, of: 0 }],
+    ['having executed slot 40', { executed: 40, of: 0 }],
+    ['having executed the last slot', { executed: 48, of: 0 }],
+    ['with its note of the last slot on the way to the disk', { record: 'checkpoint', of: 0, nth: 3 }],
+    ['with that on disk', { record: 'checkpoint', of: 0, nth: 3, durable: true }],
+    ['with the hand-over on the way to the disk', { record: 'hand-over', of: 0 }],
+    ['with that on disk', { record: 'hand-over', of: 0, durable: true }],
+    ['with its first votes of the next epoch on disk', { executed: 50, of: 0 }],
+  ]
+
+  it.each(POINTS)('grows though its leader loses power %s', (_point, when) => {
+    const simulation = run(
+      scenario([{ afterMs: 100, add: 1, remove: [] }], {
+        faults: [{ do: 'crash', replica: 0, when, until: { afterMs: 150 } }],
+      }),
+    )
+    expect(simulation.epochs.newest).toBe(1)
+    expect(simulation.epochs.context(1).start.slot).toBe(48)
+    expect(simulation.replicas.map((replica) => replica.status()?.executed)).toHaveLength(5)
+    expect(new Set(simulation.replicas.map((replica) => replica.status()?.executed)).size).toBe(1)
   })
 })
