@@ -82,6 +82,15 @@ export class Epochs {
     return position < 0 ? undefined : replicaIndex(position)
   }
 
+  /** The last epoch up to this one of which who is at this address is a member, and its position there. */
+  lastPlaceOf(address: number, number: number): { readonly epoch: number; readonly index: ReplicaIndex } | undefined {
+    for (let epoch = number; epoch >= 0; epoch--) {
+      const index = this.positionOf(epoch, address)
+      if (index !== undefined) return { epoch, index }
+    }
+    return undefined
+  }
+
   /** What this replica verifies with in an epoch; by the group's verifiers, which may let unsigned votes pass. */
   verifies(number: number): Group['context'] {
     const { membership, charter, start } = this.context(number)

@@ -1,11 +1,13 @@
 // What travels on simulated links: the messages of replicas, and what their shells and clients say beside the protocol.
 
 import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
-import type { Message, SignedRequest } from '../consensus/index.ts'
+import type { HandOver, Message, SignedRequest } from '../consensus/index.ts'
 
 export type Packet =
   /** Sent in this epoch, where its sender has this position. */
   | { readonly kind: 'message'; readonly epoch: number; readonly from: ReplicaIndex; readonly message: Message }
+  /** What came after the epoch that the receiver spoke in, where the sender has this position. */
+  | { readonly kind: 'chain'; readonly from: ReplicaIndex; readonly links: readonly HandOver[] }
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
   | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }

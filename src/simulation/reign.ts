@@ -1,9 +1,11 @@
 // A simulated replica in one epoch: its core, and what that is told.
 
 import type { ReplicaIndex, Signer } from '../../crypto/index.ts'
+import type { BehaviourContext } from '../byzantine/index.ts'
 import { type Effect, replicaVerifiers, type SignedRequest, type VerifyContext } from '../consensus/index.ts'
 import { type Core, type CoreFactory, type CoreStart, coreMutations } from './core.ts'
 import { CLUSTER_NAME } from './group.ts'
+import type { Random } from './kernel/index.ts'
 import type { World } from './world.ts'
 
 export interface Reign {
@@ -48,7 +50,18 @@ export function contextIn({ group, verdicts, defects, epochs }: World, epoch: nu
   }
 }
 
-export function signerOf({ group: { signers, candidates } }: World, identity: number): Signer {
+/** What a lying behaviour is told. */
+export function liesOf(world: World, { epoch, index, identity }: Place, random: Random): BehaviourContext {
+  const { suite, elsewhere } = world.group
+  const { membership, start, parameters } = world.epochs.verifies(epoch)
+  return {
+    ...{ self: index, membership, start, clusterName: CLUSTER_NAME, parameters, elsewhere, random },
+    signer: signerOf(world, identity),
+    torsionSigner: suite.torsionSigner(`replica ${identity}`),
+  }
+}
+
+function signerOf({ group: { signers, candidates } }: World, identity: number): Signer {
   const signer = signers[identity] ?? candidates[identity - signers.length]
   if (signer === undefined) throw new Error(`no signer for replica ${identity}`)
   return signer

@@ -2,17 +2,17 @@
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
 import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, type Slot } from '../../crypto/index.ts'
-import type { Behaviour, BehaviourContext, ParsedBehaviour } from '../byzantine/index.ts'
+import type { Behaviour, ParsedBehaviour } from '../byzantine/index.ts'
 import type { DurableRecord, Effect, HandOver, Input, Message } from '../consensus/index.ts'
 import type { Core, CoreFactory, CoreStatus } from './core.ts'
 import { Door } from './door.ts'
-import { CLUSTER_NAME } from './group.ts'
 import { Clock, Disk, type Random } from './kernel/index.ts'
+import { Laggards } from './laggards.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
 import { Reads } from './reads.ts'
-import { beginReign, contextIn, type Reign, signerOf } from './reign.ts'
+import { beginReign, contextIn, liesOf, type Place, type Reign } from './reign.ts'
 import type { Damage } from './scenario.ts'
 import { SnapshotService } from './snapshots.ts'
 import { Storage } from './storage.ts'
@@ -33,6 +33,9 @@ interface Life {
   /** Of the epoch in office, and the one before, which serves who is behind. */
   reign: Reign
   former: Reign | undefined
+  readonly laggards: Laggards
+  /** Until the hand-overs are on disk with which it goes to a later epoch. */
+  leaving: boolean
   readonly host: MachineHost
   readonly door: Door
   readonly reads: Reads
@@ -88,6 +91,10 @@ export class SimulatedReplica implements ReplicaView {
     return this.life?.reign.core.memory
   }
 
+  private get place(): Place {
+    return { epoch: this.epoch, index: this.index, identity: this.setup.index }
+  }
+
   start(): void {
     if (this.life !== undefined || this.staysOut) return
     const { world, random } = this
@@ -99,15 +106,18 @@ export class SimulatedReplica implements ReplicaView {
     const host = new MachineHost(world, snapshot)
     const { reign, effects } = this.reignFrom(records, host, undefined)
     const { behaviour } = this.setup
+    const lies = () => liesOf(world, this.place, random.fork('lies'))
     const life: Life = {
       reign,
       former: undefined,
+      laggards: new Laggards(world, this.address),
+      leaving: false,
       host,
       door: new Door(world, this, host, contextIn(world, this.epoch), () => life.reign.core.status().view),
       reads: new Reads({ world, self: this, core: () => life.reign.core, host }),
       storage: new Storage(world, this.disk, host, () => this.life === life),
-      snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(this.lies())),
-      behaviour: behaviour?.make(this.lies()),
+      snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(lies())),
+      behaviour: behaviour?.make(lies()),
       executeFreeUs: world.nowUs,
       installs: 0,
     }
@@ -205,6 +215,8 @@ export class SimulatedReplica implements ReplicaView {
     switch (packet.kind) {
       case 'message':
         return this.takeMessage(life, packet)
+      case 'chain':
+        return this.takeChain(life, packet)
       case 'requests': {
         const requests = life.door.take(packet.requests)
         if (requests.length > 0) this.input(life, life.reign, { kind: 'requests', requests })
@@ -234,13 +246,49 @@ export class SimulatedReplica implements ReplicaView {
 
   private takeMessage(life: Life, { epoch, from, message }: Packet & { readonly kind: 'message' }): void {
     const reign = [life.reign, life.former].find((each) => each?.epoch === epoch)
+    if (reign === undefined && epoch < this.epoch) life.laggards.show(epoch, from, this.epoch)
     if (reign === undefined || reign.core.ignoreReason(from, message) !== undefined) return
     const verified = this.world.verdicts.message(life.door.admissible(message), reign.core)
     if (verified.ok) this.input(life, reign, { kind: 'message', from, message: verified.value })
     else this.world.announce('refused', this, from, verified.fault)
   }
 
+  private takeChain(life: Life, { from, links }: Packet & { readonly kind: 'chain' }): void {
+    const { world } = this
+    const news = links.filter(({ charter }) => charter.epoch > this.epoch)
+    const [next] = news
+    const { ended, executed } = life.reign.core.status()
+    if (next?.charter.epoch !== this.epoch + 1 || ended || life.leaving) return
+    if (!life.laggards.leaves(news, executed)) {
+      const message = { kind: 'stable', checkpoint: next.checkpoint } as const
+      const verified = life.reign.core.verify(message)
+      if (verified.ok) this.input(life, life.reign, { kind: 'message', from, message: verified.value })
+      return
+    }
+    const newest = next.charter.epoch + news.length - 1
+    const index = world.epochs.positionOf(newest, this.address)
+    if (index === undefined) return
+    life.leaving = true
+    const frontier = EMPTY_FRONTIER
+    const records = news.map((handOver) => ({ kind: 'hand-over', handOver, frontier }) as const)
+    life.storage.append(records, () => this.perform(life, () => this.leap(life, newest, index)))
+  }
+
+  /** Into a later epoch, from wherever the machine is. */
+  private leap(life: Life, epoch: number, index: ReplicaIndex): void {
+    this.epoch = epoch
+    this.index = index
+    life.leaving = false
+    // What the core that is left had executed or asked for is void.
+    life.installs++
+    life.former = undefined
+    const { reign, effects } = this.reignFrom([], life.host, undefined)
+    life.reign = reign
+    this.carryOut(life, reign, effects, undefined)
+  }
+
   private input(life: Life, reign: Reign, input: Input): void {
+    if (reign !== life.reign && reign !== life.former) return
     const { trace, nowUs } = this.world
     trace.number(nowUs)
     trace.number(this.address)
@@ -340,34 +388,12 @@ export class SimulatedReplica implements ReplicaView {
     const { epochs } = this.world
     const links = records.flatMap((record) => (record.kind === 'hand-over' ? [record.handOver] : []))
     for (const link of links) this.world.handOver(link)
-    for (let epoch = links.length; epoch >= 0; epoch--) {
-      const index = epochs.positionOf(epoch, this.address)
-      if (index === undefined) continue
-      this.epoch = epoch
-      this.index = index
-      return true
-    }
-    return false
+    const place = epochs.lastPlaceOf(this.address, links.length)
+    if (place !== undefined) Object.assign(this, place)
+    return place !== undefined
   }
 
   private reignFrom(records: readonly DurableRecord[], host: MachineHost, old: Core | undefined) {
-    const { coreFactory, index: identity } = this.setup
-    const place = { epoch: this.epoch, index: this.index, identity }
-    return beginReign(this.world, place, coreFactory, { records, machine: host.position, old })
-  }
-
-  private lies(): BehaviourContext {
-    const { suite, membership, context } = this.world.group
-    return {
-      self: this.index,
-      membership,
-      start: context.start,
-      clusterName: CLUSTER_NAME,
-      parameters: this.world.scenario.parameters,
-      signer: signerOf(this.world, this.setup.index),
-      torsionSigner: suite.torsionSigner(`replica ${this.index}`),
-      elsewhere: this.world.group.elsewhere,
-      random: this.random.fork('lies'),
-    }
+    return beginReign(this.world, this.place, this.setup.coreFactory, { records, machine: host.position, old })
   }
 }

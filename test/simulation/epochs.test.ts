@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import {
   allChecks,
   type Condition,
+  type Link,
   type MembershipChange,
   type Scenario,
   Simulation,
@@ -28,7 +29,7 @@ function run(of: Scenario): Simulation {
   const simulation = new Simulation(of, { observers: allChecks })
   const { failure, ledger } = simulation.run()
   expect(failure).toBeUndefined()
-  expect(ledger.get('crash') ?? 0).toBe(of.faults.length)
+  expect((ledger.get('crash') ?? 0) + (ledger.get('cut') ?? 0)).toBe(of.faults.length)
   return simulation
 }
 
@@ -57,6 +58,21 @@ describe('a simulated cluster', () => {
   it('does so the same way each time', () => {
     const of = scenario(GROW_AND_SHRINK)
     expect(new Simulation(of).run().hash).toBe(new Simulation(of).run().hash)
+  })
+
+  it('takes a member along that was cut off for two epochs: it is shown what came, and leaves for the newest', () => {
+    const links = [0, 1, 3, 4].flatMap((other): Link[] => [
+      [2, other],
+      [other, 2],
+    ])
+    const simulation = run(
+      scenario(GROW_AND_SHRINK, {
+        faults: [{ do: 'cut', links, when: { atMs: 105 }, until: { atMs: 1200 } }],
+        clients: [{ operations: 250, outstanding: 2, bundle: 2, thinkUs: 20_000, retryMs: 200 }],
+      }),
+    )
+    expect(simulation.epochs.newest).toBe(2)
+    expect(simulation.replicas[2]?.epoch).toBe(2)
   })
 
   /** The change comes about slot 10 to 20, and the epoch ends with slot 48. */
