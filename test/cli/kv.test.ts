@@ -1,11 +1,12 @@
 // What the commands on keys read and print, and what they say before they talk to anybody. test/cli/kv.slow.test.ts runs them against a
 // cluster.
 
+import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { utf8 } from '../../crypto/index.ts'
+import { hex, utf8 } from '../../crypto/index.ts'
 import { loadGenesis } from '../../keys/index.ts'
 import { UsageError } from '../../src/cli/command.ts'
 import { bytesOf, lineOf, shown } from '../../src/cli/kv/bytes.ts'
@@ -83,6 +84,12 @@ describe('a command on keys', () => {
       code: 2,
       error: expect.stringMatching(/has no client stranger, and no key is in .*; it began with admin/),
     })
+  })
+
+  it('makes no key for a client whom the cluster was certainly not asked to take', async () => {
+    const run = await quorate('client', 'add', 'late', '--cluster', cluster, '--timeout', '1')
+    expect(run).toMatchObject({ code: 1, error: expect.stringContaining('no replica could be reached') })
+    expect(existsSync(join(cluster, 'client-late'))).toBe(false)
   })
 
   it('refuses a key file that others can read', async () => {
@@ -194,9 +201,9 @@ describe('a kept request', () => {
     if (request === undefined) throw new Error('unreachable')
     const text = encodeRequestFile(request, genesis)
     expect(decodeRequestFile('f', text, genesis)).toEqual(request)
-    expect(() => decodeRequestFile('f', text.replace(/"cluster": "../, '"cluster": "00'), genesis)).toThrow(
-      'another cluster',
-    )
+    const first = hex(genesis.clusterId).startsWith('0') ? '1' : '0'
+    const foreign = text.replace(/"cluster": "./, `"cluster": "${first}`)
+    expect(() => decodeRequestFile('f', foreign, genesis)).toThrow('another cluster')
   })
 
   it.each(['', '{}', '[]', 'null', '{"format":"quorate-request-v1"}'])('is not %j', async (text) => {
