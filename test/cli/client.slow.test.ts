@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
-import { main } from '../../src/cli/main.ts'
+import { quorateIn } from './run.ts'
 
 let root: string
 let cluster: LocalCluster
@@ -22,17 +22,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-async function quorate(...args: string[]) {
-  const [out, error]: [string[], string[]] = [[], []]
-  const code = await main(args, {
-    environment: { QUORATE_CLUSTER: cluster.folder },
-    signal: new AbortController().signal,
-    out: (text) => out.push(text),
-    error: (text) => error.push(text),
-    progress: () => {},
-  })
-  return { code, out: out.join(''), error: error.join('') }
-}
+const quorate = (...args: string[]) => quorateIn({ QUORATE_CLUSTER: cluster.folder }, ...args)
 
 const folderOf = (name: string) => join(cluster.folder, `client-${name}`)
 

@@ -9,6 +9,7 @@ import { loadClientKey, loadGenesis } from '../../keys/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import { main } from '../../src/cli/main.ts'
 import { connect } from '../../src/client/index.ts'
+import { quorateIn } from './run.ts'
 
 const BIN = join(import.meta.dirname, '../../src/cli/quorate.js')
 
@@ -26,17 +27,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-async function quorate(...args: string[]) {
-  const [out, error]: [string[], string[]] = [[], []]
-  const code = await main(args, {
-    environment: { QUORATE_CLUSTER: cluster.folder },
-    signal: new AbortController().signal,
-    out: (text) => out.push(text),
-    error: (text) => error.push(text),
-    progress: () => {},
-  })
-  return { code, out: out.join(''), error: error.join('') }
-}
+const quorate = (...args: string[]) => quorateIn({ QUORATE_CLUSTER: cluster.folder }, ...args)
 
 /** With `--json`, and read. */
 async function facts(...args: string[]) {

@@ -3,13 +3,11 @@
 import { rm } from 'node:fs/promises'
 import { hex } from '../../../crypto/index.ts'
 import { clientPossessionBytes } from '../../../keys/charter/index.ts'
-import { clientFolder, generateClientKey, loadClientKey, readPassphrase } from '../../../keys/index.ts'
+import { clientFolder, DNS_LABEL, generateClientKey, loadClientKey, readPassphrase } from '../../../keys/index.ts'
 import { ADMIN_OPTIONS, govern } from '../admin/govern.ts'
 import { roleNamed } from '../admin/whose.ts'
 import { openCluster } from '../cluster.ts'
 import { type Command, UsageError } from '../command.ts'
-
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 export const clientAdd: Command = {
   name: 'client add',
@@ -17,7 +15,7 @@ export const clientAdd: Command = {
   arguments: [{ name: 'NAME', describe: 'of the new client: lower-case letters, digits and dashes' }],
   options: [
     { flags: '--role <role>', describe: 'reader, writer or admin (default: writer)' },
-    { flags: '--existing', describe: 'use the key that is in client-NAME of the keyset' },
+    { flags: '--existing', describe: 'use the key that is in client-NAME of the keyset, instead of making one' },
     ...ADMIN_OPTIONS,
   ],
   examples: [
@@ -28,7 +26,7 @@ export const clientAdd: Command = {
   ],
   async run(input, context) {
     const name = input.argument('NAME')
-    if (!NAME.test(name)) {
+    if (!DNS_LABEL.test(name)) {
       throw new UsageError(
         `NAME has 1 to 63 lower-case letters, digits and dashes, with no dash at an end, not "${name}"`,
       )
@@ -46,17 +44,21 @@ export const clientAdd: Command = {
       : await generateClientKey(cluster, name, { passphrase })
     const key = signer.publicKey
     const possession = signer.sign(clientPossessionBytes(key, genesis.clusterId))
-    const outcome = await govern(
-      input,
-      context,
-      { kind: 'client', edit: { op: 'add', name, key, role, possession } },
-      {
-        value: { name, role, key: hex(key), folder },
-        text: `${name} is a client with the role ${role}; its key is in ${folder}`,
-      },
-    )
-    // What is certainly not executed leaves nothing behind; a key that may be a client's is kept.
-    if (outcome.status === 'refused' && !existing) await rm(folder, { recursive: true, force: true })
-    return outcome
+    const command = { kind: 'client', edit: { op: 'add', name, key, role, possession } } as const
+    const told = {
+      value: { name, role, key: hex(key), folder },
+      text: `${name} is a client with the role ${role}; its key is in ${folder}`,
+    }
+    const { Refused } = await import('../../client/index.ts')
+    // What is certainly not executed leaves nothing behind; a key that is a client's, or may be, is kept.
+    const undo = () => (existing ? undefined : rm(folder, { recursive: true, force: true }))
+    try {
+      const outcome = await govern(input, context, command, told)
+      if ('outcome' in outcome.value && outcome.value.outcome === 'refused') await undo()
+      return outcome
+    } catch (error) {
+      if (error instanceof Refused) await undo()
+      throw error
+    }
   },
 }
