@@ -57,6 +57,8 @@ export const MAX_FRAME_ITEMS = 5 * MAX_REQUESTS
 export const MAX_CLIENT_REQUESTS = 1024
 /** Slots, checkpoints, NewViews or proofs of lies in one answer; more come in several. */
 export const MAX_ANSWER_ITEMS = 1024
+/** Hand-overs in the answers to one question; who is further behind asks again from there. With the longest charters 4.6 MiB. */
+export const MAX_LINKS = 64
 /** Read-only commands in one question: as many as a client signs at once, so that both ways to read share their frames alike. */
 export const MAX_READS = 256
 /** Outcomes of a command, the numbers of src/machine/result-record.ts. */

@@ -180,7 +180,8 @@ function entranceOf(common: Common, status: () => ReplicaStatus, lent: LentState
   const { epoch } = membership
   const clock = () => performance.now()
   const reads = new Reads({ core, host, lent, counters, viewTimeoutMs: parameters.viewTimeoutMs, clock })
-  const questions = new Questions({ store, epoch, kept: recovered.kept, status })
+  const links = recovered.records.flatMap((record) => (record.kind === 'hand-over' ? [record.handOver] : []))
+  const questions = new Questions({ store, epoch, kept: recovered.kept, links: () => links, status })
   const watches = new Watches({ log: host.changes, knows: (client) => host.knows(client), within })
   const door = new Door({
     ...{ core, host, verifier, counters, watches },

@@ -4,12 +4,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Epoch } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
+import type { HandOver } from '../consensus/index.ts'
 import type { Store } from '../storage/index.ts'
 import {
   type Answer,
   encodeArchivedSlot,
+  encodeHandOver,
   encodeRecord,
   encodeReplicaFrame,
+  MAX_LINKS,
   type Question,
   type ReplicaStatus,
 } from '../wire/index.ts'
@@ -21,6 +24,8 @@ export interface QuestionsOptions {
   readonly store: Store
   readonly epoch: Epoch
   readonly kept: KeptForAudit
+  /** The chain that this replica goes by. */
+  readonly links: () => readonly HandOver[]
   readonly status: () => ReplicaStatus
 }
 
@@ -87,7 +92,7 @@ export class Questions {
   }
 
   private pages(question: PagedQuestion): Pages {
-    const { store, epoch, kept, status } = this.options
+    const { store, epoch, kept, links, status } = this.options
     switch (question.kind) {
       case 'slots': {
         const slots = readSlots(store, epoch, question.from, Math.min(question.to, status().chosen))
@@ -114,6 +119,12 @@ export class Questions {
           kept.evidence.items,
           (evidence) => encodeRecord({ kind: 'evidence', evidence }).length,
           (page): Answer => ({ kind: 'evidence', evidence: page }),
+        )
+      case 'chain':
+        return paged(
+          links().slice(question.from, question.from + MAX_LINKS),
+          (link) => encodeHandOver(link).length,
+          (page): Answer => ({ kind: 'chain', links: page }),
         )
     }
   }
@@ -143,6 +154,8 @@ function emptyAnswer({ kind }: PagedQuestion): Answer {
       return { kind, newViews: [] }
     case 'evidence':
       return { kind, evidence: [] }
+    case 'chain':
+      return { kind, links: [] }
   }
 }
 

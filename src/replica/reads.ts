@@ -27,7 +27,7 @@ import type { KeptSnapshot, MachineHost } from './machine-host.ts'
 import { WaitingReads } from './waiting-reads.ts'
 
 export interface ReadsOptions {
-  readonly core: Pick<Core, 'readIndex' | 'leaseIndex' | 'status'>
+  readonly core: Pick<Core, 'epoch' | 'readIndex' | 'leaseIndex' | 'status'>
   readonly host: Pick<MachineHost, 'read' | 'position' | 'snapshotAt'>
   readonly lent: Pick<LentStates, 'lend'>
   readonly viewTimeoutMs: number
@@ -145,13 +145,13 @@ export class Reads {
   }
 
   private answer(read: AskedRead, commands: readonly Uint8Array[], untilMs: number): void {
-    const { host, clock } = this.options
+    const { core, host, clock } = this.options
     const { link } = read
     let results: ReadResult[] = []
     let bytes = 0
     const send = (last: boolean) => {
       const first = read.answered - results.length
-      tell(read, last, { kind: 'read', slot: slot(host.position.slot), first, results })
+      tell(read, last, { kind: 'read', epoch: core.epoch, slot: slot(host.position.slot), first, results })
       results = []
       bytes = 0
     }

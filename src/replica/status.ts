@@ -45,6 +45,7 @@ export function statusOf(sources: StatusSources): ReplicaStatus {
   const { view, leader, phase, chosen, executed, stable, pending, transferring } = core.status()
   return {
     replica: self,
+    epoch: core.epoch,
     view,
     leader,
     active: phase === 'active',

@@ -1,6 +1,6 @@
 // Frames from clients to replicas.
 
-import { type Result, slot } from '../../crypto/index.ts'
+import { epoch, type Result, slot } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import type { ClientFrame, Question } from './frames.ts'
 import { read } from './malformed.ts'
@@ -65,6 +65,8 @@ function toWire(question: Question): wire.Question {
       return { kind: 'prove', value: question }
     case 'state':
       return { kind: 'state', value: question }
+    case 'chain':
+      return { kind: 'chain', value: question }
   }
 }
 
@@ -85,5 +87,7 @@ function fromWire({ kind, value }: wire.Question): Question {
       return { kind, keys: value.keys.map((key) => key.slice()) }
     case 'state':
       return { kind, atMost: slot(value.atMost), path: value.path.slice() }
+    case 'chain':
+      return { kind, from: epoch(value.from) }
   }
 }

@@ -1,7 +1,7 @@
 // What travels beside the protocol's own messages: between clients and replicas, and between replicas that transfer snapshots.
 
-import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
-import type { ChosenEntry, Evidence, NewView, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
+import type { Digest, Epoch, Frontier, ReplicaIndex, Slot, View, Vote } from '../../crypto/index.ts'
+import type { ChosenEntry, Evidence, HandOver, NewView, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
 import type { ProvenValue, ReadResult } from '../machine/index.ts'
 import type { WatchCredit, WatchRequest, WatchUpdate } from './watches.ts'
 
@@ -29,6 +29,8 @@ export type Question =
   | { readonly kind: 'prove'; readonly keys: readonly Uint8Array[] }
   /** The chunk that begins at `path` of the newest state of a stable checkpoint up to the slot `atMost`. */
   | { readonly kind: 'state'; readonly atMost: Slot; readonly path: Uint8Array }
+  /** Hand-overs, ascending, from the one on that ended the epoch `from`: {@link MAX_LINKS} at most, in several answers. */
+  | { readonly kind: 'chain'; readonly from: Epoch }
 
 /** Replica to client. */
 export type ReplicaFrame =
@@ -74,12 +76,22 @@ export type Answer =
   | { readonly kind: 'evidence'; readonly evidence: readonly Evidence[] }
   /** Nothing is said to this client, or the question makes no sense here. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** Some of the results, from the command at `first` on, of the state after `slot`; the others come in other answers. */
-  | { readonly kind: 'read'; readonly slot: Slot; readonly first: number; readonly results: readonly ReadResult[] }
+  /**
+   * Some of the results, from the command at `first` on, of the state after `slot`, by a replica that was of `epoch` then; the others
+   * come in other answers.
+   */
+  | {
+      readonly kind: 'read'
+      readonly epoch: Epoch
+      readonly slot: Slot
+      readonly first: number
+      readonly results: readonly ReadResult[]
+    }
   /** Undefined before the first stable checkpoint. */
   | { readonly kind: 'prove'; readonly state: ProvenState | undefined }
   /** Undefined where there is no such state here. */
   | { readonly kind: 'state'; readonly part: StatePart | undefined }
+  | { readonly kind: 'chain'; readonly links: readonly HandOver[] }
 
 /** A chunk of the state of a stable checkpoint; see `MapRestoration`. Nothing in it is verified. */
 export interface StatePart extends ArchivedCheckpoint {
@@ -111,6 +123,8 @@ export interface ArchivedCheckpoint {
 /** Where one replica stands, by its own account. */
 export interface ReplicaStatus {
   readonly replica: ReplicaIndex
+  /** To which its index, view and leader belong. */
+  readonly epoch: Epoch
   readonly view: View
   readonly leader: ReplicaIndex
   /** False between leaving one view and entering the next. */

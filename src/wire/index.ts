@@ -4,6 +4,7 @@
 export {
   MAX_CLIENT_REQUESTS,
   MAX_FRAME_BYTES,
+  MAX_LINKS,
   MAX_READS,
   type WireFault,
   type WireFaultCode,

@@ -1,6 +1,6 @@
 // Reads that do not go through the log: what one replica's state answers, and parts of that state with their proofs.
 
-import { slot } from '../../crypto/index.ts'
+import { epoch, slot } from '../../crypto/index.ts'
 import type * as wire from '../../net/wire/index.ts'
 import { OUTCOME_BYTES, outcomeFromByte, type ProvenValue } from '../machine/index.ts'
 import { fromWireCheckpoint, toWireCheckpoint } from './archive-codec.ts'
@@ -11,17 +11,19 @@ type ReadAnswer = Extract<Answer, { readonly kind: 'read' }>
 type ProveAnswer = Extract<Answer, { readonly kind: 'prove' }>
 type StateAnswer = Extract<Answer, { readonly kind: 'state' }>
 
-export function toWireReadResults({ slot: at, first, results }: ReadAnswer): wire.ReadResults {
+export function toWireReadResults({ epoch: of, slot: at, first, results }: ReadAnswer): wire.ReadResults {
   return {
+    epoch: of,
     slot: at,
     first,
     results: results.map(({ outcome, result }) => ({ outcome: OUTCOME_BYTES[outcome], result })),
   }
 }
 
-export function fromWireReadResults({ slot: at, first, results }: wire.ReadResults): ReadAnswer {
+export function fromWireReadResults({ epoch: of, slot: at, first, results }: wire.ReadResults): ReadAnswer {
   return {
     kind: 'read',
+    epoch: epoch(of),
     slot: slot(at),
     first,
     results: results.map(({ outcome, result }) => ({

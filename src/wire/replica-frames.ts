@@ -1,10 +1,12 @@
 // Frames from replicas to clients.
 
-import { copyOf, digest, fromUtf8, type Result, replicaIndex, slot, utf8, view } from '../../crypto/index.ts'
+import { copyOf, digest, epoch, fromUtf8, type Result, replicaIndex, slot, utf8, view } from '../../crypto/index.ts'
+import type { Admit } from '../../keys/charter/index.ts'
 import * as wire from '../../net/wire/index.ts'
 import { fromWireCheckpoint, fromWireSlot, toWireCheckpoint, toWireSlot } from './archive-codec.ts'
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
 import type { Answer, RefusalCode, ReplicaFrame, ReplicaStatus, SlotReply } from './frames.ts'
+import { fromWireHandOver, toWireHandOver } from './hand-overs.ts'
 import { read, whole } from './malformed.ts'
 import {
   fromWireProofs,
@@ -50,8 +52,8 @@ export function encodeReplicaFrame(frame: ReplicaFrame): Uint8Array {
   }
 }
 
-/** The frame, not verified; it holds no view of `bytes`. */
-export function decodeReplicaFrame(bytes: Uint8Array): Result<ReplicaFrame, wire.WireFault> {
+/** The frame, not verified but for the keys in charters, which `admit` takes; it holds no view of `bytes`. */
+export function decodeReplicaFrame(bytes: Uint8Array, admit?: Admit): Result<ReplicaFrame, wire.WireFault> {
   return read(wire.decodeReplicaFrame(bytes), ({ kind, value }): ReplicaFrame => {
     switch (kind) {
       case 'replies':
@@ -61,7 +63,7 @@ export function decodeReplicaFrame(bytes: Uint8Array): Result<ReplicaFrame, wire
         return { kind, request: digest(value.request), code: whole(code, 'Refusal.code') }
       }
       case 'answer':
-        return { kind, id: value.id, last: value.last, answer: fromWireAnswer(value.answer) }
+        return { kind, id: value.id, last: value.last, answer: fromWireAnswer(value.answer, admit) }
       case 'watched':
         return { kind, updates: value.updates.map(fromWireUpdate) }
     }
@@ -102,10 +104,12 @@ function toWireAnswer(answer: Answer): wire.Answer {
       return { kind: 'prove', value: toWireProofs(answer) }
     case 'state':
       return { kind: 'state', value: toWireState(answer) }
+    case 'chain':
+      return { kind: 'chain', value: { links: answer.links.map(toWireHandOver) } }
   }
 }
 
-function fromWireAnswer({ kind, value }: wire.Answer): Answer {
+function fromWireAnswer({ kind, value }: wire.Answer, admit: Admit | undefined): Answer {
   switch (kind) {
     case 'status':
       return { kind, status: fromWireStatus(value) }
@@ -125,6 +129,8 @@ function fromWireAnswer({ kind, value }: wire.Answer): Answer {
       return fromWireProofs(value)
     case 'state':
       return fromWireState(value)
+    case 'chain':
+      return { kind, links: value.links.map((link) => fromWireHandOver(link, admit)) }
   }
 }
 
@@ -143,6 +149,7 @@ function fromWireStatus(status: wire.ReplicaStatus): ReplicaStatus {
   return {
     ...status,
     replica: replicaIndex(status.replica),
+    epoch: epoch(status.epoch),
     view: view(status.view),
     leader: replicaIndex(status.leader),
     chosen: slot(status.chosen),

@@ -16,7 +16,7 @@ function asksOf(cluster: FakeCluster): readonly Asked[] {
 
 function status(executed: number): ReplicaStatus {
   return {
-    ...{ replica: replicaIndex(2), view: view(5), leader: replicaIndex(1), active: true },
+    ...{ replica: replicaIndex(2), epoch: epoch(0), view: view(5), leader: replicaIndex(1), active: true },
     ...{ chosen: slot(executed), executed: slot(executed), stable: slot(0), stateRoot: EMPTY_ROOT, firstSlot: slot(3) },
     ...{ pending: 0, transferring: false, requests: 5, uptimeMs: 10, connected: [], lies: [], liar: '', alarms: [] },
     version: '0',
@@ -133,7 +133,7 @@ describe('an archive', () => {
   }
 
   const rangeOf = (question: Question): readonly [number, number] =>
-    'from' in question ? [question.from, question.to] : [0, 0]
+    'to' in question ? [question.from, question.to] : [0, 0]
 
   async function all(iterable: AsyncIterable<ArchivedSlot>): Promise<number[]> {
     const slots: number[] = []

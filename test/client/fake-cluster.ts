@@ -5,6 +5,7 @@ import {
   type AdmittedKey,
   admitKey,
   type Digest,
+  epoch,
   hex,
   inclusionProof,
   leafHash,
@@ -208,7 +209,7 @@ export class FakeCluster {
       kind: 'answer',
       id,
       last: true,
-      answer: { kind: 'read', slot: slotOf(this.executor.slot), first: 0, results },
+      answer: { kind: 'read', epoch: epoch(0), slot: slotOf(this.executor.slot), first: 0, results },
     })
   }
 

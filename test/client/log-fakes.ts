@@ -128,7 +128,7 @@ export class LogFake {
   private status(): ReplicaStatus {
     const [executed, stable] = [slot(this.log.length), this.states.at(-1)?.checkpoint.slot ?? slot(0)]
     return {
-      ...{ replica: this.replica, view: view(0), leader: replicaIndex(0), active: true, pending: 0 },
+      ...{ replica: this.replica, epoch: epoch(0), view: view(0), leader: replicaIndex(0), active: true, pending: 0 },
       ...{ chosen: executed, executed, stable, stateRoot: ZERO_DIGEST, firstSlot: slot(this.firstSlot) },
       ...{ transferring: false, requests: 0, uptimeMs: 0, connected: [], lies: [], liar: '', alarms: [], version: '0' },
     }

@@ -1,7 +1,7 @@
 // Reads from a quorum, against replicas that answer as the test says.
 
 import { describe, expect, it } from 'vitest'
-import { slot, utf8 } from '../../crypto/index.ts'
+import { epoch, slot, utf8 } from '../../crypto/index.ts'
 import { type Client, Refused } from '../../src/client/index.ts'
 import { encodeKvCommand, encodeKvResult, type KvResult, type ReadResult } from '../../src/machine/index.ts'
 import type { Answer } from '../../src/wire/index.ts'
@@ -38,7 +38,9 @@ function say(
   at = cluster.executor.slot,
   first = 0,
 ) {
-  cluster.counters.set(from, (id) => answer(cluster, from, id, { kind: 'read', slot: slot(at), first, results }))
+  cluster.counters.set(from, (id) =>
+    answer(cluster, from, id, { kind: 'read', epoch: epoch(0), slot: slot(at), first, results }),
+  )
 }
 
 function answer(cluster: FakeCluster, from: number, id: number, given: Answer, last = true): void {
@@ -125,7 +127,7 @@ describe('a read from a quorum', () => {
     const { cluster, client } = await written()
     cluster.silent.add(2).add(3)
     cluster.counters.set(0, (id) => {
-      const lie = { kind: 'read', slot: slot(2), first: 0, results: [OLD] } as const
+      const lie = { kind: 'read', epoch: epoch(0), slot: slot(2), first: 0, results: [OLD] } as const
       for (let i = 0; i < 5; i++) answer(cluster, 0, id, lie, false)
     })
     const read = watched(client.get('k', QUORUM))
@@ -137,9 +139,15 @@ describe('a read from a quorum', () => {
   it('is not moved by garbage: results of nothing asked, empty answers, answers of another kind', async () => {
     const { cluster, client } = await written()
     const lies: readonly Answer[] = [
-      { kind: 'read', slot: slot(2), first: 200, results: [OLD, OLD] },
-      { kind: 'read', slot: slot(2), first: 0, results: [] },
-      { kind: 'read', slot: slot(2), first: 0, results: [{ outcome: 'done', result: utf8('garbage') }] },
+      { kind: 'read', epoch: epoch(0), slot: slot(2), first: 200, results: [OLD, OLD] },
+      { kind: 'read', epoch: epoch(0), slot: slot(2), first: 0, results: [] },
+      {
+        kind: 'read',
+        epoch: epoch(0),
+        slot: slot(2),
+        first: 0,
+        results: [{ outcome: 'done', result: utf8('garbage') }],
+      },
       { kind: 'prove', state: undefined },
       { kind: 'refused', reason: 'no' },
     ]
@@ -216,9 +224,15 @@ describe('reads from a quorum', () => {
     cluster.counters.set(0, (id, question) => {
       if (question.kind !== 'read') return
       const results = question.commands.map(() => entryOf('new', 2))
-      answer(cluster, 0, id, { kind: 'read', slot: slot(2), first: 2, results: results.slice(2) }, false)
+      answer(
+        cluster,
+        0,
+        id,
+        { kind: 'read', epoch: epoch(0), slot: slot(2), first: 2, results: results.slice(2) },
+        false,
+      )
       // Of the first two nothing is ever said.
-      answer(cluster, 0, id, { kind: 'read', slot: slot(2), first: 1, results: [] })
+      answer(cluster, 0, id, { kind: 'read', epoch: epoch(0), slot: slot(2), first: 1, results: [] })
     })
     const reads = ['k', 'k', 'k'].map(() => client.get('k', QUORUM))
     const done = await Promise.all(reads)

@@ -124,7 +124,7 @@ export class WatchFakes {
 
 function status(replica: number, executed: number): ReplicaStatus {
   return {
-    ...{ replica: replicaIndex(replica), view: view(0), leader: replicaIndex(0), active: true },
+    ...{ replica: replicaIndex(replica), epoch: epoch(0), view: view(0), leader: replicaIndex(0), active: true },
     ...{
       chosen: slot(executed),
       executed: slot(executed),

@@ -2,7 +2,7 @@
 // in for; test/replica/reads-cluster.test.ts has whole replicas.
 
 import { describe, expect, it } from 'vitest'
-import { EMPTY_FRONTIER, equalBytes, type Slot, slot, utf8, ZERO_DIGEST } from '../../crypto/index.ts'
+import { EMPTY_FRONTIER, epoch, equalBytes, type Slot, slot, utf8, ZERO_DIGEST } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { CoreStatus, StableCheckpoint } from '../../src/consensus/index.ts'
 import { createExecutor, encodeKvCommand, kv, kvStateKey, verifyStateProof } from '../../src/machine/index.ts'
@@ -46,7 +46,7 @@ class Stand {
       return Object.assign(Object.create(null), { ...rest, stable, transferring })
     }
     this.reads = new Reads({
-      core: { readIndex: () => slot(this.readIndex), leaseIndex: () => this.leaseIndex, status },
+      core: { epoch: epoch(0), readIndex: () => slot(this.readIndex), leaseIndex: () => this.leaseIndex, status },
       host: {
         read: (command, client) => executor.read(command, client),
         snapshotAt: (at) => this.snapshots.get(at),
@@ -126,7 +126,7 @@ describe('a read of the current state', () => {
     stand.flush()
     const result = stand.executor.read(get('k'), KEY)
     expect(stand.answers).toEqual([
-      { kind: 'answer', id: 7, last: true, answer: { kind: 'read', slot: 3, first: 0, results: [result] } },
+      { kind: 'answer', id: 7, last: true, answer: { kind: 'read', epoch: 0, slot: 3, first: 0, results: [result] } },
     ])
   })
 

@@ -288,6 +288,7 @@ export const questions: Arbitraries<Question> = {
   read: fc.record({ kind: kind('read'), commands: fc.array(anyBytes, { maxLength: 3 }), lease: fc.boolean() }),
   prove: fc.record({ kind: kind('prove'), keys: fc.array(anyBytes, { maxLength: 3 }) }),
   state: fc.record({ kind: kind('state'), atMost: anySlot, path: fc.uint8Array({ maxLength: 32 }) }),
+  chain: fc.record({ kind: kind('chain'), from: anyEpoch }),
 }
 
 export const clientFrames: Arbitraries<ClientFrame> = {
@@ -331,6 +332,7 @@ export const anyArchivedCheckpoint: Arbitrary<ArchivedCheckpoint> = fc.record({
 
 export const anyStatus: Arbitrary<ReplicaStatus> = fc.record({
   replica: anyReplica,
+  epoch: anyEpoch,
   view: anyView,
   leader: anyReplica,
   active: fc.boolean(),
@@ -362,6 +364,7 @@ export const answers: Arbitraries<Answer> = {
   refused: fc.record({ kind: kind('refused'), reason: text }),
   read: fc.record({
     kind: kind('read'),
+    epoch: anyEpoch,
     slot: anySlot,
     first: fc.nat(255),
     results: fc.array(fc.record({ outcome: fc.constantFrom(...outcomes), result: anyBytes }), { maxLength: 3 }),
@@ -382,6 +385,7 @@ export const answers: Arbitraries<Answer> = {
     kind: kind('state'),
     part: fc.option(fc.record({ checkpoint: anyStable, frontier: anyFrontier, chunk: anyBytes }), { nil: undefined }),
   }),
+  chain: fc.record({ kind: kind('chain'), links: fc.array(anyHandOver, { maxLength: 2 }) }),
 }
 
 const refusalCodes: Readonly<Record<RefusalCode, true>> = {

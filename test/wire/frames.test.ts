@@ -110,6 +110,7 @@ it('requests beyond what a cluster allows in one batch are refused in every mess
 describe('a status', () => {
   const status: ReplicaStatus = {
     replica: replicaIndex(0),
+    epoch: epoch(0),
     view: view(0),
     leader: replicaIndex(0),
     active: true,

@@ -153,6 +153,8 @@ const questions: readonly Question[] = [
   { kind: 'read', commands: [utf8('get a')], lease: true },
   { kind: 'prove', keys: [utf8('a'), utf8('b')] },
   { kind: 'state', atMost: slot(256), path: bytesFor('path') },
+  { kind: 'chain', from: epoch(0) },
+  { kind: 'chain', from: epoch(300) },
 ]
 
 const archived = { ...chosen, receipt: vote('receipt'), records: [utf8('record 1'), utf8('record 2')] }
@@ -161,6 +163,7 @@ const answers: readonly Answer[] = [
     kind: 'status',
     status: {
       replica: replicaIndex(1),
+      epoch: epoch(0),
       view: view(5),
       leader: replicaIndex(1),
       active: true,
@@ -187,6 +190,7 @@ const answers: readonly Answer[] = [
   { kind: 'refused', reason: 'unknown client' },
   {
     kind: 'read',
+    epoch: epoch(0),
     slot: slot(300),
     first: 1,
     results: [
@@ -209,6 +213,7 @@ const answers: readonly Answer[] = [
   },
   { kind: 'state', part: undefined },
   { kind: 'state', part: { checkpoint: stable, frontier, chunk: utf8('chunk') } },
+  { kind: 'chain', links: [{ checkpoint: handedOver, charter }] },
 ]
 
 const watched: readonly WatchUpdate[] = [
