@@ -23,6 +23,7 @@ import {
 } from '../machine/index.ts'
 import type { Archive, ReplicaStatus } from '../wire/index.ts'
 import { RemoteArchive } from './archive.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { ClientCounter, Counters } from './counters.ts'
 import { ClientError } from './errors.ts'
 import { ClientLeases } from './leases.ts'
@@ -46,7 +47,7 @@ import type { Watch, WatchOptions, WatchTarget } from './watch/types.ts'
 import type { Watches } from './watch/watches.ts'
 
 export interface ClientParts {
-  readonly genesis: Genesis
+  readonly view: ClusterView
   readonly publicKey: PublicKey
   readonly links: Links
   readonly pipeline: Pipeline
@@ -67,8 +68,8 @@ export class ClusterClient implements Client {
   constructor(parts: ClientParts) {
     this.parts = parts
     this.publicKey = parts.publicKey
-    this.genesis = parts.genesis
-    const { clockDriftMs } = parts.genesis.parameters
+    this.genesis = parts.view.genesis
+    const { clockDriftMs } = parts.view.parameters
     this.leases = new ClientLeases({ kv: (command, options) => this.kv(command, options), clockDriftMs })
   }
 
@@ -91,7 +92,7 @@ export class ClusterClient implements Client {
   async kv(command: KvCommand, options?: CallOptions): Promise<Done<KvResult>> {
     const bytes = encodeKvCommand(command)
     // What is too long for the cluster is refused below, with the limit that comes first.
-    const fault = bytes.length > this.parts.genesis.parameters.maxRequestBytes ? undefined : sizeFault(command)
+    const fault = bytes.length > this.parts.view.parameters.maxRequestBytes ? undefined : sizeFault(command)
     if (fault !== undefined) throw fault
     const done = await this.submit(bytes, options)
     const value = decodeKvResult(done.value)
@@ -155,8 +156,8 @@ export class ClusterClient implements Client {
   }
 
   archive(replica: ReplicaIndex): Archive {
-    const { questions, genesis } = this.parts
-    return new RemoteArchive(this.member(replica), questions, genesis.parameters.checkpointInterval)
+    const { questions, view } = this.parts
+    return new RemoteArchive(this.member(replica), questions, view.parameters.checkpointInterval)
   }
 
   connected(): readonly ReplicaIndex[] {

@@ -5,6 +5,7 @@ import { nativeVerifier, useNativeHash } from '../../keys/native/index.ts'
 import { type ClientTransportHandlers, libp2pClientTransport } from '../../net/index.ts'
 import { decodeReplicaFrame } from '../wire/index.ts'
 import { ClusterClient } from './client.ts'
+import { ClusterView } from './cluster-view.ts'
 import { Counters } from './counters.ts'
 import { Links } from './links.ts'
 import { Pipeline } from './pipeline.ts'
@@ -28,20 +29,21 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   signal?.throwIfAborted()
   useNativeHash()
   const sequences = await sequencesOf(options)
+  const view = new ClusterView(genesis, nativeVerifier)
   const transport =
-    options.transport ?? libp2pClientTransport({ clusterId: genesis.clusterId, roster: genesis.members, seed })
-  const [counters, ticker, links] = [new Counters(), new Ticker(), new Links(transport, genesis)]
-  const pipeline = new Pipeline({ genesis, key, verifier: nativeVerifier, sequences, links, ticker, counters })
+    options.transport ?? libp2pClientTransport({ clusterId: genesis.clusterId, roster: view.roster, seed })
+  const [counters, ticker, links] = [new Counters(), new Ticker(), new Links(transport, view)]
+  const pipeline = new Pipeline({ view, key, verifier: nativeVerifier, sequences, links, ticker, counters })
   const questions = new Questions({ links, ticker, counters })
   const ordered = pipeline.submit.bind(pipeline)
-  const parts = { genesis, links, ticker, counters, ordered }
-  const quorumReads = new QuorumReads({ ...parts, rule: quorumRule(genesis, links) })
-  const { crashMode } = genesis.membership.quorums
+  const parts = { view, links, ticker, counters, ordered }
+  const quorumReads = new QuorumReads({ ...parts, rule: quorumRule(view, links) })
+  const { crashMode } = view.membership.quorums
   const leaseReads = crashMode ? new QuorumReads({ ...parts, rule: leaseRule(links) }) : undefined
   const direct = [quorumReads, leaseReads].filter((reads) => reads !== undefined)
-  const stale = new StaleReads({ genesis, verifier: nativeVerifier, links, questions, counters })
+  const stale = new StaleReads({ view, links, questions, counters })
   const reading = new Reading(quorumReads, leaseReads, stale)
-  const watches = new Watches({ genesis, verifier: nativeVerifier, links, questions, ticker, counters })
+  const watches = new Watches({ view, verifier: nativeVerifier, links, questions, ticker, counters })
   const stop = async () => {
     ticker.stop()
     await transport.stop()
@@ -55,7 +57,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     throw error
   }
   const { publicKey } = key
-  return new ClusterClient({ genesis, publicKey, links, pipeline, questions, reading, watches, counters, stop })
+  return new ClusterClient({ view, publicKey, links, pipeline, questions, reading, watches, counters, stop })
 }
 
 async function sequencesOf({ stateFile, shareStateFile, signal }: ConnectOptions): Promise<Sequences> {

@@ -1,24 +1,21 @@
 // The client's links to the replicas: frames out, and whom they reached.
 
-import type { Membership, ReplicaIndex } from '../../crypto/index.ts'
-import { replicaIndex } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
+import type { ReplicaIndex } from '../../crypto/index.ts'
 import type { ClientTransport } from '../../net/index.ts'
 import { type ClientFrame, encodeClientFrame } from '../wire/index.ts'
+import type { ClusterView } from './cluster-view.ts'
 
 export class Links {
-  readonly members: readonly ReplicaIndex[]
   private readonly transport: ClientTransport
-  private readonly genesis: Genesis
+  private readonly view: ClusterView
 
-  constructor(transport: ClientTransport, genesis: Genesis) {
+  constructor(transport: ClientTransport, view: ClusterView) {
     this.transport = transport
-    this.genesis = genesis
-    this.members = genesis.membership.members.map((_, index) => replicaIndex(index))
+    this.view = view
   }
 
-  get membership(): Membership {
-    return this.genesis.membership
+  get members(): readonly ReplicaIndex[] {
+    return this.view.members
   }
 
   connected(replica: ReplicaIndex): boolean {
@@ -45,6 +42,6 @@ export class Links {
   }
 
   addressOf(replica: ReplicaIndex): string {
-    return `replica ${replica} (${this.genesis.members[replica]?.addresses.join(', ') ?? ''})`
+    return `replica ${replica} (${this.view.roster[replica]?.addresses.join(', ') ?? ''})`
   }
 }

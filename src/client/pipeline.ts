@@ -3,11 +3,11 @@
 // all of them.
 
 import { equalBytes, type ReplicaIndex, type SignatureVerifier, type Signer } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
 import { requestId, type SignedRequest } from '../consensus/index.ts'
 import type { RefusalCode, SlotReply } from '../wire/index.ts'
 import { signBundle } from './bundle.ts'
 import { Call } from './call.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import { ClientError, closedError } from './errors.ts'
 import { LeaderGuess } from './leader.ts'
@@ -33,7 +33,7 @@ import { type CallOptions, type Done, OutcomeUnknown, Refused } from './types.ts
 import { Waiting } from './waiting.ts'
 
 export interface PipelineParts {
-  readonly genesis: Genesis
+  readonly view: ClusterView
   readonly key: Signer
   readonly verifier: SignatureVerifier
   readonly sequences: Sequences
@@ -63,13 +63,12 @@ export class Pipeline {
 
   constructor(parts: PipelineParts) {
     this.parts = parts
-    const { genesis, key, verifier, counters, ticker } = parts
-    this.leader = new LeaderGuess(genesis.membership)
+    const { view, key, verifier, counters, ticker } = parts
+    this.leader = new LeaderGuess(view)
     this.receipts = new Receipts({
       client: key.publicKey,
-      membership: genesis.membership,
+      view,
       verifier,
-      slotResults: genesis.parameters.maxBatchRequests,
       find: (sequence) => this.find(sequence)?.request,
       count: counters.add,
     })
@@ -77,7 +76,7 @@ export class Pipeline {
   }
 
   submit(command: Uint8Array, options: CallOptions = {}): Promise<Done<Uint8Array>> {
-    const { maxRequestBytes } = this.parts.genesis.parameters
+    const { maxRequestBytes } = this.parts.view.parameters
     const call = this.begin(command, options)
     if (this.closed) call.end(closedError())
     else if (options.signal?.aborted) call.end(notSent('was aborted before it was sent'))
@@ -130,7 +129,7 @@ export class Pipeline {
     if (call.refusals === undefined) call.dueAt = this.parts.ticker.now()
     call.refusals = refusals.set(from, code)
     const alike = [...refusals.values()].filter((each) => each === code).length
-    if (alike < this.parts.genesis.membership.quorums.trust) return
+    if (alike < this.parts.view.membership.quorums.trust) return
     const refused = doorRefusal(code)
     this.end(call, call.resumed ? new OutcomeUnknown(call.request, `now ${refused.message}`) : refused)
   }
@@ -181,10 +180,10 @@ export class Pipeline {
     for (;;) {
       const batch = this.nextBundle()
       if (batch.length === 0) return
-      const { genesis, key, counters } = this.parts
+      const { view, key, counters } = this.parts
       const client = key.publicKey
       const requests = batch.map(([{ command }, sequence]) => ({ client, sequence, command }))
-      const signed = signBundle(requests, genesis.clusterId, key)
+      const signed = signBundle(requests, view.genesis.clusterId, key)
       counters.add('bundles')
       const calls = batch.map(([call, sequence], i) => {
         call.request = signed[i]
@@ -270,7 +269,7 @@ export class Pipeline {
   }
 
   private pauseOf({ attempts }: Call): number {
-    const { viewTimeoutMs } = this.parts.genesis.parameters
+    const { viewTimeoutMs } = this.parts.view.parameters
     const silence = Math.max(viewTimeoutMs * SILENCE_SHARE, this.latencyMs * SILENCE_LATENCIES)
     return Math.min(silence * 2 ** Math.min(attempts, 10), RETRY_CAP_MS) * (1 + RETRY_JITTER * Math.random())
   }

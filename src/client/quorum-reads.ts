@@ -14,8 +14,8 @@
 // Where q do not agree, or nobody has a lease, or not in time, the read goes through the log on the same deadline. A liar costs a read so much and no more.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
 import { type Answer, MAX_READS } from '../wire/index.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import { closedError } from './errors.ts'
 import {
@@ -46,7 +46,7 @@ export type QuorumResult = OrderedRead<Uint8Array> | ReadOf<Uint8Array, QuorumEv
 
 export interface QuorumReadsParts {
   readonly rule: ReadRule
-  readonly genesis: Genesis
+  readonly view: ClusterView
   readonly links: Links
   readonly ticker: Ticker
   readonly counters: Counters
@@ -72,7 +72,7 @@ export class QuorumReads {
   private waitingBytes = 0
   private readonly groups = new Map<number, Group>()
   /** Bytes of answers that wait for others like them, by replica. */
-  private readonly held: number[]
+  private readonly held: number[] = []
   private lastId: number
   private flushing = false
   private closed = false
@@ -80,22 +80,21 @@ export class QuorumReads {
   constructor(parts: QuorumReadsParts) {
     this.parts = parts
     this.lastId = parts.rule.firstId
-    this.held = parts.links.members.map(() => 0)
     parts.ticker.add((nowMs) => this.look(nowMs))
   }
 
   /** Reads; `same` is the part of a result that replicas must agree on, and that is handed over. */
   submit(command: Uint8Array, options: CallOptions, same: Same): Promise<QuorumResult> {
-    const { genesis, ticker, rule } = this.parts
+    const { view, ticker, rule } = this.parts
     const { timeoutMs = CALL_TIMEOUT_MS, signal } = options
     if (this.closed) return Promise.reject(closedError())
     if (signal?.aborted) return Promise.reject(aborted())
     // The log says what is wrong with it.
-    if (command.length > genesis.parameters.maxRequestBytes) return this.throughLog(command, options)
+    if (command.length > view.parameters.maxRequestBytes) return this.throughLog(command, options)
     if (this.waiting.length >= WAITING_REQUESTS || this.waitingBytes + command.length > WAITING_BYTES) {
       return Promise.reject(new Refused('queue-full', '', `${this.waiting.length} reads wait to be sent already`))
     }
-    const read = new QuorumRead({ command, same, nowMs: ticker.now(), timeoutMs, need: rule.need })
+    const read = new QuorumRead({ command, same, nowMs: ticker.now(), timeoutMs, need: rule.need() })
     read.listen(signal, () => this.end(read, aborted()))
     this.waiting.push(read)
     this.waitingBytes += command.length
@@ -174,9 +173,9 @@ export class QuorumReads {
   }
 
   private ask(id: number, group: Group, replicas: readonly ReplicaIndex[]): void {
-    const { links, ticker, genesis, rule } = this.parts
+    const { links, ticker, view, rule } = this.parts
     const targets = replicas.filter((replica) => !group.asked.has(replica))
-    const fewer = group.asked.size < rule.need
+    const fewer = group.asked.size < rule.need()
     links.send(targets, {
       kind: 'ask',
       id,
@@ -185,7 +184,7 @@ export class QuorumReads {
     for (const replica of targets) group.asked.add(replica)
     for (const read of group.reads) if (read !== undefined) read.voters = rule.voters(group.asked.size)
     if (fewer && targets.length > 0)
-      group.patienceAt = ticker.now() + genesis.parameters.viewTimeoutMs * READ_PATIENCE_SHARE
+      group.patienceAt = ticker.now() + view.parameters.viewTimeoutMs * READ_PATIENCE_SHARE
   }
 
   private hear(
@@ -202,8 +201,8 @@ export class QuorumReads {
 
   private agree(read: QuorumRead, { outcome, result, slots }: Tally): void {
     if (outcome !== 'done') return this.end(read, refusedRead(outcome, result))
-    const { genesis, rule } = this.parts
-    const { trust } = genesis.membership.quorums
+    const { view, rule } = this.parts
+    const { trust } = view.membership.quorums
     const replicas = [...slots.keys()].sort((a, b) => a - b)
     // That far at least one honest replica has executed.
     const slot = [...slots.values()].sort((a, b) => b - a)[trust - 1] ?? 0

@@ -1,13 +1,13 @@
 // Two ways to read from the state of replicas, without the log: what q replicas say alike, and in crash mode what a leader says alone.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { Links } from './links.ts'
 
 export interface ReadRule {
   readonly mode: 'quorum' | 'lease'
   /** Equal answers that settle a read. */
-  readonly need: number
+  need(): number
   /** Its questions are numbered from here on, to twice that; the numbers of other questions never get so far. */
   readonly firstId: number
   /** Whom to ask now. */
@@ -18,12 +18,12 @@ export interface ReadRule {
   settled(replica: ReplicaIndex | undefined): void
 }
 
-export function quorumRule({ membership }: Genesis, links: Links): ReadRule {
-  const { quorum, replicas } = membership.quorums
+export function quorumRule(view: ClusterView, links: Links): ReadRule {
   return {
-    ...{ mode: 'quorum', need: quorum, firstId: 2 ** 40 },
+    ...{ mode: 'quorum', firstId: 2 ** 40 },
+    need: () => view.membership.quorums.quorum,
     targets: () => links.up(),
-    voters: () => replicas,
+    voters: () => view.membership.quorums.replicas,
     settled: () => {},
   }
 }
@@ -32,7 +32,8 @@ export function quorumRule({ membership }: Genesis, links: Links): ReadRule {
 export function leaseRule(links: Links): ReadRule {
   let holder: ReplicaIndex | undefined
   return {
-    ...{ mode: 'lease', need: 1, firstId: 2 ** 41 },
+    ...{ mode: 'lease', firstId: 2 ** 41 },
+    need: () => 1,
     targets: () => (holder !== undefined && links.connected(holder) ? [holder] : links.up()),
     voters: (asked) => asked,
     settled(replica) {

@@ -9,7 +9,6 @@ import {
   equalBytes,
   hex,
   leafHash,
-  type Membership,
   openMultiProof,
   type PresentLeaf,
   type PublicKey,
@@ -24,6 +23,7 @@ import {
 import type { SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { ReplyItem, SlotReply } from '../wire/index.ts'
+import type { ClusterView } from './cluster-view.ts'
 import { STRIKES, TALLIES_PER_REPLICA, TALLY_BYTES_PER_REPLICA } from './limits.ts'
 import type { Receipt } from './types.ts'
 
@@ -79,10 +79,8 @@ interface Tally {
 
 export interface ReceiptsOptions {
   readonly client: PublicKey
-  readonly membership: Membership
+  readonly view: ClusterView
   readonly verifier: SignatureVerifier
-  /** Results of one slot at most. */
-  readonly slotResults: number
   /** The request under way with this number. */
   readonly find: (sequence: number) => SignedRequest | undefined
   readonly count: (fault: ReceiptFault) => void
@@ -101,18 +99,14 @@ export class Receipts {
   private readonly options: ReceiptsOptions
   private readonly tallies = new Map<string, Tally>()
   /** The tallies that stand on each replica's receipt, oldest first. */
-  private readonly of: readonly Set<Tally>[]
-  private readonly bytesOf: number[]
-  private readonly strikes: number[]
+  private readonly of: Set<Tally>[] = []
+  private readonly bytesOf: number[] = []
+  private readonly strikes: number[] = []
   /** By request: the tallies with a claim about it. */
   private readonly about = new Map<SignedRequest, Set<Tally>>()
 
   constructor(options: ReceiptsOptions) {
     this.options = options
-    const { members } = options.membership
-    this.of = members.map(() => new Set())
-    this.bytesOf = members.map(() => 0)
-    this.strikes = members.map(() => 0)
   }
 
   /** Takes a reply from the channel of replica `from`; what it settles is to be {@link forget forgotten} by the caller. */
@@ -160,8 +154,9 @@ export class Receipts {
   private shapeFault(from: ReplicaIndex, { receipt, count }: SlotReply): ReceiptFault | undefined {
     if (receipt.replica !== from) return 'receipt-wrong-signer'
     if (receipt.statement.kind !== 'receipt') return 'receipt-malformed'
-    if (!Number.isSafeInteger(count) || count < 1 || count > this.options.slotResults) return 'receipt-malformed'
-    return (this.strikes[from] ?? STRIKES) >= STRIKES ? 'receipt-struck' : undefined
+    if (!Number.isSafeInteger(count) || count < 1 || count > this.options.view.parameters.maxBatchRequests)
+      return 'receipt-malformed'
+    return (this.strikes[from] ?? 0) >= STRIKES ? 'receipt-struck' : undefined
   }
 
   /** The items about requests under way that are not proven here already. */
@@ -184,8 +179,8 @@ export class Receipts {
   }
 
   private checked(from: ReplicaIndex, receipt: Vote): Verified<Vote> | undefined {
-    const { membership, verifier, count } = this.options
-    const result = verifyVote(receipt, membership, verifier)
+    const { view, verifier, count } = this.options
+    const result = verifyVote(receipt, view.membership, verifier)
     if (result.ok) return result.value
     this.strikes[from] = (this.strikes[from] ?? 0) + 1
     count('receipt-bad-signature')
@@ -217,7 +212,8 @@ export class Receipts {
 
   private enter(from: ReplicaIndex, tally: Tally, vote: Verified<Vote>): void {
     tally.votes.set(from, vote)
-    this.of[from]?.add(tally)
+    const own = this.of[from] ?? new Set()
+    this.of[from] = own.add(tally)
     this.bytesOf[from] = (this.bytesOf[from] ?? 0) + tally.bytes
   }
 
@@ -253,7 +249,7 @@ export class Receipts {
 
   private settled(tally: Tally): Settled[] {
     const { statement, votes, claims, count } = tally
-    const { membership } = this.options
+    const { membership } = this.options.view
     if (votes.size < membership.quorums.trust) return []
     const certificate: Certificate | undefined = assembleCertificate(statement, votes.values(), membership)
     if (certificate === undefined) throw new Error('unreachable: t members signed one statement')

@@ -2,11 +2,11 @@
 // replica can give an old checkpoint, never a wrong value; how old is in the proof, and the caller may say how old is too old.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { equalBytes, frontierRoot, type ReplicaIndex, type SignatureVerifier, ZERO_DIGEST } from '../../crypto/index.ts'
-import type { Genesis } from '../../keys/index.ts'
-import { genesisStart, type StableCheckpoint, type VerifyContext, verifyMessage } from '../consensus/index.ts'
+import { equalBytes, frontierRoot, type ReplicaIndex } from '../../crypto/index.ts'
+import { type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
 import { checkStateProof } from '../machine/index.ts'
 import type { ArchivedCheckpoint, ProvenState } from '../wire/index.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import { ClientError, closedError } from './errors.ts'
 import { CALL_TIMEOUT_MS, STALE_PATIENCE_SHARE, STALE_READS, TICK_MS, WAITING_REQUESTS } from './limits.ts'
@@ -15,8 +15,7 @@ import type { Questions } from './questions.ts'
 import { type CallOptions, type ReadOf, Refused, type StaleEvidence } from './types.ts'
 
 export interface StaleReadsParts {
-  readonly genesis: Genesis
-  readonly verifier: SignatureVerifier
+  readonly view: ClusterView
   readonly links: Links
   readonly questions: Questions
   readonly counters: Counters
@@ -29,7 +28,6 @@ type Got = StaleResult | 'no-checkpoint' | 'lie'
 
 export class StaleReads {
   private readonly parts: StaleReadsParts
-  private readonly context: VerifyContext
   /** Asked first: who answered well last, so that a client's reads seldom go back in time. */
   private preferred: ReplicaIndex | undefined
   /** Of a checkpoint that was verified; the next answers are likely about the same. */
@@ -40,10 +38,6 @@ export class StaleReads {
 
   constructor(parts: StaleReadsParts) {
     this.parts = parts
-    const { membership, contents, parameters } = parts.genesis
-    // A checkpoint of the start, which alone is held against the state there, is never taken.
-    const unused = { start: genesisStart(ZERO_DIGEST), admit: () => undefined }
-    this.context = { membership, clusterName: contents.name, parameters, verifier: parts.verifier, ...unused }
   }
 
   /**
@@ -78,10 +72,10 @@ export class StaleReads {
   }
 
   private async search(key: Uint8Array, maxAgeMs: number, options: CallOptions): Promise<StaleResult> {
-    const { links, genesis } = this.parts
+    const { links, view } = this.parts
     const { timeoutMs = CALL_TIMEOUT_MS, signal } = options
     const begunAt = performance.now()
-    const patienceMs = genesis.parameters.viewTimeoutMs * STALE_PATIENCE_SHARE
+    const patienceMs = view.parameters.viewTimeoutMs * STALE_PATIENCE_SHARE
     const untried = new Set(links.members)
     let best: StaleResult | undefined
     let empty = false
@@ -155,7 +149,7 @@ export class StaleReads {
     if (this.verified !== undefined && isSame(this.verified.checkpoint, checkpoint)) return this.verified
     const { slot, logRoot } = checkpoint
     if (slot < 1 || frontier.size !== slot || !equalBytes(frontierRoot(frontier), logRoot)) return undefined
-    if (!verifyMessage({ kind: 'stable', checkpoint }, this.context).ok) return undefined
+    if (!verifyMessage({ kind: 'stable', checkpoint }, this.parts.view.chain.at(slot).verify).ok) return undefined
     if (slot >= (this.verified?.checkpoint.slot ?? 0)) this.verified = { checkpoint, frontier }
     return { checkpoint, frontier }
   }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { digest, leafHash, replicaIndex, utf8 } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import { signBundle } from '../../src/client/bundle.ts'
+import { ClusterView } from '../../src/client/cluster-view.ts'
 import { STRIKES } from '../../src/client/limits.ts'
 import { type ReceiptFault, Receipts } from '../../src/client/receipts.ts'
 import { encodeResultRecord } from '../../src/machine/index.ts'
@@ -22,9 +23,8 @@ function setUp() {
   const counts = new Map<ReceiptFault, number>()
   const receipts = new Receipts({
     client: key.publicKey,
-    membership: genesis.membership,
+    view: new ClusterView(genesis, nativeVerifier),
     verifier: nativeVerifier,
-    slotResults: genesis.parameters.maxBatchRequests,
     find: (sequence) => (sequence === 7 ? request : undefined),
     bounds: { tallies: TALLIES, bytes: BYTES },
     count: (fault) => counts.set(fault, (counts.get(fault) ?? 0) + 1),

@@ -1,18 +1,17 @@
 // Checks the certificates of entries, each once, however many watches see the entry.
 
-import { hex, type Membership, type SignatureVerifier, verifyCertificate } from '../../../crypto/index.ts'
+import { hex, verifyCertificate } from '../../../crypto/index.ts'
 import { headerDigest } from '../../consensus/index.ts'
 import type { WatchedSlot } from '../../wire/index.ts'
+import type { ClusterView } from '../cluster-view.ts'
 import { CHECKED_CERTIFICATES } from '../limits.ts'
 
 export class Certificates {
-  private readonly membership: Membership
-  private readonly verifier: SignatureVerifier
+  private readonly view: ClusterView
   private readonly good = new Map<string, WatchedSlot['certificate']>()
 
-  constructor(membership: Membership, verifier: SignatureVerifier) {
-    this.membership = membership
-    this.verifier = verifier
+  constructor(view: ClusterView) {
+    this.view = view
   }
 
   /** A good certificate of this entry: the given one, or one that was checked before; undefined where the given one is bad. */
@@ -22,7 +21,8 @@ export class Certificates {
     const known = this.good.get(name)
     if (known !== undefined) return known
     const expected = { kind: 'accept', slot, digest } as const
-    if (!verifyCertificate(certificate, expected, this.membership, this.verifier).ok) return undefined
+    const { membership, verifier } = this.view.chain.at(slot).verify
+    if (!verifyCertificate(certificate, expected, membership, verifier).ok) return undefined
     this.good.set(name, certificate)
     const [oldest] = this.good.keys()
     if (this.good.size > CHECKED_CERTIFICATES && oldest !== undefined) this.good.delete(oldest)

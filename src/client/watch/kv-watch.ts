@@ -143,7 +143,7 @@ export class KvWatch implements Watch {
   }
 
   private get trust(): number {
-    return this.parts.only === undefined ? this.parts.membership.quorums.trust : 1
+    return this.parts.only === undefined ? this.parts.view.membership.quorums.trust : 1
   }
 
   private begin(at: number): void {
@@ -212,8 +212,8 @@ export class KvWatch implements Watch {
 
   /** Ends it where too few replicas can serve it. */
   private judge({ position }: Agreement): void {
-    const { office, membership, only } = this.parts
-    const { replicas, quorum } = membership.quorums
+    const { office, view, only } = this.parts
+    const { replicas, quorum } = view.membership.quorums
     const gone = [...this.fellBehind.values()].filter((first) => first > position + 1).sort((a, b) => a - b)
     const stranded = gone.length >= this.trust && this.subscriptions.size < this.trust
     this.strandedAt = stranded ? (this.strandedAt ?? office.now()) : undefined

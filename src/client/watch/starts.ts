@@ -2,17 +2,17 @@
 // so it was executed; and at least t of the q are, so liars cannot make it older than what t honest replicas have.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClusterView } from '../cluster-view.ts'
 import { WATCH_START_MS } from '../limits.ts'
-import type { Links } from '../links.ts'
 import type { Questions } from '../questions.ts'
 
 export class Starts {
-  private readonly links: Links
+  private readonly view: ClusterView
   private readonly questions: Questions
   private next: Promise<number> | undefined
 
-  constructor(links: Links, questions: Questions) {
-    this.links = links
+  constructor(view: ClusterView, questions: Questions) {
+    this.view = view
     this.questions = questions
   }
 
@@ -37,7 +37,7 @@ export class Starts {
 
   /** Undefined where too few answer. @throws {ClientError} once the client is closed. */
   private async ask(): Promise<number | undefined> {
-    const { members, membership } = this.links
+    const { members, membership } = this.view
     const { quorum, trust } = membership.quorums
     const [answers, enough]: [number[], AbortController] = [[], new AbortController()]
     let closed: unknown

@@ -1,10 +1,10 @@
 // All watches of a client: their numbers on the links, frames in, credits out, and the look at those that stall.
 
 import { type ReplicaIndex, type SignatureVerifier, slot } from '../../../crypto/index.ts'
-import type { Genesis } from '../../../keys/index.ts'
 import { type AuditContext, auditContext } from '../../audit/verify/index.ts'
 import { unsignedVotesReason } from '../../consensus/index.ts'
 import type { WatchCredit, WatchRange, WatchUpdate } from '../../wire/index.ts'
+import type { ClusterView } from '../cluster-view.ts'
 import type { Counters } from '../counters.ts'
 import { ClientError, closedError } from '../errors.ts'
 import { WATCH_LOOK_MS, WATCHES } from '../limits.ts'
@@ -20,7 +20,7 @@ import type { BeginRequest, SubscriptionOffice } from './subscriptions.ts'
 import { type Watch, WatchEnded, type WatchOptions, type WatchTarget } from './types.ts'
 
 export interface WatchesParts {
-  readonly genesis: Genesis
+  readonly view: ClusterView
   readonly verifier: SignatureVerifier
   readonly links: Links
   readonly questions: Questions
@@ -51,16 +51,16 @@ export class Watches {
 
   constructor(parts: WatchesParts) {
     this.parts = parts
-    const { genesis, verifier, links, questions, ticker } = parts
-    this.starts = new Starts(links, questions)
-    const provable = unsignedVotesReason(genesis.parameters) === undefined
-    this.certificates = provable ? new Certificates(genesis.membership, verifier) : undefined
+    const { view, questions, ticker } = parts
+    this.starts = new Starts(view, questions)
+    const provable = unsignedVotesReason(view.parameters) === undefined
+    this.certificates = provable ? new Certificates(view) : undefined
     ticker.add((nowMs) => this.look(nowMs))
   }
 
   /** @throws {RangeError} for a slot or replica that there cannot be. @throws {ClientError} */
   watch(target: WatchTarget, options: WatchOptions): Watch {
-    const { genesis, verifier, counters } = this.parts
+    const { view, counters } = this.parts
     const { after, replica, signal } = options
     signal?.throwIfAborted()
     this.refuse(options)
@@ -72,7 +72,7 @@ export class Watches {
     const stop = () => watch.abort(signal?.reason)
     const watch: KvWatch = new KvWatch(
       {
-        ...{ range, counters, verifier, membership: genesis.membership, certificates: this.certificates },
+        ...{ range, counters, view, certificates: this.certificates },
         ...{ only: replica, first: this.opened++, office: this.officeFor(() => watch) },
         struck: (who) => this.strikes.set(who, (this.strikes.get(who) ?? 0) + 1),
         over: () => {
@@ -125,8 +125,8 @@ export class Watches {
 
   /** A watch that follows the whole log of one replica. */
   private follow(range: WatchRange, replica: ReplicaIndex, { after, maxAgeMs, signal }: WatchOptions): Watch {
-    const { genesis, verifier, questions, counters, ticker } = this.parts
-    this.context ??= auditContext(genesis, verifier)
+    const { view, verifier, questions, counters, ticker } = this.parts
+    this.context ??= { ...auditContext(view.genesis, verifier), chain: view.chain }
     const stop = () => watch.abort(signal?.reason)
     const watch: LogWatch = new LogWatch({
       ...{ range, replica, maxAgeMs, context: this.context, questions, counters },
@@ -145,7 +145,7 @@ export class Watches {
   }
 
   private refuse({ replica, wholeLog = false, maxAgeMs }: WatchOptions): void {
-    const { links, genesis } = this.parts
+    const { links, view } = this.parts
     if (this.closed) throw closedError()
     if (this.open.size + this.logs.size >= WATCHES) {
       throw new WatchEnded('too-many', `this client has ${WATCHES} watches open; close some, or use more clients`)
@@ -157,7 +157,7 @@ export class Watches {
     if (!links.members.includes(replica)) {
       throw new RangeError(`replica: expected an index below ${links.members.length}, got ${replica}`)
     }
-    const reason = unsignedVotesReason(genesis.parameters)
+    const reason = unsignedVotesReason(view.parameters)
     if (reason !== undefined) throw new ClientError('not-provable', `one replica cannot be watched alone: ${reason}`)
   }
 

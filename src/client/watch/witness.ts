@@ -1,15 +1,15 @@
 // Checks what a single replica says against what it cannot make up: the certificate of the entry, the request in it, and the
 // versions of each key, which count every put. What it can still do is in docs/watches.md.
 
-import { type Membership, type SignatureVerifier, verifyCertificate, verifyInclusion } from '../../../crypto/index.ts'
+import { verifyCertificate, verifyInclusion } from '../../../crypto/index.ts'
 import { headerDigest, requestId } from '../../consensus/index.ts'
 import { decodeKvCommand, explains, type KvChange, type KvCommand, kvChange, toText } from '../../machine/index.ts'
 import type { WatchedChange, WatchedSlot } from '../../wire/index.ts'
+import type { ClusterView } from '../cluster-view.ts'
 import { WITNESSED_KEYS } from '../limits.ts'
 
 export interface WitnessOptions {
-  readonly membership: Membership
-  readonly verifier: SignatureVerifier
+  readonly view: ClusterView
   /** True where the watch began before the first slot: a key that was not seen is then one that is not there. */
   readonly fromTheFirst: boolean
 }
@@ -38,7 +38,7 @@ export class Witness {
   /** What is wrong with it, in words; undefined where everything bears it out. Requires ascending slots. */
   check(watched: WatchedSlot): string | undefined {
     const { header, timestampMs } = watched
-    if (header.epoch !== this.options.membership.epoch) return 'the entry is of another epoch'
+    if (header.epoch !== this.options.view.chain.at(watched.slot).charter.epoch) return 'the entry is of another epoch'
     if (timestampMs < header.timestampMs || timestampMs < this.timestampMs) return 'the time goes back'
     this.timestampMs = timestampMs
     const commands = new Map<number, KvCommand | undefined>()
@@ -56,7 +56,7 @@ export class Witness {
   }
 
   private entryFault({ slot, header, certificate }: WatchedSlot): string | undefined {
-    const { membership, verifier } = this.options
+    const { membership, verifier } = this.options.view.chain.at(slot).verify
     const expected = { kind: 'accept', slot, digest: headerDigest(header) } as const
     const checked = verifyCertificate(certificate, expected, membership, verifier)
     return checked.ok ? undefined : `no quorum signed the entry (${checked.fault.code})`
