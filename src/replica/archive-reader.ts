@@ -1,9 +1,8 @@
 // A store's records put together for auditors: of each slot the entry, why it counts and what came of it here; and the stable
 // checkpoints. Nothing is verified here: whoever reads it checks.
 
-import type { Epoch } from '../../crypto/index.ts'
-import { type Certificate, slot, type Vote } from '../../crypto/index.ts'
-import { digestKey, type Entry, noopEntry } from '../consensus/index.ts'
+import { type Certificate, epoch, slot, type Vote } from '../../crypto/index.ts'
+import { digestKey, type Entry, type HandOver, noopEntry } from '../consensus/index.ts'
 import type { Store, StoreRecord } from '../storage/index.ts'
 import {
   ARCHIVE_KINDS,
@@ -22,14 +21,19 @@ interface OpenSlot {
   records: readonly Uint8Array[]
 }
 
-/** The slots from `from` to `to` that are whole in the store, ascending. */
-export async function* readSlots(store: Store, epoch: Epoch, from: number, to: number): AsyncGenerator<ArchivedSlot> {
+/** The slots from `from` to `to` that are whole in the store, ascending; `links` say which epochs they are of. */
+export async function* readSlots(
+  store: Store,
+  links: readonly HandOver[],
+  from: number,
+  to: number,
+): AsyncGenerator<ArchivedSlot> {
   for (let first = Math.max(1, from, store.firstSlot); first <= to; first += PAGE_SLOTS) {
     const open = new Map<number, OpenSlot>()
     const last = Math.min(to, first + PAGE_SLOTS - 1)
     for await (const record of store.read(first, last)) collect(open, record)
     for (let at = first; at <= last; at++) {
-      const whole = archivedSlot(open.get(at), at, epoch)
+      const whole = archivedSlot(open.get(at), at, links)
       if (whole !== undefined) yield whole
     }
   }
@@ -71,11 +75,11 @@ function collect(open: Map<number, OpenSlot>, { kind, slot: at, bytes }: StoreRe
   else if (record.value.kind === 'chosen') known.certificate = record.value.certificate
 }
 
-function archivedSlot(open: OpenSlot | undefined, at: number, epoch: Epoch): ArchivedSlot | undefined {
+function archivedSlot(open: OpenSlot | undefined, at: number, links: readonly HandOver[]): ArchivedSlot | undefined {
   if (open?.certificate === undefined) return undefined
   const { certificate, receipt, records } = open
   const key = digestKey(certificate.statement.digest)
-  const noop = noopEntry(slot(at), epoch)
+  const noop = noopEntry(slot(at), epoch(links.filter(({ checkpoint }) => checkpoint.slot < at).length))
   const entry = open.bodies.get(key) ?? (digestKey(noop.digest) === key ? noop : undefined)
   return entry === undefined ? undefined : { entry, certificate, receipt, records }
 }

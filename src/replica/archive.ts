@@ -1,11 +1,12 @@
 // The data folder of a stopped replica, as an auditor reads it.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
+import { genesisCharter } from '../../keys/charter/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import { openStore, type Store, StoreError, type StoreOptions } from '../storage/index.ts'
 import { type Archive, RECORD_KINDS } from '../wire/index.ts'
 import { readCheckpoints, readSlots } from './archive-reader.ts'
-import { decodeAll, keptForAudit } from './recovery.ts'
+import { decodeAll, handOversIn, keptForAudit } from './recovery.ts'
 
 /** Whose folder it is. */
 export interface ArchiveOwner {
@@ -27,14 +28,16 @@ export async function openArchive(data: string, { genesis, replica }: ArchiveOwn
 
 /** The archive that an opened store is; closing it closes the store. */
 export function archiveOf(store: Store, genesis: Genesis, replica: ReplicaIndex, data: string): Archive {
-  const { epoch, quorums } = genesis.membership
-  const kept = keptForAudit(decodeAll(store.recovered.records, data), quorums.replicas)
+  const decoded = decodeAll(store.recovered.records, data)
+  const links = handOversIn(decoded)
+  const charters = [genesisCharter(genesis), ...links.map(({ charter }) => charter)]
+  const kept = keptForAudit(decoded, Math.max(...charters.map(({ members }) => members.length)))
   return {
     replica,
     async extent() {
       return { first: Math.max(1, store.firstSlot), last: lastSlot(store) }
     },
-    slots: (from, to) => readSlots(store, epoch, from, Math.min(to, lastSlot(store))),
+    slots: (from, to) => readSlots(store, links, from, Math.min(to, lastSlot(store))),
     checkpoints: (from, to) => readCheckpoints(store, from, to),
     newViews: async () => kept.newViews.items,
     evidence: async () => kept.evidence.items,

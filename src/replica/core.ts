@@ -13,25 +13,40 @@ import {
   type Verified,
 } from '../../crypto/index.ts'
 import {
+  type CoreConfig,
   type CoreState,
   type CoreStatus,
+  type DurableRecord,
   digestKey,
   type Effect,
   type Input,
   ignoreReason,
   leaseIndex,
+  type MachinePosition,
   type Message,
   type MessageFault,
+  type ProtocolParameters,
   readIndex,
   type SignedRequest,
   type StableCheckpoint,
   status,
   step,
+  succeed,
   type VerifyContext,
   verifyMessage,
   verifyRequest,
 } from '../consensus/index.ts'
 import { ADMITTED_KEYS } from './limits.ts'
+
+/** What a core begins from. */
+export interface CoreStart {
+  /** What it verifies with. */
+  readonly context: VerifyContext
+  readonly records: readonly DurableRecord[]
+  readonly machine: MachinePosition
+  /** That of the epoch before, where it ended in this process. */
+  readonly old?: Core | undefined
+}
 
 export class Core {
   private readonly state: CoreState
@@ -42,8 +57,19 @@ export class Core {
     this.context = context
   }
 
+  /** A core and its first effects; see {@link succeed}. */
+  static begin(config: CoreConfig, start: CoreStart): { readonly core: Core; readonly effects: readonly Effect[] } {
+    const { context, records, machine, old } = start
+    const { state, effects } = succeed(old?.state, config, records, machine)
+    return { core: new Core(state, context), effects }
+  }
+
   get epoch(): Epoch {
     return this.context.membership.epoch
+  }
+
+  get parameters(): ProtocolParameters {
+    return this.context.parameters
   }
 
   step(input: Input): readonly Effect[] {

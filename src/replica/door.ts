@@ -29,7 +29,7 @@ import type { CachingVerifier } from './verify-cache.ts'
 import type { Watches } from './watches.ts'
 
 export interface DoorOptions {
-  readonly core: Core
+  readonly core: () => Core
   readonly host: MachineHost
   readonly verifier: CachingVerifier
   readonly counters: Counters
@@ -114,7 +114,8 @@ export class Door {
    */
   admissible(message: Message): Message | undefined {
     if (message.kind !== 'requests') return message
-    const { host, core } = this.options
+    const { host } = this.options
+    const core = this.options.core()
     const requests = message.requests.filter(
       (request) =>
         host.knows(request.request.client) && host.answerTo(request.id) === undefined && !core.isPending(request),
@@ -130,7 +131,7 @@ export class Door {
     if (results === undefined) return
     results.receipt = receipt
     if (this.links.size === 0) return
-    const { view } = core.status()
+    const { view } = core().status()
     for (const [client, indexes] of indexesByClient(results.clients)) {
       for (const link of this.links.get(hex(client)) ?? []) this.replies.add(link, slot, view, indexes)
     }
@@ -172,7 +173,8 @@ export class Door {
 
   /** True where a request was one that no honest client sends. */
   private takeRequests(link: ClientLink, requests: readonly SignedRequest[]): boolean {
-    const { core, host } = this.options
+    const { host } = this.options
+    const core = this.options.core()
     const { wanted } = this
     const { view } = core.status()
     const name = hex(link.key)
@@ -201,7 +203,7 @@ export class Door {
     if (!equalBytes(client, link.key)) return { kind: 'refused', code: 'not-allowed' }
     if (!host.knows(client)) return { kind: 'refused', code: 'unknown-client' }
     if (full) return { kind: 'refused', code: 'busy' }
-    const verified = core.verifyRequest(request)
+    const verified = core().verifyRequest(request)
     if (verified.ok) return { kind: 'wanted', request: verified.value }
     return { kind: 'refused', code: refusalOf(verified.fault) }
   }

@@ -3,7 +3,7 @@
 
 import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
 import type { Message } from '../consensus/index.ts'
-import { type DecodeBounds, decodeMessage } from '../wire/index.ts'
+import { decodeMessage } from '../wire/index.ts'
 import type { Core } from './core.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
@@ -18,11 +18,9 @@ import {
 import type { CachingVerifier } from './verify-cache.ts'
 
 export interface InboundOptions {
-  readonly core: Core
+  readonly core: () => Core
   readonly verifier: CachingVerifier
   readonly counters: Counters
-  /** What no message of the cluster exceeds. */
-  readonly bounds: DecodeBounds
   /** The message without what clients' door would not let in; undefined where nothing is left. */
   readonly admissible: (message: Message) => Message | undefined
   readonly deliver: (from: ReplicaIndex, message: Verified<Message>) => void
@@ -55,10 +53,11 @@ export class Inbound {
 
   /** What the frame has cost, in signature checks. */
   private take(from: ReplicaIndex, frame: Uint8Array): number {
-    const { core, verifier, counters, bounds, admissible, deliver } = this.options
+    const { verifier, counters, admissible, deliver } = this.options
+    const core = this.options.core()
     const size = frame.length / BYTES_PER_CHECK
     counters.messages++
-    const decoded = decodeMessage(frame, bounds)
+    const decoded = decodeMessage(frame, core.parameters)
     if (!decoded.ok) return this.blame(from, 'malformed-frame', size)
     // The sender has not come to our epoch, or we have not come to its: honest both.
     const ignored = decoded.value.epoch === core.epoch ? core.ignoreReason(from, decoded.value.message) : 'other-epoch'

@@ -2,10 +2,10 @@
 
 import { Point } from '@noble/ed25519'
 import { hex, type Signer, signature } from '../../crypto/index.ts'
-import type { Genesis, ReplicaKeys } from '../../keys/index.ts'
 import type { Behaviour, BehaviourContext, ChunkLie, ParsedBehaviour } from '../byzantine/index.ts'
-import type { EpochStart } from '../consensus/index.ts'
 import { seededChance } from './chance.ts'
+import type { Counters } from './counters.ts'
+import type { Place } from './epochs.ts'
 
 /** A point of order 8. Ref: eprint 2020/1244, table 5. */
 const TORSION = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')
@@ -17,20 +17,29 @@ export interface Lies {
   readonly name: string
 }
 
-export function liesOf(behaviour: ParsedBehaviour, genesis: Genesis, start: EpochStart, keys: ReplicaKeys): Lies {
+/** What a replica does in an epoch that lies like this. */
+export function liesOf(behaviour: ParsedBehaviour, { epoch, self, signer }: Place): Lies {
   const { name, argument } = behaviour
   const text = argument === undefined ? name : `${name}:${argument}`
+  const { membership, start, verify } = epoch
+  const { clusterName, parameters } = verify
   const context: BehaviourContext = {
-    self: keys.index,
-    membership: genesis.membership,
-    start,
-    clusterName: genesis.contents.name,
-    parameters: genesis.parameters,
-    signer: keys.consensus,
-    torsionSigner: torsionSigner(keys.consensus),
-    random: seededChance(`${hex(genesis.clusterId)}/${keys.index}/${text}`),
+    ...{ self, membership, start, clusterName, parameters, signer },
+    torsionSigner: torsionSigner(signer),
+    random: seededChance(`${hex(membership.clusterId)}/${self}/${text}`),
   }
   return { effects: behaviour.make(context), chunk: behaviour.chunk?.(context), name: text }
+}
+
+/** The same signer, which counts what it signs. */
+export function counting({ publicKey, sign }: Signer, counters: Counters): Signer {
+  return Object.freeze({
+    publicKey,
+    sign(message: Uint8Array) {
+      counters.signatures++
+      return sign(message)
+    },
+  })
 }
 
 /**

@@ -1,26 +1,27 @@
 // One life of a replica: everything between an opened store and a closed one, put together. replica.ts starts and stops it.
 
 import { performance } from 'node:perf_hooks'
-import { equalBytes, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
+import { equalBytes } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
-import { type CoreConfig, type Effect, genesisStart, type Input, init, replicaVerifiers } from '../consensus/index.ts'
+import type { Effect, Input } from '../consensus/index.ts'
 import { kv } from '../machine/index.ts'
-import type { Store } from '../storage/index.ts'
+import { type Store, StoreError } from '../storage/index.ts'
 import { encodeTransferFrame, type ReplicaStatus } from '../wire/index.ts'
-import { admission, Core } from './core.ts'
+import { admission } from './core.ts'
 import { Counters } from './counters.ts'
 import { Door } from './door.ts'
+import { Epochs } from './epochs.ts'
 import { Inbound } from './inbound.ts'
 import { Journal } from './journal.ts'
 import { LentStates } from './lent-states.ts'
-import { type Lies, liesOf } from './liar.ts'
 import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
 import type { MetricsSources } from './metrics.ts'
 import { Questions } from './questions.ts'
-import { Reads } from './reads.ts'
+import { Reads, type ReadsOptions } from './reads.ts'
 import { type RecoveredReplica, recover } from './recovery.ts'
+import { beginReign, type Reign } from './reign.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 import { Snapshots } from './snapshots.ts'
 import { Alarms, statusOf } from './status.ts'
@@ -53,14 +54,13 @@ export interface LifeParts {
 
 /** What the parts of a life have in common. */
 interface Common extends LifeParts {
-  readonly self: ReplicaIndex
-  readonly peers: readonly ReplicaIndex[]
-  readonly core: Core
+  readonly epochs: Epochs
+  /** In the epoch that this replica is in now. */
+  readonly reign: () => Reign
   readonly host: MachineHost
   readonly verifier: CachingVerifier
   readonly counters: Counters
   readonly alarms: Alarms
-  readonly lies: Lies | undefined
   readonly recovered: RecoveredReplica
   /** Within a turn. */
   readonly step: (input: Input) => void
@@ -77,28 +77,25 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
     changes: { bytes: limits.changeBytes, slots: limits.changeSlots },
   })
   const verifier = new CachingVerifier(nativeVerifier)
-  const context = contextOf(options, host, verifier)
-  const recovered = await recover({ path: options.data, recovered: store.recovered, context, host, log, signal })
-  const self = keys.index
+  const admit = admission(genesis.clients.map(({ key }) => key))
+  const epochs = new Epochs({ genesis, verifier, admit, stateRoot: host.stateRoot(), signers: [keys.consensus] })
+  const recovered = await recover({ path: options.data, recovered: store.recovered, epochs, host, log, signal })
+  const place = epochs.lastPlace()
+  if (place === undefined) throw strange(options)
   const counters = new Counters()
-  const signer = counting(keys.consensus, counters)
-  const config: CoreConfig = { ...context, self, signer, mutations: new Set() }
-  const { state, effects } = init(config, recovered.records, host.position)
+  const start = { records: recovered.records, machine: host.position }
+  const { reign, effects } = beginReign(place, start, { counters, liar: options.liar })
   const common: Common = {
     ...parts,
-    ...{ self, host, verifier, recovered },
-    peers: genesis.members.map((_, i) => replicaIndex(i)).filter((each) => each !== self),
-    core: new Core(state, context),
+    ...{ epochs, host, verifier, recovered },
+    reign: () => reign,
     counters,
     alarms: new Alarms(recovered.alarms),
-    lies: options.liar && liesOf(options.liar, genesis, context.start, keys),
     step: (input) => turn.step(input),
     durable: (number) => turn.durable(number),
   }
-  const { peers, core, alarms, lies } = common
-  const liar = lies?.name ?? ''
-  const status = () =>
-    statusOf({ ...{ self, peers, core, host, store, transport, alarms, liar, startedMs }, kept: recovered.kept })
+  const { alarms } = common
+  const status = () => statusOf({ ...{ reign, host, store, transport, alarms, startedMs }, kept: recovered.kept })
   const { journal, writer, snapshots, lent } = keepingOf(common)
   const { questions, reads, watches, door, inbound } = entranceOf(common, status, lent)
   const notices = noticesOf(log, alarms, fatal)
@@ -116,29 +113,14 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   }
 }
 
-function counting({ publicKey, sign }: Signer, counters: Counters): Signer {
-  return Object.freeze({
-    publicKey,
-    sign(message: Uint8Array) {
-      counters.signatures++
-      return sign(message)
-    },
-  })
-}
-
-function contextOf({ genesis }: ReplicaOptions, host: MachineHost, verifier: CachingVerifier) {
-  const { membership, parameters, contents, clients } = genesis
-  const start = genesisStart(host.stateRoot())
-  const admit = admission(clients.map(({ key }) => key))
-  const verifiers = replicaVerifiers(parameters, verifier)
-  return { membership, clusterName: contents.name, parameters, start, ...verifiers, admit }
+function strange({ data, keys }: ReplicaOptions): StoreError {
+  const what = `replica ${keys.index} is a member in no epoch that ${data} knows of`
+  return new StoreError('foreign', `${what}; is its consensus key the one that the cluster has taken?`)
 }
 
 /** What is kept: on disk, and as states of checkpoints. */
 function keepingOf(common: Common) {
-  const { options, store, transport, limits, fatal, self, core, host, counters, lies, recovered, step, durable } =
-    common
-  const { members, parameters } = options.genesis
+  const { store, transport, limits, fatal, epochs, reign, host, counters, recovered, step, durable } = common
   const journal = new Journal({
     store,
     kept: recovered.kept,
@@ -147,11 +129,8 @@ function keepingOf(common: Common) {
   })
   const lent = new LentStates(host)
   const snapshots = new Snapshots({
-    ...{ self, host, counters, lent },
-    replicas: members.length,
-    viewTimeoutMs: parameters.viewTimeoutMs,
-    lie: lies?.chunk,
-    awaits: (checkpoint) => core.awaits(checkpoint),
+    ...{ host, counters, lent, reign },
+    signed: (checkpoint) => epochs.signed(checkpoint),
     installed: (checkpoint, { frontier, timestampMs }) =>
       step({ kind: 'installed', checkpoint, frontier, timestampMs, ...host.outlook }),
     send(to, frame) {
@@ -175,16 +154,19 @@ function keepingOf(common: Common) {
 
 /** Where peers and clients are let in. */
 function entranceOf(common: Common, status: () => ReplicaStatus, lent: LentStates) {
-  const { options, store, core, host, verifier, counters, recovered, step } = common
-  const { membership, parameters } = options.genesis
-  const { epoch } = membership
+  const { store, epochs, reign, host, verifier, counters, recovered, step } = common
   const clock = () => performance.now()
-  const reads = new Reads({ core, host, lent, counters, viewTimeoutMs: parameters.viewTimeoutMs, clock })
-  const links = recovered.records.flatMap((record) => (record.kind === 'hand-over' ? [record.handOver] : []))
-  const questions = new Questions({ store, epoch, kept: recovered.kept, links: () => links, status })
+  const readsOptions: ReadsOptions = {
+    ...{ host, lent, counters, clock },
+    core: () => reign().core,
+    viewTimeoutMs: () => reign().core.parameters.viewTimeoutMs,
+  }
+  const reads = new Reads(readsOptions)
+  const questions = new Questions({ store, links: () => epochs.chain.links, kept: recovered.kept, status })
   const watches = new Watches({ log: host.changes, knows: (client) => host.knows(client), within })
   const door = new Door({
-    ...{ core, host, verifier, counters, watches },
+    ...{ host, verifier, counters, watches },
+    core: () => reign().core,
     deliver: (requests) => step({ kind: 'requests', requests }),
     ask(link, id, question) {
       // Reads are metered by what they take, where they are answered.
@@ -196,7 +178,8 @@ function entranceOf(common: Common, status: () => ReplicaStatus, lent: LentState
     },
   })
   const inbound = new Inbound({
-    ...{ core, verifier, counters, bounds: parameters },
+    ...{ verifier, counters },
+    core: () => reign().core,
     admissible: (message) => door.admissible(message),
     deliver: (from, message) => step({ kind: 'message', from, message }),
   })

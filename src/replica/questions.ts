@@ -2,7 +2,6 @@
 // reading goes on beside the protocol, for a bounded number of askers at a time.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Epoch } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { HandOver } from '../consensus/index.ts'
 import type { Store } from '../storage/index.ts'
@@ -22,10 +21,9 @@ import { ANSWER_BYTES, ANSWER_PATIENCE_MS, ANSWER_RETRY_MS, QUESTIONS, QUESTIONS
 
 export interface QuestionsOptions {
   readonly store: Store
-  readonly epoch: Epoch
-  readonly kept: KeptForAudit
-  /** The chain that this replica goes by. */
+  /** How the epochs after the first began, as far as this replica knows. */
   readonly links: () => readonly HandOver[]
+  readonly kept: KeptForAudit
   readonly status: () => ReplicaStatus
 }
 
@@ -92,10 +90,10 @@ export class Questions {
   }
 
   private pages(question: PagedQuestion): Pages {
-    const { store, epoch, kept, links, status } = this.options
+    const { store, links, kept, status } = this.options
     switch (question.kind) {
       case 'slots': {
-        const slots = readSlots(store, epoch, question.from, Math.min(question.to, status().chosen))
+        const slots = readSlots(store, links(), question.from, Math.min(question.to, status().chosen))
         return paged(
           slots,
           (slot) => encodeArchivedSlot(slot).length,

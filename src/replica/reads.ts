@@ -27,10 +27,10 @@ import type { KeptSnapshot, MachineHost } from './machine-host.ts'
 import { WaitingReads } from './waiting-reads.ts'
 
 export interface ReadsOptions {
-  readonly core: Pick<Core, 'epoch' | 'readIndex' | 'leaseIndex' | 'status'>
+  readonly core: () => Pick<Core, 'epoch' | 'readIndex' | 'leaseIndex' | 'status'>
   readonly host: Pick<MachineHost, 'read' | 'position' | 'snapshotAt'>
   readonly lent: Pick<LentStates, 'lend'>
-  readonly viewTimeoutMs: number
+  readonly viewTimeoutMs: () => number
   readonly counters: Counters
   /** Milliseconds that never go back. */
   readonly clock: () => number
@@ -80,7 +80,7 @@ export class Reads {
     const at = this.slotFor(question)
     if (at === undefined) {
       // As cheap as an answer, and no sign of too much to do.
-      const { ended } = this.options.core.status()
+      const { ended } = this.options.core().status()
       refuse({ link, id }, ended ? 'the epoch is over' : 'this replica holds no lease')
       return true
     }
@@ -91,7 +91,7 @@ export class Reads {
   /** What must be executed first; undefined where it is not for us to answer. */
   private slotFor(question: StateQuestion): number | undefined {
     if (question.kind !== 'read') return 0
-    return question.lease ? this.options.core.leaseIndex() : this.options.core.readIndex()
+    return question.lease ? this.options.core().leaseIndex() : this.options.core().readIndex()
   }
 
   /** Answers what can be answered, until `over`; to be called after execution. */
@@ -117,12 +117,12 @@ export class Reads {
   private isReady({ slot: at, question }: AskedRead): boolean {
     if (question.kind !== 'read') return true
     const { core, host } = this.options
-    const { transferring, ended } = core.status()
+    const { transferring, ended } = core().status()
     return host.position.slot >= at && !transferring && !ended
   }
 
   private expiry(nowMs: number): number {
-    return nowMs - READ_TIMEOUTS * this.options.viewTimeoutMs
+    return nowMs - READ_TIMEOUTS * this.options.viewTimeoutMs()
   }
 
   /** What it has cost, in milliseconds. */
@@ -151,7 +151,7 @@ export class Reads {
     let bytes = 0
     const send = (last: boolean) => {
       const first = read.answered - results.length
-      tell(read, last, { kind: 'read', epoch: core.epoch, slot: slot(host.position.slot), first, results })
+      tell(read, last, { kind: 'read', epoch: core().epoch, slot: slot(host.position.slot), first, results })
       results = []
       bytes = 0
     }
@@ -181,7 +181,7 @@ export class Reads {
   }
 
   private provenState(keys: readonly Uint8Array[]): ProvenState | undefined {
-    const { stable } = this.options.core.status()
+    const { stable } = this.options.core().status()
     if (this.stateOf(stable) !== undefined) this.proven = stable
     const checkpoint = this.proven
     const kept = checkpoint && this.stateOf(checkpoint)

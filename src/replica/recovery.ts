@@ -8,15 +8,16 @@ import {
   type DurableRecord,
   digestKey,
   type Entry,
+  type HandOver,
   noopEntry,
   type StableCheckpoint,
-  type VerifyContext,
   verifyMessage,
 } from '../consensus/index.ts'
 import { MapRestoration } from '../machine/index.ts'
 import { type Recovered, type StoredSnapshot, StoreError, type StoreRecord } from '../storage/index.ts'
 import { ARCHIVE_KINDS, decodeRecord, RECORD_KINDS } from '../wire/index.ts'
 import { repairableDamage } from './damage.ts'
+import type { Epochs } from './epochs.ts'
 import { AUDIT_KEY_PREFIX, EVIDENCE_KEY_PREFIX, emptyKept, type KeptForAudit, numberIn } from './journal.ts'
 import { isFrontierOf, type MachineHost } from './machine-host.ts'
 import type { Log } from './types.ts'
@@ -24,7 +25,8 @@ import type { Log } from './types.ts'
 export interface RecoverOptions {
   readonly path: string
   readonly recovered: Recovered
-  readonly context: VerifyContext
+  /** Of the genesis alone; extended by what the store holds of later ones. */
+  readonly epochs: Epochs
   /** At slot 0; brought to where it stood. */
   readonly host: MachineHost
   readonly log: Log
@@ -51,16 +53,17 @@ const REPLAY_STEP = 32
 
 /** @throws {StoreError} `damaged` or `format` where the replica must stay out; the signal's reason once that is aborted. */
 export async function recover(options: RecoverOptions): Promise<RecoveredReplica> {
-  const { recovered, path, host, log, context } = options
+  const { recovered, path, host, log, epochs } = options
   const damaged = repairableDamage(recovered.damaged, path)
   if (damaged > 0) log.warn({ records: damaged }, 'damaged records will be fetched from other replicas')
   const decoded = decodeAll(recovered.records, path)
+  followAll(epochs, handOversIn(decoded), path)
   const snapshot = await restore(options)
   const stables = decoded.flatMap(({ record }) => (record.kind === 'stable' ? [record] : []))
   const stable = newest(snapshot.stable === undefined ? stables : [...stables, snapshot.stable])
   const alarms: string[] = []
   if (stable !== undefined) {
-    if (!isStable(stable.checkpoint, context)) {
+    if (!isStable(stable.checkpoint, epochs)) {
       throw new StoreError(
         'damaged',
         `${path} names a stable checkpoint that no quorum signed: is the folder of another cluster?`,
@@ -86,7 +89,7 @@ export async function recover(options: RecoverOptions): Promise<RecoveredReplica
   }
   return {
     records: forCore(decoded, stable),
-    kept: keptForAudit(decoded, context.membership.quorums.replicas),
+    kept: keptForAudit(decoded, replicasIn(epochs)),
     stable: stable?.checkpoint,
     snapshot: { slot: snapshot.slot, bytes: snapshot.bytes },
     journalBytes: recovered.records.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -117,6 +120,28 @@ export function decodeAll(records: readonly StoreRecord[], path: string): Decode
   return decoded
 }
 
+/** The hand-overs among records, by the epochs that they began. */
+export function handOversIn(decoded: readonly DecodedRecord[]): HandOver[] {
+  const found = decoded.flatMap(({ record }) => (record.kind === 'hand-over' ? [record.handOver] : []))
+  return found.sort((a, b) => a.charter.epoch - b.charter.epoch)
+}
+
+/** @throws {StoreError} where they do not lead from epoch to epoch. */
+export function followAll(epochs: Epochs, links: readonly HandOver[], path: string): void {
+  const fault = epochs.follow(links)
+  if (fault === undefined) return
+  const number = epochs.chain.links.length + 1
+  throw new StoreError(
+    'damaged',
+    `${path} does not say how epoch ${number} began (${fault.code}): is the folder of another cluster?`,
+  )
+}
+
+/** The most that an epoch has had. */
+function replicasIn({ chain }: Epochs): number {
+  return Math.max(...chain.epochs.map(({ charter }) => charter.members.length))
+}
+
 interface Restored {
   /** What the snapshot is of, though its chunks be damaged. */
   readonly stable: StableRecord | undefined
@@ -126,11 +151,11 @@ interface Restored {
 }
 
 /** Brings the machine to the snapshot; it stays at slot 0 where there is none, or none that proves to be right. */
-async function restore({ recovered, host, context, log, signal }: RecoverOptions): Promise<Restored> {
+async function restore({ recovered, host, epochs, log, signal }: RecoverOptions): Promise<Restored> {
   const { snapshot } = recovered
   const nothing: Restored = { stable: undefined, slot: 0, bytes: 0 }
   if (snapshot === undefined) return nothing
-  const stable = metaOf(snapshot, context)
+  const stable = metaOf(snapshot, epochs)
   if (stable === undefined) {
     log.error({ slot: snapshot.slot }, 'the snapshot on disk is not of a state that was agreed; going on without it')
     return nothing
@@ -154,25 +179,25 @@ async function restore({ recovered, host, context, log, signal }: RecoverOptions
   return { stable, slot: snapshot.slot, bytes }
 }
 
-function metaOf(snapshot: StoredSnapshot, context: VerifyContext): StableRecord | undefined {
+function metaOf(snapshot: StoredSnapshot, epochs: Epochs): StableRecord | undefined {
   const decoded = decodeRecord(snapshot.meta)
   if (!decoded.ok || decoded.value.kind !== 'stable') return undefined
   const { checkpoint, frontier } = decoded.value
   const genuine =
     checkpoint.slot === snapshot.slot &&
     isFrontierOf(frontier, checkpoint.slot, checkpoint.logRoot) &&
-    isStable(checkpoint, context)
+    isStable(checkpoint, epochs)
   return genuine ? decoded.value : undefined
 }
 
 /** True where a quorum signed it. */
-function isStable(checkpoint: StableCheckpoint, context: VerifyContext): boolean {
-  return verifyMessage({ kind: 'stable', checkpoint }, context).ok
+function isStable(checkpoint: StableCheckpoint, { chain }: Epochs): boolean {
+  return verifyMessage({ kind: 'stable', checkpoint }, chain.at(checkpoint.slot).verify).ok
 }
 
 /** Executes what was chosen after the machine's position up to the checkpoint, as far as the journal has it. */
 async function replay(
-  { host, context, signal }: RecoverOptions,
+  { host, epochs, signal }: RecoverOptions,
   records: readonly DurableRecord[],
   to: StableCheckpoint,
 ) {
@@ -190,7 +215,7 @@ async function replay(
     const certificate = chosen.get(at)
     if (certificate === undefined) return
     const { digest } = certificate.statement
-    const noop = noopEntry(slot(at), context.membership.epoch)
+    const noop = noopEntry(slot(at), epochs.chain.at(slot(at)).charter.epoch)
     const entry = equalBytes(noop.digest, digest) ? noop : bodies.get(digestKey(digest))
     if (entry === undefined) return
     host.replay(entry, certificate)

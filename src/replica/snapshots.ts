@@ -1,7 +1,6 @@
 // The states of checkpoints: given to peers, fetched from them, and kept as long as somebody reads them.
 
-import { type ReplicaIndex, replicaIndex, type Verified } from '../../crypto/index.ts'
-import type { ChunkLie } from '../byzantine/index.ts'
+import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import { decodeTransferFrame, type TransferFrame } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
@@ -19,22 +18,20 @@ import {
   TRANSFER_QUEUE_BYTES,
 } from './limits.ts'
 import type { KeptSnapshot, MachineHost } from './machine-host.ts'
+import type { Reign } from './reign.ts'
 import type { SnapshotWriter } from './snapshot-writer.ts'
 import { type Chunk, Transfer, type TransferStep } from './transfer.ts'
 
 type Ask = TransferFrame & { readonly kind: 'ask' }
 
 export interface SnapshotsOptions {
-  readonly self: ReplicaIndex
-  readonly replicas: number
+  readonly reign: () => Pick<Reign, 'core' | 'peers' | 'lies'>
   readonly host: MachineHost
-  readonly viewTimeoutMs: number
   readonly counters: Counters
-  readonly lie: ChunkLie | undefined
   /** Those that clients fetch. */
   readonly lent: LentStates
-  /** False where the core no longer wants this state. */
-  readonly awaits: (checkpoint: StableCheckpoint) => boolean
+  /** The checkpoint as everybody can verify it; see `Epochs.signed`. */
+  readonly signed: (checkpoint: StableCheckpoint) => StableCheckpoint
   /** The machine is now in this state. */
   readonly installed: (checkpoint: Verified<StableCheckpoint>, kept: KeptSnapshot) => void
   readonly send: (to: ReplicaIndex, frame: TransferFrame) => void
@@ -75,10 +72,10 @@ export class Snapshots {
 
   /** Fetches the state of `checkpoint`, from `sources` first and then from anybody. One that makes progress is not begun anew. */
   begin(checkpoint: Verified<StableCheckpoint>, sources: readonly ReplicaIndex[], nowMs: number): void {
-    const { self, replicas, viewTimeoutMs, counters } = this.options
+    const { counters } = this.options
+    const { viewTimeoutMs } = this
     if (this.transfer !== undefined && nowMs - this.transfer.progressAt < 2 * viewTimeoutMs) return
-    const all = Array.from({ length: replicas }, (_, i) => replicaIndex(i))
-    const others = all.filter((each) => each !== self && !sources.includes(each))
+    const others = this.options.reign().peers.filter((each) => !sources.includes(each))
     this.transfer = new Transfer(checkpoint, [...sources, ...others], {
       nowMs,
       patienceMs: viewTimeoutMs,
@@ -89,10 +86,9 @@ export class Snapshots {
 
   tick(nowMs: number): void {
     if (this.transfer !== undefined) this.follow(this.transfer.tick(nowMs))
-    for (const [slot, askedAt] of this.served) {
-      if (nowMs - askedAt > SERVE_TIMEOUTS * this.options.viewTimeoutMs) this.served.delete(slot)
-    }
-    this.options.lent.expire(nowMs - SERVE_TIMEOUTS * this.options.viewTimeoutMs)
+    const since = nowMs - SERVE_TIMEOUTS * this.viewTimeoutMs
+    for (const [slot, askedAt] of this.served) if (askedAt < since) this.served.delete(slot)
+    this.options.lent.expire(since)
     this.release()
   }
 
@@ -106,7 +102,8 @@ export class Snapshots {
   }
 
   /** This checkpoint is stable: older snapshots may go, and its own may go to disk. */
-  stabilize(checkpoint: StableCheckpoint): void {
+  stabilize(stable: StableCheckpoint): void {
+    const checkpoint = this.options.signed(stable)
     this.stable = Math.max(this.stable, checkpoint.slot)
     this.options.lent.note(checkpoint)
     const kept = this.options.host.snapshotAt(checkpoint.slot)
@@ -152,18 +149,19 @@ export class Snapshots {
     const step = transfer.take(from, frame, nowMs)
     if (step.kind !== 'done') return this.follow(step)
     this.transfer = undefined
-    if (!this.options.awaits(transfer.checkpoint)) return
+    const { reign, host, lent, installed, signed } = this.options
+    if (!reign().core.awaits(transfer.checkpoint)) return
     this.served.clear()
-    const { checkpoint } = transfer
-    const kept = this.options.host.install(step.map, step.frontier, this.writer?.pinned)
-    this.options.lent.note(checkpoint)
-    this.options.installed(checkpoint, kept)
+    const kept = host.install(step.map, step.frontier, this.writer?.pinned)
+    const checkpoint = signed(transfer.checkpoint)
+    lent.note(checkpoint)
+    installed(transfer.checkpoint, kept)
     this.writer?.put(checkpoint, kept)
     this.release()
   }
 
   private answer(from: ReplicaIndex, { slot, path }: Ask, nowMs: number): number {
-    const { host, lie, send, counters } = this.options
+    const { host, reign, send, counters } = this.options
     const kept = host.snapshotAt(slot)
     if (kept === undefined) {
       send(from, { kind: 'none', slot })
@@ -171,11 +169,16 @@ export class Snapshots {
     }
     this.served.set(slot, nowMs)
     const { bytes } = kept.state.chunk(path)
+    const lie = reign().lies?.chunk
     const chunk = lie === undefined ? bytes : lie(bytes)
     const { frontier, timestampMs } = kept
     if (chunk !== undefined) send(from, { kind: 'chunk', slot, path, frontier, timestampMs, chunk })
     counters.chunksSent++
     return CHUNK_COST
+  }
+
+  private get viewTimeoutMs(): number {
+    return this.options.reign().core.parameters.viewTimeoutMs
   }
 
   private follow(step: TransferStep): void {

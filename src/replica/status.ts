@@ -7,21 +7,18 @@ import type { ReplicaTransport } from '../../net/index.ts'
 import type { Evidence } from '../consensus/index.ts'
 import type { Store } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
-import type { Core } from './core.ts'
 import type { KeptForAudit } from './journal.ts'
 import { ALARMS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
+import type { Reign } from './reign.ts'
 
 export interface StatusSources {
-  readonly self: ReplicaIndex
-  readonly peers: readonly ReplicaIndex[]
-  readonly core: Core
+  readonly reign: Reign
   readonly host: MachineHost
   readonly store: Store
   readonly transport: ReplicaTransport
   readonly kept: KeptForAudit
   readonly alarms: Alarms
-  readonly liar: string
   readonly startedMs: number
 }
 
@@ -41,7 +38,8 @@ export class Alarms {
 }
 
 export function statusOf(sources: StatusSources): ReplicaStatus {
-  const { self, peers, core, host, store, transport, kept, alarms, liar, startedMs } = sources
+  const { reign, host, store, transport, kept, alarms, startedMs } = sources
+  const { self, peers, core, lies } = reign
   const { view, leader, phase, chosen, executed, stable, pending, transferring } = core.status()
   return {
     replica: self,
@@ -60,7 +58,7 @@ export function statusOf(sources: StatusSources): ReplicaStatus {
     uptimeMs: Math.round(performance.now() - startedMs),
     connected: peers.filter((peer) => transport.connected(peer)),
     lies: liesIn(kept.evidence.items),
-    liar,
+    liar: lies?.name ?? '',
     alarms: [...alarms.texts],
     version: VERSION,
   }

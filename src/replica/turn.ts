@@ -7,22 +7,20 @@ import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
 import type { ReplicaTransport } from '../../net/index.ts'
 import type { Effect, Evidence, Input, Message, StableCheckpoint } from '../consensus/index.ts'
 import { encodeMessage } from '../wire/index.ts'
-import type { Core } from './core.ts'
 import type { Counters } from './counters.ts'
 import type { Door } from './door.ts'
 import type { Inbound } from './inbound.ts'
 import type { Journal } from './journal.ts'
-import type { Lies } from './liar.ts'
 import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS, READ_SLICE_MS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Reads } from './reads.ts'
+import type { Reign } from './reign.ts'
 import type { Snapshots } from './snapshots.ts'
 import type { Watches } from './watches.ts'
 
 export interface TurnParts {
-  readonly self: ReplicaIndex
-  readonly peers: readonly ReplicaIndex[]
-  readonly core: Core
+  /** In the epoch that this replica is in now. */
+  readonly reign: () => Reign
   readonly inbound: Inbound
   readonly door: Door
   readonly reads: Reads
@@ -31,7 +29,6 @@ export interface TurnParts {
   readonly snapshots: Snapshots
   readonly transport: ReplicaTransport
   readonly counters: Counters
-  readonly lies: Lies | undefined
   readonly notices: Notices
   readonly watches: Watches
 }
@@ -120,7 +117,7 @@ export class Turn {
 
   /** Handles one input at once; for parts that are called within a turn. */
   step(input: Input): void {
-    if (this.running) this.carryOut(this.parts.core.step(input), input)
+    if (this.running) this.carryOut(this.parts.reign().core.step(input), input)
   }
 
   private run(): void {
@@ -184,20 +181,20 @@ export class Turn {
   }
 
   private carryOut(honest: readonly Effect[], input: Input | undefined): void {
-    const { lies } = this.parts
+    const { lies } = this.parts.reign()
     const effects = lies === undefined ? honest : lies.effects(honest, input)
     for (const effect of effects) this.carryOutOne(effect)
   }
 
   private carryOutOne(effect: Effect): void {
-    const { journal, snapshots, notices, counters, peers } = this.parts
+    const { journal, snapshots, notices, counters } = this.parts
     switch (effect.kind) {
       case 'persist':
         return journal.add(effect.number, effect.records)
       case 'send':
         return this.send(effect.to, effect.message)
       case 'broadcast':
-        for (const to of peers) this.send(to, effect.message)
+        for (const to of this.parts.reign().peers) this.send(to, effect.message)
         return
       case 'execute':
         this.executions.push(effect)
@@ -233,8 +230,8 @@ export class Turn {
   }
 
   private send(to: ReplicaIndex, message: Message): void {
-    const { self, transport, counters } = this.parts
-    if (to === self) return
+    const { reign, transport, counters } = this.parts
+    if (to === reign().self) return
     const frame = this.frameOf(message)
     if (frame === undefined || !transport.send(to, 'consensus', frame)) counters.unsent++
   }
@@ -242,12 +239,12 @@ export class Turn {
   private frameOf(message: Message): Uint8Array | undefined {
     if (this.encoded?.message === message) return this.encoded.frame
     try {
-      const frame = encodeMessage(message, this.parts.core.epoch)
+      const frame = encodeMessage(message, this.parts.reign().core.epoch)
       this.encoded = { message, frame }
       return frame
     } catch (error) {
       // Some lies fit no frame, and stay unsaid.
-      if (this.parts.lies !== undefined) return undefined
+      if (this.parts.reign().lies !== undefined) return undefined
       throw error
     }
   }

@@ -57,7 +57,8 @@ function entrance() {
   const heard: { from: number; message: Message }[] = []
   const asked: (readonly Verified<SignedRequest>[])[] = []
   const door = new Door({
-    ...{ core, host, verifier, counters },
+    ...{ host, verifier, counters },
+    core: () => core,
     watches: new Watches({ log: host.changes, knows: (client) => host.knows(client), within: () => forever }),
     deliver: (requests) => {
       asked.push(requests)
@@ -66,7 +67,8 @@ function entrance() {
     ask: () => 1,
   })
   const inbound = new Inbound({
-    ...{ core, verifier, counters, bounds: context.parameters },
+    ...{ verifier, counters },
+    core: () => core,
     admissible: (message) => door.admissible(message),
     deliver: (from, message) => heard.push({ from, message }),
   })

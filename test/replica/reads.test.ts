@@ -46,7 +46,12 @@ class Stand {
       return Object.assign(Object.create(null), { ...rest, stable, transferring })
     }
     this.reads = new Reads({
-      core: { epoch: epoch(0), readIndex: () => slot(this.readIndex), leaseIndex: () => this.leaseIndex, status },
+      core: () => ({
+        epoch: epoch(0),
+        readIndex: () => slot(this.readIndex),
+        leaseIndex: () => this.leaseIndex,
+        status,
+      }),
       host: {
         read: (command, client) => executor.read(command, client),
         snapshotAt: (at) => this.snapshots.get(at),
@@ -61,7 +66,7 @@ class Stand {
         },
       },
       lent: { lend: (atMost) => this.lent(atMost) },
-      viewTimeoutMs: TIMEOUT_MS,
+      viewTimeoutMs: () => TIMEOUT_MS,
       counters: this.counters,
       // Every look at it costs a third of a millisecond.
       clock: () => this.looks++ / 3,
