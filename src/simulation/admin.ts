@@ -10,19 +10,22 @@ import {
   type Signer,
   statementBytes,
 } from '../../crypto/index.ts'
-import { joinBytes, memberPossessionBytes } from '../../keys/charter/index.ts'
+import { type ChangeBase, joinBytes, memberPossessionBytes } from '../../keys/charter/index.ts'
 import { requestId, type SignedRequest } from '../consensus/index.ts'
 import { type Edit, encodeSystemCommand, type NewMember } from '../machine/index.ts'
+import { firstArrivalOf } from './cast.ts'
 import { CLUSTER_NAME } from './group.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 
 const RETRY_US = 200_000
+/** Times that it asks with the same request. */
+const RENEW_EVERY = 5
 
 export class Admin {
   private readonly world: World
   private readonly signer: Signer
   private sequence = 0
-  private asking: { readonly epoch: number; readonly request: SignedRequest } | undefined
+  private asking: { readonly epoch: number; readonly request: SignedRequest; times: number } | undefined
 
   constructor(world: World, signer: Signer) {
     this.world = world
@@ -47,11 +50,15 @@ export class Admin {
   private ask(epoch: number): void {
     const { world } = this
     if (world.epochs.newest > epoch) return this.plan()
-    if (this.asking?.epoch !== epoch) this.asking = { epoch, request: this.request(epoch) }
-    const packet = { kind: 'requests', client: world.scenario.clients.length, requests: [this.asking.request] } as const
+    // Refused or not, what was asked long ago may be out of date: asked anew, it is another request, and one of them is taken.
+    if (this.asking?.epoch !== epoch || this.asking.times === RENEW_EVERY)
+      this.asking = { epoch, request: this.request(epoch), times: 0 }
+    this.asking.times += 1
+    const { clients } = world.scenario
+    const packet = { kind: 'requests', client: clients.length, requests: [this.asking.request] } as const
     for (const index of world.epochs.members(epoch))
       for (const address of world.epochs.addressesOf(epoch, index))
-        world.transmit(FIRST_CLIENT_ADDRESS + world.scenario.clients.length, address, packet)
+        world.transmit(FIRST_CLIENT_ADDRESS + clients.length, address, packet)
     world.at(world.nowUs + RETRY_US, () => this.ask(epoch))
   }
 
@@ -67,44 +74,68 @@ export class Admin {
   }
 
   private command(epoch: number): Uint8Array {
-    const { epochs, scenario, group } = this.world
+    const { epochs, scenario } = this.world
     const change = scenario.changes[epoch]
-    const before = scenario.changes.slice(0, epoch).reduce((sum, { add }) => sum + add, 0)
-    const adds = group.candidates.slice(before, before + (change?.add ?? 0)).map((signer, i): Edit => {
-      return { op: 'add', member: this.newMember(epoch, signer, before + i) }
-    })
-    // In a simulated cluster the identity of a member is where it is: candidates are numbered on from the first members.
-    const removes = (change?.remove ?? []).map((id): Edit => ({ op: 'remove', id: memberId(id) }))
-    const base = epochs.context(epoch).membership.digest
-    const rest = { quorum: undefined, parameters: undefined, threshold: undefined }
-    return encodeSystemCommand({ kind: 'change', base, edits: [...adds, ...removes], ...rest })
+    if (change === undefined) throw new Error(`no change is planned for epoch ${epoch}`)
+    const { add, remove, replace = [], rotate = [], quorum } = change
+    const { membership, charter } = epochs.context(epoch)
+    const first = firstArrivalOf(scenario, epoch)
+    const edits = [
+      ...Array.from({ length: add }, (_, i): Edit => ({ op: 'add', member: this.newMember(epoch, first + i) })),
+      ...replace.map((identity, i): Edit => {
+        return { op: 'replace', id: memberId(identity), member: this.newMember(epoch, first + add + i) }
+      }),
+      ...remove.map((identity): Edit => ({ op: 'remove', id: memberId(identity) })),
+      ...rotate.map((identity): Edit => this.rotation(epoch, identity)),
+    ]
+    const parameters = change.parameters && { ...charter.parameters, ...change.parameters }
+    const rest = { quorum, parameters, threshold: undefined }
+    return encodeSystemCommand({ kind: 'change', base: membership.digest, edits, ...rest })
   }
 
-  private newMember(epoch: number, consensus: Signer, candidate: number): NewMember {
-    const { epochs, group } = this.world
-    const transport = group.suite.signer(`transport of candidate ${candidate}`)
-    const base = { clusterId: group.membership.clusterId, membership: epochs.context(epoch).membership.digest }
+  private rotation(epoch: number, identity: number): Edit {
+    const { publicKey: consensusKey, sign } = this.world.group.cast.rotated(identity, epoch)
+    const possession = sign(memberPossessionBytes('consensus', consensusKey, this.base(epoch)))
+    return { op: 'rotate-key', id: memberId(identity), consensusKey, possession }
+  }
+
+  private newMember(epoch: number, identity: number): NewMember {
+    const { cast } = this.world.group
+    const [consensus, transport] = [cast.signer(identity), cast.transport(identity)]
+    const base = this.base(epoch)
     const sign = (purpose: 'consensus' | 'transport', by: Signer) =>
       by.sign(memberPossessionBytes(purpose, by.publicKey, base))
     const { text, note } = this.held(epoch)
     return {
       ...{ consensusKey: consensus.publicKey, transportKey: transport.publicKey, operator: undefined },
-      addresses: [`/ip4/127.0.0.1/tcp/${4000 + candidate}`],
+      addresses: [`/ip4/127.0.0.1/tcp/${4000 + identity}`],
       possession: { consensus: sign('consensus', consensus), transport: sign('transport', transport) },
       held: note,
       joined: consensus.sign(joinBytes(consensus.publicKey, base, text)),
     }
   }
 
-  /** What began the epoch: the state that who joins is sure to find. */
+  private base(epoch: number): ChangeBase {
+    const { membership } = this.world.epochs.context(epoch)
+    return { clusterId: membership.clusterId, membership: membership.digest }
+  }
+
+  /** The newest state that who joins can have fetched: of a stable checkpoint, or what the epoch began with. */
   private held(epoch: number): { readonly text: string; readonly note: Uint8Array } {
-    const link = this.world.epochs.links[epoch - 1]
-    if (link === undefined) return { text: '', note: new Uint8Array(0) }
-    const { signatures, ...content } = link.checkpoint
-    const { membership } = this.world.epochs.context(epoch - 1)
-    const { verifier } = this.world.group.suite
-    const made = assembleStableCheckpoint(content, signatures, membership, CLUSTER_NAME, verifier)
-    if (!made.ok) throw new Error(`a hand-over makes no note: ${made.fault.code}`)
+    const { epochs, stable } = this.world
+    const began = epochs.links[epoch - 1]?.checkpoint
+    const held = stable !== undefined && stable.signatures.length > 0 ? stable : began
+    if (held === undefined) return { text: '', note: new Uint8Array(0) }
+    const { signatures, ...content } = held
+    const { membership } = epochs.at(held.slot)
+    const made = assembleStableCheckpoint(
+      content,
+      signatures,
+      membership,
+      CLUSTER_NAME,
+      this.world.group.suite.verifier,
+    )
+    if (!made.ok) throw new Error(`a stable checkpoint makes no note: ${made.fault.code}`)
     return { text: checkpointText(checkpointOf(content, membership, CLUSTER_NAME)), note: made.value.stable.note }
   }
 }

@@ -11,6 +11,13 @@ export interface Settled {
   readonly asOf: number
 }
 
+/** Who says something, in an epoch of these quorums. */
+export interface Reader {
+  readonly epoch: number
+  readonly replica: ReplicaIndex
+  readonly quorums: QuorumSystem
+}
+
 interface Tally {
   readonly result: Uint8Array
   readonly slots: Map<ReplicaIndex, number>
@@ -20,13 +27,11 @@ interface Tally {
 const REVISION_BYTES = 8
 
 export class ClientReads {
-  private readonly need: number
-  private readonly trust: number
+  private readonly mode: NonNullable<ClientSettings['reads']>
   private readonly open = new Map<number, Map<string, Tally>>()
 
-  constructor(mode: NonNullable<ClientSettings['reads']>, { quorum, trust }: QuorumSystem) {
-    this.need = mode === 'lease' ? 1 : quorum
-    this.trust = trust
+  constructor(mode: NonNullable<ClientSettings['reads']>) {
+    this.mode = mode
   }
 
   begin(id: number): void {
@@ -38,18 +43,19 @@ export class ClientReads {
     return this.open.delete(id)
   }
 
-  /** The read, once enough say the same. */
-  take(from: ReplicaIndex, id: number, answer: ReadAnswer): Settled | undefined {
+  /** The read, once enough of one epoch say the same. Nobody is believed alone where members may lie. */
+  take({ epoch, replica, quorums }: Reader, id: number, answer: ReadAnswer): Settled | undefined {
     const tallies = this.open.get(id)
     if (tallies === undefined || answer === undefined) return undefined
     const { result, slot } = answer
-    const name = bytesKey(result.subarray(REVISION_BYTES))
+    const name = `${epoch}/${bytesKey(result.subarray(REVISION_BYTES))}`
+    const need = this.mode === 'lease' && quorums.crashMode ? 1 : quorums.quorum
     const tally = tallies.get(name) ?? { result, slots: new Map() }
     tallies.set(name, tally)
-    if (!tally.slots.has(from)) tally.slots.set(from, slot)
-    if (tally.slots.size < this.need) return undefined
+    if (!tally.slots.has(replica)) tally.slots.set(replica, slot)
+    if (tally.slots.size < need) return undefined
     this.open.delete(id)
     const slots = [...tally.slots.values()].sort((a, b) => b - a)
-    return { result: tally.result, asOf: slots[this.trust - 1] ?? 0 }
+    return { result: tally.result, asOf: slots[quorums.trust - 1] ?? 0 }
   }
 }

@@ -68,7 +68,7 @@ export class SimulatedClient {
     this.random = world.random.fork(`client ${index}`)
     this.workload = new Workload(world.scenario.workload, index, this.random.fork('workload'))
     this.leader = replicaIndex(0)
-    this.reads = settings.reads && new ClientReads(settings.reads, world.group.membership.quorums)
+    this.reads = settings.reads && new ClientReads(settings.reads)
   }
 
   start(): void {
@@ -167,8 +167,9 @@ export class SimulatedClient {
     return true
   }
 
-  private takeRead({ replica, id, answer }: Packet & { readonly kind: 'read-answer' }): void {
-    const settled = this.reads?.take(replica, id, answer)
+  private takeRead({ epoch, replica, id, answer }: Packet & { readonly kind: 'read-answer' }): void {
+    const { quorums } = this.world.epochs.context(epoch).membership
+    const settled = this.reads?.take({ epoch, replica, quorums }, id, answer)
     const operation = this.waiting.get(id)?.operations[0]
     if (settled === undefined || operation === undefined) return
     operation.returnedUs = this.world.nowUs

@@ -1,26 +1,26 @@
 // Where a simulated replica meets clients: checks their requests, keeps away those that were answered lately, and sends results
 // with their receipts and proofs.
 
-import type { ReplicaIndex, Slot, Verified, View, Vote } from '../../crypto/index.ts'
-import type { Message, SignedRequest, VerifyContext } from '../consensus/index.ts'
+import type { ReplicaIndex, Slot, Verified, Vote } from '../../crypto/index.ts'
+import type { Message, SignedRequest } from '../consensus/index.ts'
 import type { Answered, MachineHost } from './machine-host.ts'
 import type { SlotReply } from './packets.ts'
+import type { Reign } from './reign.ts'
 import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 
 export class Door {
   private readonly world: World
   private readonly self: { readonly address: number; readonly index: ReplicaIndex }
   private readonly host: MachineHost
-  private readonly context: VerifyContext
-  private readonly view: () => View
+  /** In office. */
+  private readonly reign: () => Pick<Reign, 'context' | 'core'>
   private readonly receipts = new Map<number, Vote>()
 
-  constructor(world: World, self: Door['self'], host: MachineHost, context: VerifyContext, view: () => View) {
+  constructor(world: World, self: Door['self'], host: MachineHost, reign: () => Pick<Reign, 'context' | 'core'>) {
     this.world = world
     this.self = self
     this.host = host
-    this.context = context
-    this.view = view
+    this.reign = reign
   }
 
   /** The requests that the core has to see; the others are answered here, or not worth an answer. */
@@ -31,7 +31,7 @@ export class Door {
       const answered = this.host.answerTo(request.id)
       if (answered !== undefined) this.answer(request, answered)
       else {
-        const verified = this.world.verdicts.request(request, this.context)
+        const verified = this.world.verdicts.request(request, this.reign().context)
         if (verified.ok) wanted.push(verified.value)
       }
     }
@@ -76,7 +76,7 @@ export class Door {
     if (receipt === undefined || results === undefined) return
     const { count } = results
     const items = indexes.map((index) => ({ index, ...results.prove(index) }))
-    const reply: SlotReply = { replica: receipt.replica, view: this.view(), receipt, count, items }
+    const reply: SlotReply = { replica: receipt.replica, view: this.reign().core.status().view, receipt, count, items }
     this.world.transmit(this.self.address, FIRST_CLIENT_ADDRESS + client, { kind: 'reply', reply })
   }
 }

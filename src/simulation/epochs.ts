@@ -1,7 +1,13 @@
 // The epochs of a run, as they were really handed over: whose are which slots and statements, and where the members are.
 
 import { bytesKey, type Digest, type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
-import { EpochChain, type EpochContext, type HandOver } from '../consensus/index.ts'
+import {
+  EpochChain,
+  type EpochContext,
+  type HandOver,
+  replicaVerifiers,
+  type VerifyContext,
+} from '../consensus/index.ts'
 import { CLUSTER_NAME, type Group } from './group.ts'
 import { Violation } from './observer.ts'
 
@@ -13,20 +19,25 @@ export class Epochs {
   /** By epoch and position. */
   private readonly places: (readonly (readonly number[])[])[] = []
   private readonly positions: (readonly ReplicaIndex[])[] = []
+  /** By epoch: the chain as long as it was then. */
+  private readonly chains: EpochChain[] = []
 
   constructor(group: Group, twins: readonly number[]) {
-    const { context, cluster, suite, signers, candidates } = group
+    const { context, cluster, suite, cast } = group
+    const first = cluster.charter.members.length
     const { clusterId, charter } = cluster
     this.group = group
     this.chain = EpochChain.genesis({
       ...{ clusterId, clusterName: CLUSTER_NAME, charter, stateRoot: context.start.stateRoot },
       ...{ verifier: suite.verifier, admit: context.admit },
     })
-    const second = (index: number) => (twins.includes(index) ? [signers.length + twins.indexOf(index)] : [])
-    this.addresses = new Map([
-      ...signers.map((signer, i) => [bytesKey(signer.publicKey), [i, ...second(i)]] as const),
-      ...candidates.map((signer, i) => [bytesKey(signer.publicKey), [signers.length + twins.length + i]] as const),
-    ])
+    const second = (index: number) => (twins.includes(index) ? [first + twins.indexOf(index)] : [])
+    this.addresses = new Map(
+      cast.all.map(({ identity, signer }) => {
+        const at = identity < first ? [identity, ...second(identity)] : [identity + twins.length]
+        return [bytesKey(signer.publicKey), at]
+      }),
+    )
     this.place()
   }
 
@@ -37,6 +48,11 @@ export class Epochs {
 
   get links(): readonly HandOver[] {
     return this.chain.links
+  }
+
+  /** What an auditor goes by who has followed all of them. */
+  get followed(): EpochChain {
+    return this.chain
   }
 
   /** An honest replica has this on its disk. */
@@ -76,6 +92,13 @@ export class Epochs {
     return this.placesIn(number)[index] ?? []
   }
 
+  /** Who is a member of an epoch by this position. @throws {Error} where nobody is. */
+  identityOf(number: number, index: ReplicaIndex): number {
+    const member = this.context(number).membership.members[index]
+    if (member === undefined) throw new Error(`epoch ${number} has no member ${index}`)
+    return this.group.cast.of(member.consensusKey).identity
+  }
+
   /** The position in an epoch of who is at this address; undefined for those who are no members of it. */
   positionOf(number: number, address: number): ReplicaIndex | undefined {
     const position = this.placesIn(number).findIndex((each) => each.includes(address))
@@ -91,10 +114,21 @@ export class Epochs {
     return undefined
   }
 
-  /** What this replica verifies with in an epoch; by the group's verifiers, which may let unsigned votes pass. */
-  verifies(number: number): Group['context'] {
-    const { membership, charter, start } = this.context(number)
-    return { ...this.group.context, membership, parameters: charter.parameters, start }
+  /** What replicas verify with in an epoch; strictly, but that where votes are unsigned those of channels pass. */
+  verifies(number: number): VerifyContext {
+    const { charter, verify } = this.context(number)
+    return { ...verify, lastSlot: undefined, ...replicaVerifiers(charter.parameters, this.group.suite.verifier) }
+  }
+
+  /** The reason for which who is in this epoch does not follow these links; undefined where they lead on from it. */
+  fault(number: number, links: readonly HandOver[]): string | undefined {
+    let chain = this.chains[number] ?? this.chain
+    for (const link of links) {
+      const longer = chain.extend(link)
+      if (!longer.ok) return longer.fault.code
+      chain = longer.value
+    }
+    return undefined
   }
 
   private placesIn(number: number): readonly (readonly number[])[] {
@@ -102,6 +136,7 @@ export class Epochs {
   }
 
   private place(): void {
+    this.chains.push(this.chain)
     const { members } = this.chain.last.charter
     this.positions.push(members.map((_, i) => replicaIndex(i)))
     this.places.push(members.map(({ consensusKey }) => this.addresses.get(bytesKey(consensusKey)) ?? []))

@@ -1,7 +1,6 @@
 // Carries out the faults of a scenario: begins each when its condition holds, ends it when the other one does, and keeps the
 // ledger of what was really done, so that a run in which nothing happened is not taken for a proof.
 
-import type { ReplicaIndex } from '../../crypto/index.ts'
 import type { Effect, Message } from '../consensus/index.ts'
 import type { Network } from './kernel/index.ts'
 import type { Observer, ReplicaView } from './observer.ts'
@@ -14,9 +13,8 @@ export interface FaultTargets {
   readonly network: Network
   readonly clock: { readonly nowUs: number }
   at(atUs: number, run: () => void): void
-  /** Every copy of the replica. */
-  replicas(index: number): readonly SimulatedReplica[]
-  addressesOf(index: number): readonly number[]
+  /** Every copy of the replica of this identity. */
+  replicas(identity: number): readonly SimulatedReplica[]
 }
 
 /** What becomes of one message: lost, or so many microseconds late. */
@@ -76,7 +74,7 @@ export class FaultEngine implements Observer {
   }
 
   /** Looks at a message before the network gets it. */
-  fate(from: ReplicaIndex, to: ReplicaIndex, message: Message): Fate {
+  fate(from: number, to: number, message: Message): Fate {
     if (this.healedAlready) return 0
     this.meet('message', (condition) => 'message' in condition && matches(condition.message, from, to, message))
     let late = 0
@@ -95,7 +93,10 @@ export class FaultEngine implements Observer {
     if (effect.kind === 'persist') this.meetRecords(replica, effect.records, false)
     if (effect.kind === 'view' && effect.active) {
       const { view } = effect
-      this.meet('view', (condition) => 'view' in condition && condition.of === replica.index && view >= condition.view)
+      this.meet(
+        'view',
+        (condition) => 'view' in condition && condition.of === replica.identity && view >= condition.view,
+      )
     }
   }
 
@@ -107,7 +108,7 @@ export class FaultEngine implements Observer {
     if (this.healedAlready) return
     this.meet(
       'executed',
-      (condition) => 'executed' in condition && condition.of === replica.index && slot >= condition.executed,
+      (condition) => 'executed' in condition && condition.of === replica.identity && slot >= condition.executed,
     )
   }
 
@@ -117,7 +118,7 @@ export class FaultEngine implements Observer {
         'record',
         (condition) =>
           'record' in condition &&
-          condition.of === replica.index &&
+          condition.of === replica.identity &&
           condition.record === kind &&
           (condition.durable ?? false) === durable,
       )

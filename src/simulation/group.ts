@@ -26,6 +26,7 @@ import {
 import { DEFAULT_PARAMETERS, type GenesisClient } from '../../keys/genesis/index.ts'
 import { batchEntry, type ChosenEntry, genesisStart, replicaVerifiers, type VerifyContext } from '../consensus/index.ts'
 import { createExecutor, type Executor, type Founding, kv } from '../machine/index.ts'
+import { Cast } from './cast.ts'
 import type { Scenario } from './scenario.ts'
 import type { SignatureSuite } from './signatures.ts'
 
@@ -34,10 +35,8 @@ export const CLUSTER_NAME = 'simulated'
 export interface Group {
   readonly membership: Membership
   readonly suite: SignatureSuite
-  /** By replica. */
-  readonly signers: readonly Signer[]
-  /** Of those that may join, in their order. */
-  readonly candidates: readonly Signer[]
+  /** Who is ever a member. */
+  readonly cast: Cast
   /** Asks for the changes of the membership, where there are any. */
   readonly admin: Signer
   /** By client. */
@@ -57,13 +56,12 @@ export interface Group {
 
 export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   const quorums = quorumSystem(scenario.group)
-  const signers = Array.from({ length: quorums.replicas }, (_, i) => suite.signer(`replica ${i}`))
-  const joining = scenario.changes.reduce((sum, { add }) => sum + add, 0)
-  const candidates = Array.from({ length: joining }, (_, i) => suite.signer(`candidate ${i}`))
+  const cast = new Cast(scenario, suite)
+  const signers = Array.from({ length: quorums.replicas }, (_, i) => cast.signer(i))
   const admin = suite.signer('admin')
   const members = signers.map((signer, i) => ({
     consensusKey: signer.publicKey,
-    transportKey: suite.signer(`transport of replica ${i}`).publicKey,
+    transportKey: cast.transport(i).publicKey,
   }))
   const clusterId = sha256(utf8(`simulated cluster ${scenario.seed}`))
   const members0 = membership(clusterId, epoch(0), members, quorums)
@@ -93,8 +91,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
   return {
     membership: members0,
     suite,
-    signers,
-    candidates,
+    cast,
     admin,
     clientSigners,
     clients,

@@ -8,11 +8,12 @@ import type { CoreStatus } from './core.ts'
 /** A replica of the core, as far as liveness goes. */
 export interface Watched {
   readonly address: number
+  readonly epoch: number
   status(): CoreStatus | undefined
 }
 
 export class LivenessWatch {
-  private readonly core: readonly Watched[]
+  private readonly core: () => readonly Watched[]
   private readonly replicas: number
   private progress = ''
   private progressUs: number
@@ -20,7 +21,7 @@ export class LivenessWatch {
   private readonly seen = new Map<string, { returns: number; last: number }>()
   private looks = 0
 
-  constructor(core: readonly Watched[], replicas: number, nowUs: number) {
+  constructor(core: () => readonly Watched[], replicas: number, nowUs: number) {
     this.core = core
     this.replicas = replicas
     this.progressUs = nowUs
@@ -28,14 +29,16 @@ export class LivenessWatch {
 
   /** To be called at regular times; `unanswered` is the number of requests that clients wait for. */
   look(nowUs: number, unanswered: number): void {
-    const progress = `${unanswered} ${this.core.map((replica) => replica.status()?.executed).join()}`
+    const progress = `${unanswered} ${this.core()
+      .map((replica) => replica.status()?.executed)
+      .join()}`
     if (progress !== this.progress) {
       this.progress = progress
       this.progressUs = nowUs
       this.seen.clear()
     }
     // Views count by their leader: higher numbers alone are no news.
-    const state = this.core
+    const state = this.core()
       .map((replica) => replica.status())
       .map((status) => status && `${status.view % this.replicas}${status.phase}${status.chosen}/${status.pending}`)
       .join()
@@ -56,11 +59,11 @@ export class LivenessWatch {
 
   /** One sentence on why nothing gets done, and where the replicas of the core stand. */
   diagnosis(nowUs: number): string {
-    const states = this.core.map((replica) => {
+    const states = this.core().map((replica) => {
       const { view, phase, chosen, executed, stable, pending, transferring } = replica.status() ?? {}
       const fetches = transferring ? ', fetching a state' : ''
       const where = `view ${view} ${phase}, chosen ${chosen}, executed ${executed}, stable ${stable?.slot}`
-      return `r${replica.address}: ${where}, pending ${pending}${fetches}`
+      return `r${replica.address}: epoch ${replica.epoch}, ${where}, pending ${pending}${fetches}`
     })
     return `no progress for ${Math.round(this.temperature(nowUs))} ms, ${this.shape()}; ${states.join('; ')}`
   }

@@ -12,6 +12,8 @@ export interface ReplicaView {
   /** Where it is on the network; its index, but for the second copy of a twin. */
   readonly address: number
   readonly index: ReplicaIndex
+  /** Its number among all that are ever members: the index in the first epoch of those that are in that. */
+  readonly identity: number
   /** False for liars, for twins, and from the moment that it lost its disk. */
   readonly honest: boolean
   readonly up: boolean
@@ -31,8 +33,18 @@ export interface Observer {
   installed?(replica: ReplicaView, checkpoint: Verified<StableCheckpoint>): void
   started?(replica: ReplicaView, records: readonly DurableRecord[], slot: Slot): void
   stopped?(replica: ReplicaView, cut: PowerCut): void
-  /** A message did not pass verification. */
-  refused?(replica: ReplicaView, from: ReplicaIndex, fault: MessageFault): void
+  /** A message of the replica of this identity did not pass verification. */
+  refused?(replica: ReplicaView, from: number, fault: MessageFault): void
+  /** A message was of no use to it. */
+  ignored?(replica: ReplicaView, message: Message): void
+  /** It heard somebody speak in an epoch that it has no core of. */
+  foreign?(replica: ReplicaView, fate: 'kept' | 'dropped'): void
+  /** What it was shown as the epochs after its own does not follow on it. */
+  chainRefused?(replica: ReplicaView, code: string): void
+  /** It erased its consensus key, which is no member's any more. */
+  retired?(replica: ReplicaView): void
+  /** It left its epoch for one that was shown to it, so many further on. */
+  leapt?(replica: ReplicaView, epochs: number): void
   invoked?(operation: Operation): void
   returned?(operation: Operation): void
   healed?(nowUs: number): void

@@ -6,14 +6,22 @@ import type { HandOver, Message, SignedRequest } from '../consensus/index.ts'
 export type Packet =
   /** Sent in this epoch, where its sender has this position. */
   | { readonly kind: 'message'; readonly epoch: number; readonly from: ReplicaIndex; readonly message: Message }
-  /** What came after the epoch that the receiver spoke in, where the sender has this position. */
-  | { readonly kind: 'chain'; readonly from: ReplicaIndex; readonly links: readonly HandOver[] }
+  /** What came after the epoch that the receiver spoke in, from who is at this address. */
+  | { readonly kind: 'chain'; readonly address: number; readonly links: readonly HandOver[] }
+  /** Asks for that, from somebody who is in this epoch and has this position there. */
+  | { readonly kind: 'chain-ask'; readonly epoch: number; readonly from: ReplicaIndex }
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
   | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }
   /** Reads from a replica's own state. */
   | { readonly kind: 'read'; readonly client: number; readonly read: ReadQuestion }
-  | { readonly kind: 'read-answer'; readonly replica: ReplicaIndex; readonly id: number; readonly answer: ReadAnswer }
+  | {
+      readonly kind: 'read-answer'
+      readonly epoch: number
+      readonly replica: ReplicaIndex
+      readonly id: number
+      readonly answer: ReadAnswer
+    }
   | {
       readonly kind: 'snapshot-ask'
       readonly epoch: number

@@ -9,7 +9,12 @@ import { FIRST_CLIENT_ADDRESS, type World } from './world.ts'
 
 export interface ReadsParts {
   readonly world: World
-  readonly self: { readonly address: number; readonly index: ReplicaIndex; readonly honest: boolean }
+  readonly self: {
+    readonly address: number
+    readonly epoch: number
+    readonly index: ReplicaIndex
+    readonly honest: boolean
+  }
   /** Of the epoch in office. */
   readonly core: () => Core
   readonly host: MachineHost
@@ -65,7 +70,8 @@ export class Reads {
 
   private answer(client: number, id: number, answer: ReadAnswer): void {
     const { world, self } = this.parts
-    const packet = { kind: 'read-answer', replica: self.index, id, answer } as const
+    const { epoch, index: replica } = self
+    const packet = { kind: 'read-answer', epoch, replica, id, answer } as const
     world.transmit(self.address, FIRST_CLIENT_ADDRESS + client, packet)
   }
 }

@@ -1,8 +1,8 @@
 // The shell around one core, simulated: verifies what comes, steps the core, and carries out its effects on a simulated disk,
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
-import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, type Slot } from '../../crypto/index.ts'
-import type { Behaviour, ParsedBehaviour } from '../byzantine/index.ts'
+import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, replicaIndex, type Slot } from '../../crypto/index.ts'
+import type { ParsedBehaviour } from '../byzantine/index.ts'
 import type { DurableRecord, Effect, HandOver, Input, Message } from '../consensus/index.ts'
 import type { Core, CoreFactory, CoreStatus } from './core.ts'
 import { Door } from './door.ts'
@@ -12,7 +12,7 @@ import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
 import { Reads } from './reads.ts'
-import { beginReign, contextIn, liesOf, type Place, type Reign } from './reign.ts'
+import { beginReign, Keys, liesOf, type Place, type Reign } from './reign.ts'
 import type { Damage } from './scenario.ts'
 import { SnapshotService } from './snapshots.ts'
 import { Storage } from './storage.ts'
@@ -20,7 +20,7 @@ import type { World } from './world.ts'
 
 export interface ReplicaSetup {
   readonly address: number
-  readonly index: ReplicaIndex
+  readonly identity: number
   readonly coreFactory: CoreFactory
   readonly behaviour: ParsedBehaviour | undefined
   readonly honest: boolean
@@ -41,7 +41,6 @@ interface Life {
   readonly reads: Reads
   readonly storage: Storage
   readonly snapshots: SnapshotService
-  readonly behaviour: Behaviour | undefined
   executeFreeUs: number
   /** Counts installed snapshots: executions planned before one are void. */
   installs: number
@@ -49,6 +48,7 @@ interface Life {
 
 export class SimulatedReplica implements ReplicaView {
   readonly address: number
+  readonly identity: number
   /** Its position in the epoch that it is in. */
   index: ReplicaIndex
   epoch = 0
@@ -64,6 +64,9 @@ export class SimulatedReplica implements ReplicaView {
   /** It found its disk damaged in a way that may hide a promise of its own. */
   private staysOut = false
   private joined = false
+  /** What it joins with is on the way to its disk. */
+  private joining = false
+  private keys = new Keys()
   private backlog: (() => void)[] = []
 
   constructor(world: World, setup: ReplicaSetup) {
@@ -71,7 +74,8 @@ export class SimulatedReplica implements ReplicaView {
     this.world = world
     this.setup = setup
     this.address = setup.address
-    this.index = setup.index
+    this.identity = setup.identity
+    this.index = replicaIndex(setup.identity)
     this.honest = setup.honest
     this.random = world.random.fork(`replica ${setup.address}`)
     this.clock = new Clock(clocks[setup.address] ?? { offsetMs: 0, driftPpm: 0 })
@@ -92,7 +96,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private get place(): Place {
-    return { epoch: this.epoch, index: this.index, identity: this.setup.index }
+    return { epoch: this.epoch, index: this.index }
   }
 
   start(): void {
@@ -106,18 +110,21 @@ export class SimulatedReplica implements ReplicaView {
     const host = new MachineHost(world, snapshot)
     const { reign, effects } = this.reignFrom(records, host, undefined)
     const { behaviour } = this.setup
-    const lies = () => liesOf(world, this.place, random.fork('lies'))
     const life: Life = {
       reign,
       former: undefined,
       laggards: new Laggards(world, this.address),
       leaving: false,
       host,
-      door: new Door(world, this, host, contextIn(world, this.epoch), () => life.reign.core.status().view),
+      door: new Door(world, this, host, () => life.reign),
       reads: new Reads({ world, self: this, core: () => life.reign.core, host }),
       storage: new Storage(world, this.disk, host, () => this.life === life),
-      snapshots: new SnapshotService(world, this, host, behaviour?.chunk?.(lies())),
-      behaviour: behaviour?.make(lies()),
+      snapshots: new SnapshotService(
+        world,
+        this,
+        host,
+        behaviour?.chunk?.(liesOf(world, this.place, random.fork('lies'))),
+      ),
       executeFreeUs: world.nowUs,
       installs: 0,
     }
@@ -134,12 +141,18 @@ export class SimulatedReplica implements ReplicaView {
   /** A new epoch has begun. Who joins with it has its beginning on disk before it says anything. */
   join(): void {
     const { world } = this
-    if (!this.setup.joins || this.joined || world.epochs.positionOf(world.epochs.newest, this.address) === undefined)
+    if (
+      !this.setup.joins ||
+      this.joined ||
+      !world.stays(this) ||
+      world.epochs.positionOf(world.epochs.newest, this.address) === undefined
+    )
       return
     this.joined = true
-    const frontier = EMPTY_FRONTIER
-    const records = world.epochs.links.map((handOver) => ({ kind: 'hand-over', handOver, frontier }) as const)
-    world.at(this.disk.append(records, world.nowUs), () => {
+    this.joining = true
+    world.at(this.disk.append(handOversOf(world.epochs.links), world.nowUs), () => {
+      if (!this.joining) return
+      this.joining = false
       this.disk.confirm()
       this.start()
     })
@@ -173,6 +186,8 @@ export class SimulatedReplica implements ReplicaView {
     this.disk.wipe()
     this.staysOut = false
     this.honest = false
+    this.joining = false
+    this.keys = new Keys()
   }
 
   pause(): void {
@@ -217,6 +232,8 @@ export class SimulatedReplica implements ReplicaView {
         return this.takeMessage(life, packet)
       case 'chain':
         return this.takeChain(life, packet)
+      case 'chain-ask':
+        return life.laggards.show(packet.epoch, packet.from, this.epoch)
       case 'requests': {
         const requests = life.door.take(packet.requests)
         if (requests.length > 0) this.input(life, life.reign, { kind: 'requests', requests })
@@ -244,47 +261,69 @@ export class SimulatedReplica implements ReplicaView {
     }
   }
 
-  private takeMessage(life: Life, { epoch, from, message }: Packet & { readonly kind: 'message' }): void {
+  private takeMessage(life: Life, packet: Packet & { readonly kind: 'message' }): void {
+    const { epoch, from, message } = packet
     const reign = [life.reign, life.former].find((each) => each?.epoch === epoch)
-    if (reign === undefined && epoch < this.epoch) life.laggards.show(epoch, from, this.epoch)
-    if (reign === undefined || reign.core.ignoreReason(from, message) !== undefined) return
-    const verified = this.world.verdicts.message(life.door.admissible(message), reign.core)
+    if (reign === undefined) return this.takeForeign(life, packet)
+    if (reign.core.ignoreReason(from, message) !== undefined) return this.world.announce('ignored', this, message)
+    const verified = this.world.verdicts.message(life.door.admissible(message), reign.epoch, reign.core)
     if (verified.ok) this.input(life, reign, { kind: 'message', from, message: verified.value })
-    else this.world.announce('refused', this, from, verified.fault)
+    else this.world.announce('refused', this, this.world.epochs.identityOf(epoch, from), verified.fault)
   }
 
-  private takeChain(life: Life, { from, links }: Packet & { readonly kind: 'chain' }): void {
+  /** M8. Somebody speaks in an epoch in which we are not. */
+  private takeForeign(life: Life, packet: Packet & { readonly kind: 'message' }): void {
+    const { epoch, from } = packet
+    const kept = epoch === this.epoch + 1 && life.laggards.keep(packet)
+    this.world.announce('foreign', this, kept ? 'kept' : 'dropped')
+    if (epoch < this.epoch) life.laggards.show(epoch, from, this.epoch)
+    else life.laggards.ask(this.place, epoch, from)
+  }
+
+  /** What came early for the epoch that has just begun here. */
+  private takeKept(life: Life): void {
+    for (const packet of life.laggards.release()) this.perform(life, () => this.takeMessage(life, packet))
+  }
+
+  private takeChain(life: Life, { address, links }: Packet & { readonly kind: 'chain' }): void {
     const { world } = this
     const news = links.filter(({ charter }) => charter.epoch > this.epoch)
     const [next] = news
-    const { ended, executed } = life.reign.core.status()
-    if (next?.charter.epoch !== this.epoch + 1 || ended || life.leaving) return
-    if (!life.laggards.leaves(news, executed)) {
-      const message = { kind: 'stable', checkpoint: next.checkpoint } as const
-      const verified = life.reign.core.verify(message)
-      if (verified.ok) this.input(life, life.reign, { kind: 'message', from, message: verified.value })
-      return
-    }
-    const newest = next.charter.epoch + news.length - 1
-    const index = world.epochs.positionOf(newest, this.address)
-    if (index === undefined) return
-    life.leaving = true
-    const frontier = EMPTY_FRONTIER
-    const records = news.map((handOver) => ({ kind: 'hand-over', handOver, frontier }) as const)
-    life.storage.append(records, () => this.perform(life, () => this.leap(life, newest, index)))
+    const { phase, executed } = life.reign.core.status()
+    if (next === undefined || phase === 'over' || life.leaving) return
+    const fault = world.epochs.fault(this.epoch, news)
+    if (fault !== undefined) return world.announce('chainRefused', this, fault)
+    if (life.laggards.leaves(news, executed)) return this.leave(life, news)
+    const message = { kind: 'stable', checkpoint: next.checkpoint } as const
+    const verified = life.reign.core.verify(message)
+    // Shown by somebody who is no member of our epoch, it is as if we had found it ourselves.
+    const from = world.epochs.positionOf(this.epoch, address) ?? this.index
+    if (verified.ok) this.input(life, life.reign, { kind: 'message', from, message: verified.value })
   }
 
-  /** Into a later epoch, from wherever the machine is. */
-  private leap(life: Life, epoch: number, index: ReplicaIndex): void {
-    this.epoch = epoch
-    this.index = index
+  /** M9. Into the newest of epochs that it is shown, or out of the last one of which it is a member. */
+  private leave(life: Life, news: readonly HandOver[]): void {
+    for (const link of news) this.world.handOver(link)
+    life.leaving = true
+    const records = handOversOf(news)
+    life.storage.append(records, () => this.perform(life, () => this.leap(life, records)))
+  }
+
+  /** From wherever the machine is. */
+  private leap(life: Life, records: readonly DurableRecord[]): void {
+    const { world } = this
+    const newest = this.epoch + records.length
+    world.announce('leapt', this, records.length)
+    this.retire(newest)
+    Object.assign(this, world.epochs.lastPlaceOf(this.address, newest))
     life.leaving = false
     // What the core that is left had executed or asked for is void.
     life.installs++
     life.former = undefined
-    const { reign, effects } = this.reignFrom([], life.host, undefined)
+    const { reign, effects } = this.reignFrom(records, life.host, undefined)
     life.reign = reign
     this.carryOut(life, reign, effects, undefined)
+    if (this.life === life) this.takeKept(life)
   }
 
   private input(life: Life, reign: Reign, input: Input): void {
@@ -298,7 +337,7 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private carryOut(life: Life, reign: Reign, honest: readonly Effect[], input: Input | undefined): void {
-    const effects = life.behaviour === undefined ? honest : life.behaviour(honest, input)
+    const effects = reign.behaviour === undefined ? honest : reign.behaviour(honest, input)
     for (const effect of effects) {
       this.world.trace.data(effect)
       this.world.announce('effect', this, effect)
@@ -374,13 +413,20 @@ export class SimulatedReplica implements ReplicaView {
     world.handOver(handOver)
     const { epoch } = handOver.charter
     const index = world.epochs.positionOf(epoch, this.address)
-    if (index === undefined || over.epoch !== this.epoch) return
+    if (over.epoch !== this.epoch) return
+    this.retire(epoch)
+    if (index === undefined) return
     this.epoch = epoch
     this.index = index
     const { reign, effects } = this.reignFrom([], life.host, over.core)
     life.former = over
     life.reign = reign
     this.carryOut(life, reign, effects, undefined)
+    if (this.life === life) this.takeKept(life)
+  }
+
+  private retire(next: number): void {
+    if (this.keys.leave(this.world, this.place, next)) this.world.announce('retired', this)
   }
 
   /** The newest epoch that its disk knows of and in which it is a member; false where there is none. */
@@ -394,6 +440,13 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   private reignFrom(records: readonly DurableRecord[], host: MachineHost, old: Core | undefined) {
-    return beginReign(this.world, this.place, this.setup.coreFactory, { records, machine: host.position, old })
+    const { keys, random } = this
+    const { coreFactory: make, behaviour } = this.setup
+    const lies = behaviour && { behaviour, random: random.fork('lies') }
+    return beginReign(this.world, this.place, { make, keys, lies }, { records, machine: host.position, old })
   }
+}
+
+function handOversOf(links: readonly HandOver[]): readonly DurableRecord[] {
+  return links.map((handOver) => ({ kind: 'hand-over', handOver, frontier: EMPTY_FRONTIER }))
 }

@@ -1,10 +1,11 @@
 // Scenarios in files. A file names what matters and leaves the rest to the calm defaults below; what it names is checked against
 // them, member by member, so that a misspelt setting is refused and not ignored.
 
-import { quorumFault, quorumSystem } from '../../crypto/index.ts'
+import { quorumFault } from '../../crypto/index.ts'
 import { parseBehaviour } from '../byzantine/index.ts'
 import { MUTATIONS } from '../consensus/index.ts'
-import { DAMAGES, type FaultAction, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
+import { identitiesIn, membersByEpoch } from './cast.ts'
+import { DAMAGES, type FaultAction, type MembershipChange, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
 
 /** What is wrong with a scenario, in one sentence that begins with the member's path. */
 export class ScenarioError extends Error {
@@ -91,6 +92,7 @@ export function scenarioOf(value: unknown): Scenario {
   const scenario = merged as unknown as Scenario
   scenario.changes.forEach(checkChange)
   checkGroup(scenario)
+  checkEpochs(scenario)
   scenario.faults.forEach(checkFault)
   for (const liar of scenario.liars) checkLiar(liar)
   const core = scenario.core.length > 0 ? scenario.core : defaultCore(scenario)
@@ -132,10 +134,10 @@ function checkGroup({ group, core, twins, clocks, defects, changes }: Scenario):
   const fault = quorumFault(group)
   if (fault !== undefined) throw new ScenarioError(`group: ${fault}`)
   if (changes.length > 0 && twins.length > 0) throw new ScenarioError('changes: none where there are twins')
-  const last = lastMembers(changes, group.replicas)
-  if (core.some((replica) => !last.includes(replica))) throw new ScenarioError('core: no such replica')
+  const all = identitiesIn({ group, changes })
+  if (core.some((replica) => !isReplica(replica, all))) throw new ScenarioError('core: no such replica')
   if (twins.some((replica) => !isReplica(replica, group.replicas))) throw new ScenarioError('twins: no such replica')
-  if (clocks.length > group.replicas + twins.length) throw new ScenarioError('clocks: more than replicas')
+  if (clocks.length > all + twins.length) throw new ScenarioError('clocks: more than replicas')
   const known: readonly string[] = [...MUTATIONS, 'accept-torsion', 'reset-sessions']
   const unknown = defects.find((defect) => !known.includes(defect))
   if (unknown !== undefined) throw new ScenarioError(`defects: no defect ${JSON.stringify(unknown)}`)
@@ -148,13 +150,27 @@ function checkChange(change: unknown, i: number): void {
     if (!Number.isSafeInteger(change[name])) throw new ScenarioError(`${path}.${name}: expected a whole number`)
   }
   if (!Array.isArray(change.remove)) throw new ScenarioError(`${path}.remove: expected a list`)
+  for (const name of ['replace', 'rotate']) {
+    if (change[name] !== undefined && !Array.isArray(change[name]))
+      throw new ScenarioError(`${path}.${name}: expected a list`)
+  }
+  for (const name of ['quorum', 'parameters']) {
+    if (change[name] !== undefined && !isRecord(change[name]))
+      throw new ScenarioError(`${path}.${name}: expected an object`)
+  }
 }
 
-/** Where the members of the last epoch are. */
-function lastMembers(changes: Scenario['changes'], replicas: number): number[] {
-  const removed = new Set(changes.flatMap(({ remove }) => remove))
-  const all = changes.reduce((sum, { add }) => sum + add, replicas)
-  return Array.from({ length: all }, (_, i) => i).filter((replica) => !removed.has(replica))
+/** Every epoch must be one that the members may decide on. */
+function checkEpochs({ group, changes, parameters }: Scenario): void {
+  const members = membersByEpoch({ group, changes })
+  let quorum: NonNullable<MembershipChange['quorum']> = group
+  changes.forEach((change, i) => {
+    quorum = change.quorum ?? quorum
+    const fault = quorumFault({ ...quorum, replicas: members[i + 1]?.length ?? 0 })
+    if (fault !== undefined) throw new ScenarioError(`changes[${i}]: ${fault}`)
+    const unknown = Object.keys(change.parameters ?? {}).find((name) => !Object.hasOwn(parameters, name))
+    if (unknown !== undefined) throw new ScenarioError(`changes[${i}].parameters.${unknown}: no such setting`)
+  })
 }
 
 function checkFault(fault: unknown, i: number): void {
@@ -185,10 +201,10 @@ function checkLiar(liar: unknown): void {
   parseBehaviour(liar.behaviour)
 }
 
-/** All that are honest, and members at the end. */
+/** All that are honest. Those that are no members at the end serve the others, and finish nothing. */
 function defaultCore({ group, liars, twins, changes }: Scenario): number[] {
   const lying = new Set([...twins, ...liars.map(({ replica }) => replica)])
-  return lastMembers(changes, quorumSystem(group).replicas).filter((replica) => !lying.has(replica))
+  return Array.from({ length: identitiesIn({ group, changes }) }, (_, i) => i).filter((each) => !lying.has(each))
 }
 
 function isReplica(value: unknown, replicas: number): boolean {

@@ -31,7 +31,7 @@ export interface Scenario {
   readonly changes: readonly MembershipChange[]
   /** Simulated milliseconds after which the faults end and a core is healed, if the clients are not done before. */
   readonly safetyMs: number
-  /** The replicas that stay when everything else is taken away for good: honest, and a quorum. */
+  /** The replicas that stay when everything else is taken away for good: honest, and a quorum of the newest epoch. */
   readonly core: readonly number[]
   /** Simulated milliseconds that the healed core has to finish everything that is pending. */
   readonly livenessMs: number
@@ -94,6 +94,14 @@ export interface MembershipChange {
   readonly add: number
   /** Identities of those that go: the first members are numbered from 0, those that join from there on, in their order. */
   readonly remove: readonly number[]
+  /** Identities of those whose places new members take; these are numbered after those of `add`. */
+  readonly replace?: readonly number[]
+  /** Identities of those that go on under a new consensus key. */
+  readonly rotate?: readonly number[]
+  /** How many may lie and stop from then on; as before where undefined. */
+  readonly quorum?: { readonly byzantine: number; readonly crash: number }
+  /** What else is to be; as before where undefined. */
+  readonly parameters?: Partial<ProtocolParameters>
 }
 
 /** Something that goes wrong: from when its condition holds, until another does or the network is healed. */

@@ -1,10 +1,11 @@
 // One run of one scenario, from the first event to the verdict. Two phases: first everything may fail as the scenario says, and
 // only safety is asked for; then the network heals, a core that holds a quorum stays, and all that is pending has to finish.
 
-import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
+import type { ReplicaIndex } from '../../crypto/index.ts'
 import { parseBehaviour } from '../byzantine/index.ts'
-import type { HandOver } from '../consensus/index.ts'
+import type { HandOver, StableCheckpoint } from '../consensus/index.ts'
 import { Admin } from './admin.ts'
+import { identitiesIn } from './cast.ts'
 import { SimulatedClient } from './client.ts'
 import { type CoreFactory, type Defect, realCore } from './core.ts'
 import { Epochs } from './epochs.ts'
@@ -92,8 +93,7 @@ export class Simulation implements World {
     this.faults = new FaultEngine(scenario.faults, {
       network: this.network,
       at: (atUs, run) => this.at(atUs, run),
-      replicas: (index) => this.replicas.filter((replica) => replica.index === index),
-      addressesOf: (index) => this.addressesOf(replicaIndex(index)),
+      replicas: (identity) => this.replicas.filter((replica) => replica.identity === identity),
       clock: this,
     })
     this.observers = [...(options.observers?.(this) ?? []), this.faults]
@@ -126,14 +126,24 @@ export class Simulation implements World {
 
   /** Why less is asked of this run: what it does to the group is beyond what the group promises to bear. */
   get excuses(): readonly Excuse[] {
-    const { quorum, byzantine } = this.group.membership.quorums
-    const liars = new Set(this.replicas.filter(({ honest }) => !honest).map(({ index }) => index))
+    const { epochs } = this
     const excuses: Excuse[] = []
-    if (liars.size > byzantine) excuses.push('more liars than b')
-    if (this.scenario.core.filter((address) => this.replicas[address]?.honest).length < quorum) {
-      excuses.push('no honest quorum in the core')
+    for (let epoch = 0; epoch <= epochs.newest && excuses.length === 0; epoch++) {
+      if (this.liarsOf(epoch).size > epochs.context(epoch).membership.quorums.byzantine)
+        excuses.push('more liars than b')
     }
+    const { quorum } = epochs.context(epochs.newest).membership.quorums
+    if (this.coreReplicas().filter(({ honest }) => honest).length < quorum) excuses.push('no honest quorum in the core')
     return excuses
+  }
+
+  /** The positions of the members of an epoch that lie. */
+  liarsOf(epoch: number): ReadonlySet<number> {
+    return new Set(this.epochs.members(epoch).filter((index) => !this.isHonest(this.epochs.identityOf(epoch, index))))
+  }
+
+  isHonest(identity: number): boolean {
+    return this.replicas.some((replica) => replica.identity === identity && replica.honest)
   }
 
   at(atUs: number, run: () => void): void {
@@ -150,7 +160,7 @@ export class Simulation implements World {
       this.network.send(from, to, this.nowUs, arrive)
       return
     }
-    const fate = this.faults.fate(sender.index, goal.index, packet.message)
+    const fate = this.faults.fate(sender.identity, goal.identity, packet.message)
     if (fate !== 'lost') this.network.send(from, to, this.nowUs + fate, arrive)
   }
 
@@ -167,9 +177,24 @@ export class Simulation implements World {
     for (const replica of this.replicas) replica.join()
   }
 
+  stays({ address, honest }: { readonly address: number; readonly honest: boolean }): boolean {
+    return !this.healed || !honest || this.scenario.core.includes(address)
+  }
+
+  get stable(): StableCheckpoint | undefined {
+    const { newest } = this.epochs
+    const known = this.replicas.flatMap((replica) =>
+      replica.honest && replica.epoch === newest ? (replica.status()?.stable ?? []) : [],
+    )
+    return known.reduce<StableCheckpoint | undefined>(
+      (best, each) => ((best?.slot ?? -1) < each.slot ? each : best),
+      undefined,
+    )
+  }
+
   /** The second phase; without excuse the core must get everything done. */
   private recover(): void {
-    const watch = new LivenessWatch(this.coreReplicas(), this.members.length, this.nowUs)
+    const watch = new LivenessWatch(() => this.coreReplicas(), this.members.length, this.nowUs)
     let looks = 0
     this.runUntil(this.nowUs + 1000 * this.scenario.livenessMs, () => {
       if (looks++ % 4 === 0) watch.look(this.nowUs, this.clients.flatMap((client) => client.pending).length)
@@ -182,16 +207,16 @@ export class Simulation implements World {
   private makeReplicas(options: SimulationOptions): SimulatedReplica[] {
     const { liars, twins } = this.scenario
     const coreFactory = options.coreFactory ?? realCore
-    const make = (address: number, index: ReplicaIndex, joins = false) => {
-      const liar = liars.find(({ replica }) => replica === index)
+    const make = (address: number, identity: number, joins = false) => {
+      const liar = liars.find(({ replica }) => replica === identity)
       const behaviour = liar && parseBehaviour(liar.behaviour)
-      const honest = liar === undefined && !twins.includes(index)
-      return new SimulatedReplica(this, { address, index, coreFactory, behaviour, honest, joins })
+      const honest = liar === undefined && !twins.includes(identity)
+      return new SimulatedReplica(this, { address, identity, coreFactory, behaviour, honest, joins })
     }
     const first = this.members
-    const seconds = twins.map((index, i) => make(first.length + i, replicaIndex(index)))
-    const joining = this.group.candidates.map((_, i) =>
-      make(first.length + seconds.length + i, replicaIndex(first.length + i), true),
+    const seconds = twins.map((identity, i) => make(first.length + i, identity))
+    const joining = Array.from({ length: identitiesIn(this.scenario) - first.length }, (_, i) =>
+      make(first.length + seconds.length + i, first.length + i, true),
     )
     return [...first.map((index) => make(index, index)), ...seconds, ...joining]
   }
@@ -230,8 +255,7 @@ export class Simulation implements World {
     this.faults.healed()
     this.network.heal(this.nowUs)
     for (const replica of this.replicas) {
-      const stays = this.scenario.core.includes(replica.address) || !replica.honest
-      if (!stays) replica.stop()
+      if (!this.stays(replica)) replica.stop()
       else {
         replica.resume()
         replica.start()
@@ -244,15 +268,21 @@ export class Simulation implements World {
   /** Every client has its answers, every replica of the core executed the same, and nothing is left that ends by itself. */
   private converged(): boolean {
     if (!this.admin.done || this.clients.some((client) => !client.done)) return false
-    const statuses = this.coreReplicas().map((replica) => replica.status())
+    const core = this.coreReplicas()
+    const statuses = core.map((replica) => replica.status())
     const [first] = statuses
+    if (core.some(({ epoch }) => epoch !== this.epochs.newest)) return false
     return statuses.every(
       (status) => status !== undefined && status.executed === first?.executed && status.dueMs === undefined,
     )
   }
 
+  /** Those that are members of the newest epoch; who is none any more goes on serving the others, and has nothing to finish. */
   private coreReplicas(): SimulatedReplica[] {
-    return this.scenario.core.flatMap((address) => this.replicas[address] ?? [])
+    const { newest } = this.epochs
+    return this.scenario.core.flatMap((address) =>
+      this.epochs.positionOf(newest, address) === undefined ? [] : (this.replicas[address] ?? []),
+    )
   }
 
   private stuck(watch: LivenessWatch): string {

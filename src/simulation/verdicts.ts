@@ -13,14 +13,18 @@ import {
 import type { Core } from './core.ts'
 
 export class Verdicts {
-  private readonly messages = new WeakMap<Message, Result<Verified<Message>, MessageFault>>()
+  private readonly messages = new WeakMap<
+    Message,
+    { readonly epoch: number; readonly verdict: Result<Verified<Message>, MessageFault> }
+  >()
   private readonly requests = new WeakMap<SignedRequest, Result<Verified<SignedRequest>, MessageFault>>()
 
-  message(message: Message, core: Core): Result<Verified<Message>, MessageFault> {
+  message(message: Message, epoch: number, core: Core): Result<Verified<Message>, MessageFault> {
     const known = this.messages.get(message)
-    if (known !== undefined) return known
+    if (known?.epoch === epoch) return known.verdict
     const verdict = core.verify(message)
-    this.messages.set(message, verdict)
+    // Sent again in another epoch, it is judged again.
+    if (known === undefined) this.messages.set(message, { epoch, verdict })
     return verdict
   }
 

@@ -1,7 +1,7 @@
 // What a simulated replica or client has around it.
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
-import type { HandOver } from '../consensus/index.ts'
+import type { HandOver, StableCheckpoint } from '../consensus/index.ts'
 import type { Defect } from './core.ts'
 import type { Epochs } from './epochs.ts'
 import type { Group } from './group.ts'
@@ -32,6 +32,10 @@ export interface World {
   addressesOf(index: ReplicaIndex): readonly number[]
   /** An honest replica has ended its epoch: who joins the next one begins. */
   handOver(link: HandOver): void
+  /** False for those that are switched off for good at the healing. */
+  stays(replica: { readonly address: number; readonly honest: boolean }): boolean
+  /** The newest checkpoint that an honest replica in the newest epoch takes for stable. */
+  readonly stable: StableCheckpoint | undefined
   /** True from the end of the safety phase on. */
   readonly healed: boolean
 }

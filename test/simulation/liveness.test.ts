@@ -24,7 +24,7 @@ function watched(statusAt: (look: number) => Partial<CoreStatus>): { watch: Live
     ended: false,
     ...statusAt(look),
   })
-  const watch = new LivenessWatch([{ address: 0, status }], 4, 0)
+  const watch = new LivenessWatch(() => [{ address: 0, epoch: 0, status }], 4, 0)
   for (look = 0; look < 40; look++) watch.look(look * MS, 1)
   return { watch, nowUs: look * MS }
 }

@@ -13,16 +13,19 @@ import {
 import type { DurableRecord, Effect } from '../../consensus/index.ts'
 import { type Observer, type ReplicaView, Violation } from '../observer.ts'
 
+interface Judge {
+  readonly membership: Membership
+  readonly verifier: SignatureVerifier
+}
+
 export class AgreementCheck implements Observer {
-  private readonly membershipOf: (digest: Digest) => Membership | undefined
-  private readonly verifier: SignatureVerifier
+  private readonly judgeOf: (membership: Digest) => Judge | undefined
   private readonly decided = new Map<number, string>()
   private readonly prepared = new Map<string, string>()
 
-  /** `verifier` is the strict one, whatever the replicas use. `membershipOf` tells who a statement is of. */
-  constructor(membershipOf: (digest: Digest) => Membership | undefined, verifier: SignatureVerifier) {
-    this.membershipOf = membershipOf
-    this.verifier = verifier
+  /** `judgeOf` tells by what a statement that names this membership is judged: strictly, whatever the replicas do. */
+  constructor(judgeOf: (membership: Digest) => Judge | undefined) {
+    this.judgeOf = judgeOf
   }
 
   effect(replica: ReplicaView, effect: Effect): void {
@@ -62,8 +65,8 @@ export class AgreementCheck implements Observer {
 
   private mustHold(invariant: string, replica: ReplicaView, certificate: Certificate, kind: CertificateKind): void {
     const { view, slot, membership: digest } = certificate.statement
-    const membership = this.membershipOf(digest)
-    const checked = membership && verifyCertificate(certificate, { kind }, membership, this.verifier)
+    const judge = this.judgeOf(digest)
+    const checked = judge && verifyCertificate(certificate, { kind }, judge.membership, judge.verifier)
     if (checked?.ok) return
     const what = `r${replica.address} relies on a certificate (${kind}, view ${view}, slot ${slot}) that does not hold`
     throw new Violation(invariant, `${what}: ${checked?.fault.code ?? 'of no epoch'}`)

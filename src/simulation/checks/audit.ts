@@ -48,18 +48,24 @@ interface Kept {
 }
 
 export class AuditCheck implements Observer {
-  private readonly context: AuditContext
-  private readonly isHonest: (replica: ReplicaIndex) => boolean
+  private readonly contextNow: () => AuditContext
+  private readonly isHonest: (replica: ReplicaIndex, epoch: number) => boolean
   /** By slot, without a gap from slot 1 on once the run is over. */
   private readonly slots = new Map<number, Kept>()
   private readonly checkpoints = new Map<number, StableCheckpoint>()
   private readonly newViews = new Set<NewView>()
   private readonly evidence = new Set<Evidence>()
+  private known: AuditContext | undefined
 
-  /** `context` verifies strictly, whatever the replicas do. */
-  constructor(context: AuditContext, isHonest: (replica: ReplicaIndex) => boolean) {
-    this.context = context
+  /** `context` is that of the end of the run, with all its epochs; it verifies strictly, whatever the replicas do. */
+  constructor(context: () => AuditContext, isHonest: (replica: ReplicaIndex, epoch: number) => boolean) {
+    this.contextNow = context
     this.isHonest = isHonest
+  }
+
+  private get context(): AuditContext {
+    this.known ??= this.contextNow()
+    return this.known
   }
 
   effect(replica: ReplicaView, effect: Effect): void {
@@ -76,7 +82,8 @@ export class AuditCheck implements Observer {
         this.slots.get(effect.slot)?.receipts.set(replica.index, effect.receipt)
         return
       case 'stabilize':
-        this.checkpoints.set(effect.checkpoint.slot, effect.checkpoint)
+        // What began an epoch is signed in the one before.
+        if (effect.checkpoint.signatures.length > 0) this.checkpoints.set(effect.checkpoint.slot, effect.checkpoint)
         return
       case 'evidence':
         this.evidence.add(effect.evidence)
@@ -108,9 +115,9 @@ export class AuditCheck implements Observer {
     }
     const { convictions, forks } = culprits.report()
     if (forks.length > 0) throw new Violation(NAME, `two entries were chosen for slot ${forks.join(', ')}`)
-    const guilty = convictions.map(({ evidence }) => evidence.accused)
-    const innocent = [...new Set(guilty)].filter(this.isHonest)
-    if (innocent.length > 0) throw new Violation(NAME, `convicts ${innocent.join(', ')}, who are honest`)
+    const innocent = convictions.filter(({ evidence, epoch }) => this.isHonest(evidence.accused, epoch.charter.epoch))
+    const whom = [...new Set(innocent.map(({ member }) => member))]
+    if (whom.length > 0) throw new Violation(NAME, `convicts ${whom.join(', ')}, who are honest`)
   }
 
   private auditLog(culprits: Culprits): void {

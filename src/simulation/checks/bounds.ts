@@ -31,10 +31,16 @@ export class BoundsCheck implements Observer {
   private readonly requestLimit: number
   private looks = 0
 
-  constructor(measured: () => readonly Measured[], parameters: ProtocolParameters, replicas: number, clients: Clients) {
+  /** `parameters`: those of every epoch. */
+  constructor(
+    measured: () => readonly Measured[],
+    parameters: readonly ProtocolParameters[],
+    replicas: number,
+    clients: Clients,
+  ) {
     this.measured = measured
     // Slots of the window and of the tail, each with votes of all; messages kept ahead; requests under way, at most twice each.
-    this.limit = 2 * logWindow(parameters) + 8 * replicas + 256 + 2 * clients.requests
+    this.limit = 2 * Math.max(...parameters.map(logWindow)) + 8 * replicas + 256 + 2 * clients.requests
     this.requestLimit = clients.clients * PENDING_PER_CLIENT
   }
 

@@ -10,7 +10,7 @@ import { StoreModel } from './store-model.ts'
 const NAME = 'I6 one execution'
 
 export class ExecutionCheck implements Observer {
-  private readonly context: VerifyContext
+  private readonly contextOf: (epoch: number) => VerifyContext
   /** Last slot of each copy of a replica, in its present life. */
   private readonly positions = new Map<number, number>()
   private readonly entries = new Map<number, { readonly entry: Entry; readonly timestampMs: number }>()
@@ -20,8 +20,9 @@ export class ExecutionCheck implements Observer {
   private readonly took = new Map<string, number>()
   private readonly model = new StoreModel()
 
-  constructor(context: VerifyContext) {
-    this.context = context
+  /** `contextOf` tells by what the requests of an epoch's entries are judged: strictly, whatever the replicas do. */
+  constructor(contextOf: (epoch: number) => VerifyContext) {
+    this.contextOf = contextOf
   }
 
   started(replica: ReplicaView, _records: unknown, slot: Slot): void {
@@ -37,7 +38,7 @@ export class ExecutionCheck implements Observer {
     if (!replica.honest || effect.kind !== 'execute' || this.entries.has(effect.entry.header.slot)) return
     this.entries.set(effect.entry.header.slot, effect)
     for (const request of effect.entry.requests) {
-      const checked = verifyRequest(request, this.context)
+      const checked = verifyRequest(request, this.contextOf(effect.entry.header.epoch))
       if (!checked.ok)
         throw new Violation(NAME, `slot ${effect.entry.header.slot} holds a request: ${checked.fault.code}`)
     }

@@ -1,9 +1,10 @@
 // The invariants of a run, I1 to I15; I12, liveness, is what the second phase of a simulation asks for.
 
 import type { Digest } from '../../../crypto/index.ts'
-import type { AuditContext } from '../../audit/verify/index.ts'
-import { EpochChain } from '../../consensus/index.ts'
+import { type AuditContext, epochOfEvidence } from '../../audit/verify/index.ts'
+import { EpochChain, type Evidence } from '../../consensus/index.ts'
 import { kv } from '../../machine/index.ts'
+import { parametersByEpoch } from '../cast.ts'
 import { CLUSTER_NAME, type Group } from '../group.ts'
 import type { Observer } from '../observer.ts'
 import type { Scenario } from '../scenario.ts'
@@ -38,29 +39,45 @@ export {
 /** One of each, for one run. */
 export function allChecks(simulation: Simulation): readonly Observer[] {
   const { group, scenario, replicas, epochs } = simulation
-  const { membership, suite, context } = group
-  const { quorums } = membership
-  const liars = () => new Set<number>(replicas.filter(({ honest }) => !honest).map(({ index }) => index))
+  const { quorums } = group.membership
+  const { verifier } = group.suite
   const clients = {
     clients: scenario.clients.length,
     requests: scenario.clients.reduce((sum, { outstanding }) => sum + outstanding, 0),
   }
-  const isHonest = (index: number) => replicas.some((replica) => replica.index === index && replica.honest)
-  const strict = { ...context, verifier: suite.verifier }
+  const parameters = parametersByEpoch(scenario)
+  const isHonest = (identity: number) => simulation.isHonest(identity)
   const membershipOf = (digest: Digest) => epochs.of(digest)?.membership
+  const judgeOf = (digest: Digest) => {
+    const known = epochs.of(digest)
+    const { voteVerifier = verifier } = known === undefined ? {} : epochs.verifies(known.charter.epoch)
+    return known && { membership: known.membership, verifier: voteVerifier }
+  }
+  const accusedBy = (evidence: Evidence) => {
+    const { charter } = epochOfEvidence(evidence, { chain: epochs.followed })
+    return epochs.identityOf(charter.epoch, evidence.accused)
+  }
   return [
-    new AgreementCheck(membershipOf, context.voteVerifier ?? suite.verifier),
+    new AgreementCheck(judgeOf),
     new VotesCheck(membershipOf),
-    new PromisesCheck((digest) => membershipOf(digest)?.quorums ?? quorums, liars),
-    new ExecutionCheck(strict),
-    new CheckpointsCheck((slot) => epochs.at(slot).membership, CLUSTER_NAME, suite.verifier),
+    new PromisesCheck(
+      (digest) => membershipOf(digest)?.quorums ?? quorums,
+      (digest) => simulation.liarsOf(epochs.of(digest)?.charter.epoch ?? 0),
+    ),
+    new ExecutionCheck((epoch) => ({ ...epochs.verifies(epoch), verifier })),
+    new CheckpointsCheck((slot) => epochs.at(slot).membership, CLUSTER_NAME, verifier),
     new HistoryCheck(fairnessBoundUs(scenario)),
-    new BoundsCheck(() => replicas, scenario.parameters, replicas.length, clients),
-    new EvidenceCheck(isHonest),
+    new BoundsCheck(() => replicas, parameters, replicas.length, clients),
+    new EvidenceCheck(isHonest, accusedBy),
     ...(scenario.changes.length === 0 ? [] : [new EpochsCheck(epochs)]),
-    // Unsigned votes prove nothing to anybody, and what a run has of later epochs is not exported yet.
-    ...(scenario.parameters.signedVotes && scenario.changes.length === 0
-      ? [new AuditCheck(auditOf(group), isHonest)]
+    // Unsigned votes prove nothing to anybody.
+    ...(parameters.every(({ signedVotes }) => signedVotes)
+      ? [
+          new AuditCheck(
+            () => ({ ...auditOf(group), chain: epochs.followed }),
+            (index, epoch) => isHonest(epochs.identityOf(epoch, index)),
+          ),
+        ]
       : []),
   ]
 }
@@ -74,9 +91,11 @@ export function auditOf({ clients, cluster, context, suite: { verifier } }: Grou
 }
 
 /** With nothing wrong, a request waits for the batches before it and for one change of leader where those rotate. */
-function fairnessBoundUs({ faults, liars, twins, network, parameters, clients }: Scenario): number {
+function fairnessBoundUs({ faults, liars, twins, changes, network, parameters, clients }: Scenario): number {
   const sound =
-    faults.length + liars.length + twins.length === 0 && network.lossProbability === 0 && network.slowProbability === 0
+    faults.length + liars.length + changes.length + twins.length === 0 &&
+    network.lossProbability === 0 &&
+    network.slowProbability === 0
   if (!sound || clients.some(({ fault }) => fault !== undefined)) return Number.POSITIVE_INFINITY
   return 1000 * 20 * parameters.viewTimeoutMs
 }

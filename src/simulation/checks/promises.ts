@@ -18,14 +18,14 @@ interface Support {
 
 export class PromisesCheck implements Observer {
   private readonly quorumsOf: (membership: Digest) => QuorumSystem
-  /** Who lies, as of now: also who was honest and has lost its memory since. */
-  private readonly liars: () => ReadonlySet<number>
+  /** Who lies of an epoch, as of now: also who was honest and has lost its memory since. */
+  private readonly liars: (membership: Digest) => ReadonlySet<number>
   /** Per replica: the highest view accepted or reported as prepared, by slot. */
   private readonly bound = new Map<number, Map<number, number>>()
   private readonly supports = new Map<string, Support>()
   private readonly seen = new WeakSet<object>()
 
-  constructor(quorumsOf: (membership: Digest) => QuorumSystem, liars: () => ReadonlySet<number>) {
+  constructor(quorumsOf: (membership: Digest) => QuorumSystem, liars: (membership: Digest) => ReadonlySet<number>) {
     this.quorumsOf = quorumsOf
     this.liars = liars
   }
@@ -90,8 +90,8 @@ export class PromisesCheck implements Observer {
     const start = newView.vote.statement.slot
     const offered = new Map(newView.proposals.map(({ statement }) => [statement.slot as number, hex(statement.digest)]))
     // So many honest votes: with those of the liars, said or still unsaid, they are a quorum. A vote of a liar's honest past is its own.
-    const liars = this.liars()
     const { membership } = newView.vote.statement
+    const liars = this.liars(membership)
     const need = this.quorumsOf(membership).quorum - liars.size
     for (const { view, slot, digest, voters, membership: of } of this.supports.values()) {
       if (view >= newView.view || slot <= start || offered.get(slot) === digest) continue

@@ -45,7 +45,7 @@ interface Tampering {
 
 /** What the auditor says to the run, told again with something changed. */
 function audited({ effect: change, records, isHonest }: Tampering = {}): string | undefined {
-  const check = new AuditCheck(auditOf(simulation.group), isHonest ?? ((replica) => replica !== 0))
+  const check = new AuditCheck(() => auditOf(simulation.group), isHonest ?? ((replica) => replica !== 0))
   for (const each of heard) {
     if ('effect' in each) {
       const effect = change === undefined ? each.effect : change(each.effect)

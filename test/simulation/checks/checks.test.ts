@@ -24,6 +24,7 @@ import {
 import {
   AgreementCheck,
   BoundsCheck,
+  CALM,
   CheckpointsCheck,
   EvidenceCheck,
   ExecutionCheck,
@@ -42,7 +43,7 @@ const one = bytesFor('one')
 const other = bytesFor('other')
 
 function replica(index: number, honest = true): ReplicaView {
-  return { address: index, index: replicaIndex(index), honest, up: true, status: () => undefined }
+  return { address: index, index: replicaIndex(index), identity: index, honest, up: true, status: () => undefined }
 }
 
 function certificate(change: Partial<VoteStatement>, signers = [0, 1, 2]): Certificate {
@@ -73,30 +74,30 @@ function broken(act: () => void): string | undefined {
 
 describe('I1 and I2', () => {
   it('hold where all decide the same, in whatever view', () => {
-    const check = new AgreementCheck(() => membership, verifier)
+    const check = new AgreementCheck(() => ({ membership, verifier }))
     expect(broken(() => check.effect(replica(0), chosen({ digest: one })))).toBeUndefined()
     expect(broken(() => check.effect(replica(1), chosen({ digest: one, view: view(4) })))).toBeUndefined()
   })
 
   it('are broken by two decisions for one slot', () => {
-    const check = new AgreementCheck(() => membership, verifier)
+    const check = new AgreementCheck(() => ({ membership, verifier }))
     check.effect(replica(0), chosen({ digest: one }))
     expect(broken(() => check.effect(replica(1), chosen({ digest: other, view: view(1) })))).toBe('I1 agreement')
   })
 
   it('are not broken by what a liar decides', () => {
-    const check = new AgreementCheck(() => membership, verifier)
+    const check = new AgreementCheck(() => ({ membership, verifier }))
     check.effect(replica(0), chosen({ digest: one }))
     expect(broken(() => check.effect(replica(1, false), chosen({ digest: other })))).toBeUndefined()
   })
 
   it('are broken by a decision on one vote too few', () => {
-    const check = new AgreementCheck(() => membership, verifier)
+    const check = new AgreementCheck(() => ({ membership, verifier }))
     expect(broken(() => check.effect(replica(0), chosen({ digest: one }, [0, 1])))).toBe('I1 agreement')
   })
 
   it('are broken by two prepared values of one view and slot, and not by those of two views', () => {
-    const check = new AgreementCheck(() => membership, verifier)
+    const check = new AgreementCheck(() => ({ membership, verifier }))
     check.effect(replica(0), prepared({ digest: one }))
     expect(broken(() => check.effect(replica(1), prepared({ digest: other, view: view(4) })))).toBeUndefined()
     expect(broken(() => check.effect(replica(1), prepared({ digest: other })))).toBe('I2 one prepared value')
@@ -245,11 +246,11 @@ describe('I6', () => {
     start: genesisStart(one),
     verifier,
     admit: () => undefined,
-  } as unknown as ConstructorParameters<typeof ExecutionCheck>[0]
+  } as unknown as ReturnType<ConstructorParameters<typeof ExecutionCheck>[0]>
   const results = (at: number, root = one) => ({ slot: at, records: [], tree: batchTree([]), root, changes: [] })
 
   it('holds for slots in order, and is broken by one twice or one left out', () => {
-    const check = new ExecutionCheck(context)
+    const check = new ExecutionCheck(() => context)
     check.started(replica(0), [], slot(0))
     expect(broken(() => check.executed(replica(0), slot(1), results(1), undefined))).toBeUndefined()
     expect(broken(() => check.executed(replica(0), slot(1), results(1), undefined))).toBe('I6 one execution')
@@ -257,14 +258,14 @@ describe('I6', () => {
   })
 
   it('is broken by other results, and by another state', () => {
-    const check = new ExecutionCheck(context)
+    const check = new ExecutionCheck(() => context)
     check.executed(replica(0), slot(1), results(1), one)
     expect(broken(() => check.executed(replica(1), slot(1), results(1, other), one))).toBe('I6 one execution')
     expect(broken(() => check.executed(replica(2), slot(1), results(1), other))).toBe('I6 one execution')
   })
 
   it('starts anew from the snapshot of a restart', () => {
-    const check = new ExecutionCheck(context)
+    const check = new ExecutionCheck(() => context)
     check.executed(replica(0), slot(1), results(1), undefined)
     check.started(replica(0), [], slot(0))
     expect(broken(() => check.executed(replica(0), slot(1), results(1), undefined))).toBeUndefined()
@@ -334,7 +335,7 @@ describe('I8 and I13', () => {
 })
 
 describe('I9', () => {
-  const parameters = { window: 2, checkpointInterval: 2 } as ConstructorParameters<typeof BoundsCheck>[1]
+  const parameters = [{ ...CALM.parameters, window: 2, checkpointInterval: 2 }]
   const check = (memory: object) =>
     new BoundsCheck(() => [{ address: 0, honest: true, memory }], parameters, 4, { clients: 1, requests: 1 })
 
