@@ -142,7 +142,7 @@ export function viewsApart(random: Random, plan: FaultPlan, views: number): Faul
   }).flat()
 }
 
-function span(random: Random, plan: FaultPlan): Pick<Fault, 'when' | 'until'> {
+export function span(random: Random, plan: FaultPlan): Pick<Fault, 'when' | 'until'> {
   const atMs = random.below(plan.mild ? Math.ceil(plan.safetyMs / 10) : plan.safetyMs)
   const length = random.exponential(random.pick([1, 3, 10]) * plan.timeoutMs)
   return { when: { atMs }, until: { atMs: atMs + 1 + length } }
@@ -156,7 +156,7 @@ function without(plan: FaultPlan, some: readonly number[]): number[] {
   return all(plan).filter((replica) => !some.includes(replica))
 }
 
-function between(one: readonly number[], other: readonly number[]): Link[] {
+export function between(one: readonly number[], other: readonly number[]): Link[] {
   return one.flatMap((a) =>
     other.flatMap((b): Link[] => [
       [a, b],

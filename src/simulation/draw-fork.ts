@@ -1,13 +1,13 @@
 // Runs in which the log may fork, since one replica too many lies; checks/forks.ts asks who it was.
 
 import { Random } from './kernel/index.ts'
-import { drawScenario } from './profiles.ts'
+import { drawFixed } from './profiles.ts'
 import type { Scenario } from './scenario.ts'
 import { splitBrain } from './split-brain.ts'
 
 /** A run with one liar too many: b + 1 twins, on both sides of splits, and clients that go on all the while. */
 export function drawFork(seed: number, replicas: number): Scenario {
-  const drawn = drawScenario(seed, { profile: 'twins', replicas })
+  const drawn = drawFixed(seed, { profile: 'twins', replicas })
   const random = new Random(`fork ${seed}`)
   const members = Array.from({ length: replicas }, (_, i) => i)
   const twins = random.sample(members, drawn.group.byzantine + 1)

@@ -1,7 +1,9 @@
 // The only door of src/simulation/: whole clusters in one deterministic process. See docs/simulation.md.
 
+export { identitiesIn, membersByEpoch } from './cast.ts'
 export * from './checks/index.ts'
 export * from './core.ts'
+export * from './draw.ts'
 export * from './draw-fork.ts'
 export * from './history.ts'
 export * from './kernel/index.ts'
@@ -9,7 +11,7 @@ export * from './liveness.ts'
 export * from './mutants.ts'
 export * from './observer.ts'
 export * from './packets.ts'
-export * from './profiles.ts'
+export { type DrawOptions, FAST_REPLICAS, PROFILES, type ProfileName, REAL_SIGNATURES_EVERY } from './profiles.ts'
 export * from './run.ts'
 export * from './scenario.ts'
 export * from './scenario-file.ts'

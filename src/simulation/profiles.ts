@@ -13,10 +13,10 @@ import { type SplitPlan, splitBrain } from './split-brain.ts'
 
 /**
  * `fast`: four replicas, 200 operations, mild faults. `swarm`: everything. `crash`: nobody lies (b = 0). `twins`: replicas that
- * run twice under one identity.
+ * run twice under one identity. `membership`: as the swarm, and the members change.
  */
-export type ProfileName = 'fast' | 'swarm' | 'crash' | 'twins'
-export const PROFILES: readonly ProfileName[] = ['fast', 'swarm', 'crash', 'twins']
+export type ProfileName = 'fast' | 'swarm' | 'crash' | 'twins' | 'membership'
+export const PROFILES: readonly ProfileName[] = ['fast', 'swarm', 'crash', 'twins', 'membership']
 
 export interface DrawOptions {
   readonly profile: ProfileName
@@ -34,7 +34,8 @@ export const FAST_REPLICAS = 4
 /** One run in so many is made with real Ed25519. */
 export const REAL_SIGNATURES_EVERY = 250
 
-export function drawScenario(seed: number, options: DrawOptions): Scenario {
+/** A run in which the members stay who they are. */
+export function drawFixed(seed: number, options: DrawOptions): Scenario {
   const label = `${options.profile} ${seed}`
   const random = new Random(label)
   const group = drawGroup(random.fork('group'), options)
@@ -104,7 +105,7 @@ export function drawScenario(seed: number, options: DrawOptions): Scenario {
  * What a healed core may take: the time-out that had built up, then a view for each liar in a row, the transfer of a state, and
  * the clients' own patience.
  */
-function livenessBound(parameters: ProtocolParameters, byzantine: number): number {
+export function livenessBound(parameters: ProtocolParameters, byzantine: number): number {
   const { viewTimeoutCapMs, viewTimeoutMs, clockDriftMs } = parameters
   // Agreed time may be ahead of all clocks by what they were set wrong; proposals wait until the clocks are there.
   const clocksMs = clockDriftMs + LARGEST_JUMP_TIMEOUTS * viewTimeoutMs

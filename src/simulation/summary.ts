@@ -1,8 +1,8 @@
 // Many seeds: one row for each, small enough to cross threads by the million, and their sum.
 
+import { drawScenario } from './draw.ts'
 import { TraceHash } from './kernel/index.ts'
 import type { DrawOptions } from './profiles.ts'
-import { drawScenario } from './profiles.ts'
 import { type RunOptions, type RunReport, runScenario } from './run.ts'
 
 export interface SeedResult {

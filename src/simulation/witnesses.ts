@@ -2,7 +2,16 @@
 // nothing about it, so the counts are shown, and tests hold the profiles to them.
 
 import { hex } from '../../crypto/index.ts'
-import type { DurableRecord, Effect, Input, MessageFault, NewView } from '../consensus/index.ts'
+import type {
+  DurableRecord,
+  Effect,
+  HandOver,
+  Input,
+  Message,
+  MessageFault,
+  NewView,
+  StableCheckpoint,
+} from '../consensus/index.ts'
 import { decodeResultRecord, type EntryResults } from '../machine/index.ts'
 import type { Operation } from './history.ts'
 import type { PowerCut } from './kernel/index.ts'
@@ -30,23 +39,51 @@ export const WITNESSES = [
   'read beside the log',
   'lie proved',
   'bad message refused',
+  'epoch begun',
+  'mode changed',
+  'hand-over during a view change',
+  'end agreed with slots in flight',
+  'epoch begun by a snapshot',
+  'epoch left behind',
+  'leap over two epochs',
+  'key erased',
+  'frame of the next epoch kept',
+  'frame of another epoch dropped',
+  'statement past the end ignored',
+  'statement past the end proved',
+  'false chain refused',
 ] as const
 export type Witness = (typeof WITNESSES)[number]
 
 export class Witnesses implements Observer {
+  private readonly crashModes = new Map<number, boolean>()
+  /** Of the first epoch. */
+  private readonly crashMode: boolean
+
+  constructor(crashMode = false) {
+    this.crashMode = crashMode
+  }
+
   readonly counts = new Map<Witness, number>()
   private readonly failedInARow = new Map<number, number>()
   private readonly lastInput = new Map<number, Input>()
   private readonly executedSlots = new Set<number>()
+  /** By address: whether it has left a view and is in no other. */
+  private readonly changing = new Map<number, boolean>()
+  /** By address: the last end that it knew of. */
+  private readonly ends = new Map<number, number>()
 
   input(replica: ReplicaView, input: Input): void {
     this.lastInput.set(replica.address, input)
     if (input.kind === 'message' && input.message.kind === 'bodies') this.see('body fetched')
+    if (input.kind === 'executed' && input.succession !== undefined) this.end(replica, input.succession.lastSlot)
   }
 
   effect(replica: ReplicaView, effect: Effect): void {
     if (!replica.honest) return
     if (effect.kind === 'evidence') this.see('lie proved')
+    if (effect.kind === 'evidence' && effect.evidence.kind === 'past-the-end') this.see('statement past the end proved')
+    if (effect.kind === 'hand-over') this.handOver(replica, effect.handOver)
     if (effect.kind === 'stabilize') this.see('checkpoint stable')
     if (effect.kind === 'view') this.view(replica, effect)
     if (effect.kind === 'execute') this.execute(effect)
@@ -64,8 +101,9 @@ export class Witnesses implements Observer {
     }
   }
 
-  installed(replica: ReplicaView): void {
+  installed(replica: ReplicaView, { signatures }: StableCheckpoint): void {
     this.see('snapshot installed')
+    if (signatures.length === 0) this.see('epoch begun by a snapshot')
     if (replica.status()?.phase === 'changing') this.see('snapshot installed during a view change')
   }
 
@@ -86,8 +124,47 @@ export class Witnesses implements Observer {
     if (fault.class === 'blame') this.see('bad message refused')
   }
 
+  ignored(replica: ReplicaView, message: Message): void {
+    if (message.kind !== 'vote' && message.kind !== 'propose') return
+    const lastSlot = replica.honest ? replica.status()?.lastSlot : undefined
+    if (lastSlot !== undefined && message.vote.statement.slot > lastSlot) this.see('statement past the end ignored')
+  }
+
+  foreign(_replica: ReplicaView, fate: 'kept' | 'dropped'): void {
+    this.see(fate === 'kept' ? 'frame of the next epoch kept' : 'frame of another epoch dropped')
+  }
+
+  chainRefused(): void {
+    this.see('false chain refused')
+  }
+
+  leapt(replica: ReplicaView, epochs: number): void {
+    if (replica.honest) this.see(epochs > 1 ? 'leap over two epochs' : 'epoch left behind')
+  }
+
+  retired(replica: ReplicaView): void {
+    if (replica.honest) this.see('key erased')
+  }
+
+  private handOver({ address }: ReplicaView, { charter: { quorum } }: HandOver): void {
+    this.see('epoch begun')
+    if (this.changing.get(address) === true) this.see('hand-over during a view change')
+    const crashMode = quorum.byzantine === 0
+    if ((this.crashModes.get(address) ?? this.crashMode) !== crashMode) this.see('mode changed')
+    this.crashModes.set(address, crashMode)
+    this.changing.set(address, false)
+  }
+
+  private end(replica: ReplicaView, lastSlot: number): void {
+    if (!replica.honest || this.ends.get(replica.address) === lastSlot) return
+    this.ends.set(replica.address, lastSlot)
+    const { chosen = 0, executed = 0 } = replica.status() ?? {}
+    if (chosen > executed + 1) this.see('end agreed with slots in flight')
+  }
+
   private view({ address }: ReplicaView, { active, reason }: Effect & { readonly kind: 'view' }): void {
     if (reason === 'rotation') this.see('leader rotated')
+    this.changing.set(address, !active)
     const failed = active ? 0 : (this.failedInARow.get(address) ?? 0) + 1
     this.failedInARow.set(address, failed)
     if (failed === 2) this.see('two failed views in a row')

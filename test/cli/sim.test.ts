@@ -79,7 +79,7 @@ describe('quorate sim', () => {
   })
 
   it.each<[string, string[], RegExp]>([
-    ['an unknown profile', ['--profile', 'slow'], /--profile must be one of fast, swarm, crash, twins/],
+    ['an unknown profile', ['--profile', 'slow'], /--profile must be one of fast, swarm, crash, twins, membership/],
     ['a group that cannot be', ['--replicas', '3', '--byzantine', '1'], /needs n >= 3b/],
     ['b without n', ['--byzantine', '1'], /need --replicas/],
     ['a liar without a behaviour', ['--liar', '1'], /write I=BEHAVIOUR/],

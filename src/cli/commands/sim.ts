@@ -11,7 +11,7 @@ export const sim: Command = {
   options: [
     { flags: '--seed <s>', describe: 'the first seed (default: any, and printed)' },
     { flags: '--seeds <n>', describe: `how many seeds (default: ${DEFAULT_SEEDS}; 1 with --seed)` },
-    { flags: '--profile <name>', describe: 'what is drawn: fast, swarm, crash, twins (default: fast)' },
+    { flags: '--profile <name>', describe: 'what is drawn: fast, swarm, crash, twins, membership (default: fast)' },
     { flags: '--replicas <n>', describe: 'replicas in every run (default: drawn)' },
     { flags: '--byzantine <b>', describe: 'how many may lie (default: as many as n allows)' },
     { flags: '--crash <c>', describe: 'how many more may stop (default: as many as are left)' },
@@ -22,6 +22,7 @@ export const sim: Command = {
   examples: [
     ['quorate sim --seeds 2000', 'two thousand short runs'],
     ['quorate sim --profile swarm --seed 7', 'one run with everything mixed'],
+    ['quorate sim --profile membership --seeds 100', 'members and their keys change in the midst of faults'],
     ['quorate sim --liar 0=equivocate --seeds 100', 'the first leader lies in every run'],
     ['quorate sim --scenario found.json', 'repeat a failure that was shrunk to a file'],
   ],
