@@ -24,14 +24,14 @@ export type Packet =
     }
   | {
       readonly kind: 'snapshot-ask'
-      readonly epoch: number
-      readonly from: ReplicaIndex
+      /** Addresses, here and in chunks: who has left with an epoch has no position in the next one, and serves it all the same. */
+      readonly from: number
       readonly slot: Slot
       readonly path: Uint8Array
     }
   | {
       readonly kind: 'snapshot-chunk'
-      readonly from: ReplicaIndex
+      readonly from: number
       readonly slot: Slot
       readonly path: Uint8Array
       /** The log up to the snapshot. */

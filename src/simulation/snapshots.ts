@@ -30,14 +30,19 @@ export class SnapshotService {
     this.lie = lie
   }
 
-  /** Fetches the state of `checkpoint`, from `sources` first and then from anybody; gives up what it was fetching before. */
+  /**
+   * Fetches the state of `checkpoint`, from `sources` first, then from anybody in its epoch and those that were in the one before: all
+   * that have the state with which an epoch begins may have left with the one before. Gives up what it was fetching before.
+   */
   begin(checkpoint: Verified<StableCheckpoint>, sources: readonly ReplicaIndex[]): void {
-    const others = this.world.epochs
-      .members(this.self.epoch)
-      .filter((each) => each !== this.self.index && !sources.includes(each))
-    const patienceUs = 1000 * this.world.scenario.parameters.viewTimeoutMs
-    this.transfer = new Transfer(checkpoint, [...sources, ...others], patienceUs)
-    this.follow(this.transfer.tick(this.world.nowUs))
+    const { epochs, scenario, nowUs } = this.world
+    const { address, epoch } = this.self
+    const of = (number: number, index: ReplicaIndex) => epochs.addressesOf(number, index)
+    const others = [epoch, epoch - 1].flatMap((each) => epochs.members(each).flatMap((index) => of(each, index)))
+    const all = new Set([...sources.flatMap((index) => of(epoch, index)), ...others])
+    all.delete(address)
+    this.transfer = new Transfer(checkpoint, [...all], 1000 * scenario.parameters.viewTimeoutMs)
+    this.follow(this.transfer.tick(nowUs))
   }
 
   tick(): void {
@@ -45,14 +50,21 @@ export class SnapshotService {
   }
 
   /** Gives a peer the chunk that it asks for, if the snapshot is still here. */
-  answer({ epoch, from, slot, path }: Ask): void {
+  answer({ from, slot, path }: Ask): void {
     const kept = this.host.snapshotAt(slot)
-    const self = this.world.epochs.positionOf(epoch, this.self.address)
-    if (kept === undefined || self === undefined) return
+    if (kept === undefined) return
     const { bytes } = kept.state.chunk(path)
     const chunk = this.lie === undefined ? bytes : this.lie(bytes)
     if (chunk === undefined) return
-    this.send(epoch, from, { kind: 'snapshot-chunk', from: self, slot, path, frontier: kept.frontier, chunk })
+    const { address } = this.self
+    this.world.transmit(address, from, {
+      kind: 'snapshot-chunk',
+      from: address,
+      slot,
+      path,
+      frontier: kept.frontier,
+      chunk,
+    })
   }
 
   /** Takes a chunk; after the last one the machine is in the new state. */
@@ -70,12 +82,7 @@ export class SnapshotService {
 
   private follow(step: TransferStep): void {
     if (step.kind !== 'ask') return
-    const { epoch, index: from } = this.self
-    this.send(epoch, step.of, { kind: 'snapshot-ask', epoch, from, slot: step.slot, path: step.path })
-  }
-
-  private send(epoch: number, to: ReplicaIndex, packet: Packet): void {
-    for (const address of this.world.epochs.addressesOf(epoch, to))
-      this.world.transmit(this.self.address, address, packet)
+    const { address } = this.self
+    this.world.transmit(address, step.of, { kind: 'snapshot-ask', from: address, slot: step.slot, path: step.path })
   }
 }

@@ -1,7 +1,7 @@
 // Fetching the state of a stable checkpoint from peers, one chunk at a time, each verified before it is used (pitfalls P57, P58).
 // A peer that is silent or sends a bad chunk is left for the next one; what was verified stays.
 
-import { equalBytes, type Frontier, type ReplicaIndex, type Slot, type Verified } from '../../crypto/index.ts'
+import { equalBytes, type Frontier, type Slot, type Verified } from '../../crypto/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import { type AuthenticatedMap, MapRestoration } from '../machine/index.ts'
 import { isFrontierOf } from './machine-host.ts'
@@ -11,7 +11,7 @@ type Chunk = Packet & { readonly kind: 'snapshot-chunk' }
 
 /** What to do next about a transfer. */
 export type TransferStep =
-  | { readonly kind: 'ask'; readonly of: ReplicaIndex; readonly slot: Slot; readonly path: Uint8Array }
+  | { readonly kind: 'ask'; readonly of: number; readonly slot: Slot; readonly path: Uint8Array }
   | { readonly kind: 'done'; readonly map: AuthenticatedMap; readonly frontier: Frontier }
   | { readonly kind: 'wait' }
 
@@ -19,13 +19,13 @@ export class Transfer {
   readonly checkpoint: Verified<StableCheckpoint>
   /** Chunks that were refused. */
   refused = 0
-  private readonly sources: readonly ReplicaIndex[]
+  private readonly sources: readonly number[]
   private readonly restoration: MapRestoration
   private readonly patienceUs: number
   private source = 0
   private askedUs = Number.NEGATIVE_INFINITY
 
-  constructor(checkpoint: Verified<StableCheckpoint>, sources: readonly ReplicaIndex[], patienceUs: number) {
+  constructor(checkpoint: Verified<StableCheckpoint>, sources: readonly number[], patienceUs: number) {
     this.checkpoint = checkpoint
     this.sources = sources
     this.patienceUs = patienceUs
@@ -64,7 +64,7 @@ export class Transfer {
     return { kind: 'ask', of, slot: this.checkpoint.slot, path }
   }
 
-  private asked(): ReplicaIndex | undefined {
+  private asked(): number | undefined {
     return this.sources[this.source % Math.max(1, this.sources.length)]
   }
 }
