@@ -3,8 +3,9 @@
 import type { SignatureVerifier } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import type { Pin } from '../consensus/index.ts'
+import type { EpochChain, Pin } from '../consensus/index.ts'
 import type { Archive } from '../wire/index.ts'
+import { followArchives } from './chains.ts'
 import { Cursor } from './cursor.ts'
 import {
   type AuditContext,
@@ -15,6 +16,7 @@ import {
   Culprits,
   describeEvidence,
   type EvidenceDescription,
+  epochOfEvidence,
   evidenceItemFault,
   newViewItemFault,
   noteSigners,
@@ -35,7 +37,7 @@ export interface BlameOptions {
   readonly sources: readonly BlameSource[]
   readonly verifier?: SignatureVerifier
   readonly batch?: BatchVerifier
-  /** A hand-over that every bundle must go through. */
+  /** A hand-over that every source must go through. */
   readonly pin?: Pin | undefined
   readonly signal?: AbortSignal
 }
@@ -131,11 +133,12 @@ async function readBundle(search: Search, name: string, bytes: ByteSource): Prom
 }
 
 async function readArchive(search: Search, name: string, archive: Archive): Promise<void> {
-  const { context, culprits, options } = search
+  const { culprits, options } = search
   const cursor = new Cursor(archive, options.signal)
-  culprits.follow(context.chain)
   const refuse = (where: string, fault: Omit<PlacedFault, 'where'>) =>
     search.refused.push({ ...fault, where: `${name}, ${where}` })
+  const context = { ...search.context, chain: await chainOf(search, cursor) }
+  culprits.follow(context.chain)
   for (const newView of (await cursor.ask('its NewViews', () => archive.newViews())) ?? []) {
     const fault = newViewItemFault(newView, context)
     if (fault === undefined) culprits.newView(newView)
@@ -143,13 +146,13 @@ async function readArchive(search: Search, name: string, archive: Archive): Prom
   }
   for (const evidence of (await cursor.ask('its evidence', () => archive.evidence())) ?? []) {
     const fault = evidenceItemFault(evidence, context)
-    if (fault !== undefined || !culprits.evidence(evidence)) {
+    if (fault !== undefined || !culprits.evidence(evidence, epochOfEvidence(evidence, context))) {
       refuse(`evidence against replica ${evidence.accused}`, fault ?? UNUSED)
     }
   }
   // One log alone contradicts nobody: its entries matter beside those of another source.
   if (options.sources.length > 1) {
-    await cursor.ask('its entries', () => readEntries(search, archive, refuse))
+    await cursor.ask('its entries', () => readEntries(search, context, archive, refuse))
   }
   if (cursor.refusal !== undefined) {
     const { where, reason: message } = cursor.refusal
@@ -157,14 +160,28 @@ async function readArchive(search: Search, name: string, archive: Archive): Prom
   }
 }
 
+/** The epochs that an archive goes through, and what they stand on. */
+async function chainOf({ context, options: { pin }, standings }: Search, cursor: Cursor): Promise<EpochChain> {
+  const followed = await followArchives([cursor], context.chain, pin)
+  // One archive is in order with itself: each of its hand-overs follows on the one before.
+  const chain = 'chain' in followed ? followed.chain : context.chain
+  const reached = chain.links.length
+  if (cursor.refusal !== undefined) return context.chain
+  if (pin !== undefined && reached < pin.epoch)
+    cursor.refuse('its epochs', 'it does not get to the hand-over that is pinned')
+  else standings.add(reached === 0 ? 'genesis' : reached === pin?.epoch ? 'pinned' : 'ambiguous')
+  return chain
+}
+
 const UNUSED = { check: 'evidence', code: 'unused', message: 'it convicts nobody' } as const
 
 async function readEntries(
   search: Search,
+  context: AuditContext,
   archive: Archive,
   refuse: (where: string, fault: Omit<PlacedFault, 'where'>) => void,
 ): Promise<void> {
-  const { context, culprits, options } = search
+  const { culprits, options } = search
   const { first, last } = await archive.extent()
   for await (const archived of archive.slots(first, last)) {
     options.signal?.throwIfAborted()

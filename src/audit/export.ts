@@ -2,35 +2,33 @@
 // dropped and the next one asked, and receipts of several are put together until t of them agree.
 
 import {
-  assembleCertificate,
   assembleStableCheckpoint,
-  type Certificate,
   type Digest,
   EMPTY_FRONTIER,
-  equalBytes,
-  hex,
   inclusionProof,
   type SignatureVerifier,
-  type Verified,
-  type Vote,
+  slot as slotOf,
 } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import type { Archive, ArchivedCheckpoint, ArchivedSlot } from '../wire/index.ts'
+import type { EpochChain, Pin } from '../consensus/index.ts'
+import type { Archive, ArchivedCheckpoint } from '../wire/index.ts'
 import { collectAccounts } from './accounts.ts'
+import { AuditError } from './audit-error.ts'
+import { followArchives } from './chains.ts'
 import { Cursor, type Refusal } from './cursor.ts'
 import { askExtents } from './extents.ts'
+import { type Gathered, gatherSlot } from './gather.ts'
+import { type Lead, leadOf, NO_LEAD } from './lead.ts'
 import {
   type AuditContext,
   auditContext,
   type BundleContents,
-  type BundleEntry,
   BundleWriter,
   entryTouches,
+  epochOfEvidence,
   subtreesOf,
   verifyArchivedCheckpoint,
-  verifyArchivedReceipt,
-  verifyArchivedSlot,
 } from './verify/index.ts'
 
 export type ExportSelection =
@@ -47,6 +45,8 @@ export interface ExportOptions {
   readonly selection: ExportSelection
   /** Leaves out entries that no stable checkpoint covers yet. */
   readonly checkpointed?: boolean
+  /** A hand-over that the epochs must go through. */
+  readonly pin?: Pin | undefined
   /** Takes the text of the bundle, piece by piece. */
   readonly out: (text: string) => void | Promise<void>
   readonly signal?: AbortSignal
@@ -58,27 +58,18 @@ export interface ExportReport {
   readonly contents: BundleContents
   readonly entries: number
   readonly checkpoints: number
+  /** Epochs after the first, each with its hand-over. */
+  readonly epochs: number
   /** Entries that no stable checkpoint covers yet. */
   readonly uncheckpointed: number
+  /** Entries of epochs that are over under checkpoints that nothing shows to lead to the last epoch. */
+  readonly unled: number
   /** Entries whose results t replicas did not sign alike, and which are exported without them. */
   readonly withoutResults: number
   readonly newViews: number
   readonly evidence: number
   /** Replicas of which something was refused. */
   readonly refusals: readonly Refusal[]
-}
-
-/** No bundle was made; the message is one sentence for the user. */
-export class AuditError extends Error {
-  override readonly name = 'AuditError'
-  readonly code: 'unreachable' | 'nothing-kept' | 'missing-slot' | 'fork'
-  readonly refusals: readonly Refusal[]
-
-  constructor(code: AuditError['code'], message: string, refusals: readonly Refusal[]) {
-    super(message)
-    this.code = code
-    this.refusals = refusals
-  }
 }
 
 /** Writes a bundle to `out`. @throws {AuditError} where nobody can give what was asked for. */
@@ -97,17 +88,18 @@ interface Segment {
 /** Checkpoints that a cluster may have skipped in a row, with proofs still being made. */
 const BRIDGED_INTERVALS = 4
 
-type Gathered = Omit<BundleEntry, 'path'>
-
 class Exporter {
   private readonly options: ExportOptions
-  private readonly context: AuditContext
+  private context: AuditContext
+  private lead: Lead = NO_LEAD
   private readonly cursors: readonly Cursor[]
   private readonly writer = new BundleWriter()
   private readonly counts = {
     entries: 0,
     checkpoints: 0,
+    epochs: 0,
     uncheckpointed: 0,
+    unled: 0,
     withoutResults: 0,
     newViews: 0,
     evidence: 0,
@@ -121,12 +113,14 @@ class Exporter {
 
   async run(): Promise<ExportReport> {
     const { selection, genesis, out } = this.options
+    const chain = await this.follow()
     const kept = await this.range()
     const checkpoints = await this.checkpoints(kept)
     const range = this.options.checkpointed ? covered(kept, checkpoints) : kept
     if (range.from > range.to) throw this.error('nothing-kept', 'no stable checkpoint covers any of these slots yet')
     const contents: BundleContents = selection.kind === 'key' ? selection : { kind: 'slots', ...range }
-    await out(this.writer.head(genesis, contents))
+    this.lead = await leadOf(this.cursors, chain.last.start, range.from, checkpoints)
+    await out(this.writer.head(genesis, contents, chain))
     for (const segment of this.segments(range, checkpoints)) await this.segment(segment, range)
     const { newViews, evidence } = await collectAccounts(this.cursors, this.context)
     for (const text of newViews.map((each) => this.writer.newView(each))) {
@@ -134,7 +128,9 @@ class Exporter {
       this.counts.newViews++
       await out(text)
     }
-    for (const text of evidence.map((each) => this.writer.evidence(each))) {
+    for (const text of evidence.map((each) =>
+      this.writer.evidence(each, epochOfEvidence(each, this.context).charter.epoch),
+    )) {
       if (text === undefined) continue
       this.counts.evidence++
       await out(text)
@@ -143,10 +139,44 @@ class Exporter {
     return { contents, ...this.counts, refusals: this.refusals() }
   }
 
+  /** The epochs, as the archives tell of them. */
+  private async follow(): Promise<EpochChain> {
+    const { context, cursors } = this
+    const { pin } = this.options
+    const followed = await followArchives(cursors, context.chain, pin)
+    if ('split' in followed) {
+      const { epoch, one, other } = followed.split
+      const [a, b] = [one.archive.replica, other.archive.replica]
+      throw this.error(
+        'ambiguous',
+        `replicas ${a} and ${b} show two different hand-overs of epoch ${epoch}, both with good signatures: name the one ` +
+          'that is meant with --pin, or export from the data of each and give both bundles to quorate audit blame',
+      )
+    }
+    const { chain } = followed
+    if (pin !== undefined && chain.links.length < pin.epoch)
+      throw this.error('pin', `nobody shows the hand-over to epoch ${pin.epoch}, which is pinned`)
+    this.context = { ...context, chain }
+    this.counts.epochs = chain.links.length
+    return chain
+  }
+
+  /** Slots between two checkpoints, at most, for proofs still to be made. */
+  private longestAt(slot: number): number {
+    return BRIDGED_INTERVALS * this.context.chain.at(slotOf(slot)).charter.parameters.checkpointInterval
+  }
+
+  /** Whether a checkpoint shows that this entry is in the log with which the last epoch began, or it is of that epoch. */
+  private isLed(slot: number, covering: number | undefined): boolean {
+    const { start } = this.context.chain.last
+    if (slot > start.slot) return true
+    return covering !== undefined && (covering >= start.slot || this.lead.from(covering) !== undefined)
+  }
+
   /** The slots to export, both ends of which somebody really has. */
   private async range(): Promise<{ from: number; to: number }> {
     const { selection } = this.options
-    const extents = await askExtents(this.cursors, this.options.genesis.membership.quorums.trust)
+    const extents = await askExtents(this.cursors, this.context.chain.last.membership.quorums.trust)
     const refusals = this.refusals()
     if (refusals.length === this.cursors.length) {
       const reasons = refusals.map(({ replica, reason }) => `replica ${replica}: ${reason}`).join('; ')
@@ -176,9 +206,10 @@ class Exporter {
 
   /** Stable checkpoints around the slots, ascending: from the last one below them to the first one that covers the last. */
   private async checkpoints({ from, to }: { from: number; to: number }): Promise<ArchivedCheckpoint[]> {
-    const interval = this.options.genesis.parameters.checkpointInterval
+    const { last } = this.context.chain
     const known = new Map<number, ArchivedCheckpoint>()
-    const [least, most] = [Math.max(1, from - BRIDGED_INTERVALS * interval), to + BRIDGED_INTERVALS * interval]
+    const least = Math.max(1, from - this.longestAt(from))
+    const most = Math.max(to + this.longestAt(to), last.start.slot)
     for (const cursor of this.cursors) {
       await cursor.ask('its checkpoints', async () => {
         let before = 0
@@ -200,14 +231,13 @@ class Exporter {
     { from, to }: { from: number; to: number },
     checkpoints: readonly ArchivedCheckpoint[],
   ): Generator<Segment> {
-    const longest = BRIDGED_INTERVALS * this.options.genesis.parameters.checkpointInterval
     let next = from
     while (next <= to) {
       const until = checkpoints.find(({ checkpoint }) => checkpoint.slot >= next)
       const after = checkpoints.findLast(({ checkpoint }) => checkpoint.slot < next)
       const start = after?.checkpoint.slot ?? 0
       const end = until?.checkpoint.slot ?? to
-      const provable = until !== undefined && end - start <= longest
+      const provable = until !== undefined && end - start <= this.longestAt(next)
       yield provable
         ? { after, until, from: start + 1, to: end }
         : { after, until: undefined, from: next, to: Math.min(end, to) }
@@ -239,6 +269,7 @@ class Exporter {
       const path = size === undefined ? undefined : inclusionProof(read, each.entry.header.slot - 1, size)
       this.counts.entries++
       if (path === undefined) this.counts.uncheckpointed++
+      if (!this.isLed(each.entry.header.slot, size)) this.counts.unled++
       if (each.results === undefined) this.counts.withoutResults++
       await this.options.out(this.writer.entry({ ...each, path }))
     }
@@ -254,54 +285,14 @@ class Exporter {
     const made = assembleStableCheckpoint(checkpoint, checkpoint.signatures, membership, clusterName, verifier)
     if (!made.ok) throw new Error(`checkpoint ${checkpoint.slot}: verified, and now ${made.fault.code}`)
     this.counts.checkpoints++
-    await this.options.out(this.writer.checkpoint(made.value.stable.note, frontier))
+    await this.options.out(this.writer.checkpoint(made.value.stable.note, frontier, this.lead.from(checkpoint.slot)))
   }
 
-  /** A slot's entry with its certificate from the first that can show one, and receipts until t agree. */
   private async gather(slot: number, last: number): Promise<Gathered | undefined> {
-    const { trust } = this.options.genesis.membership.quorums
-    const receipts = new Map<string, { votes: Verified<Vote>[]; records: readonly Uint8Array[] }>()
-    let first: { readonly archived: ArchivedSlot; readonly cursor: Cursor } | undefined
-    for (const cursor of this.cursors) {
-      const archived = await cursor.at(slot, last)
-      if (archived === undefined) continue
-      const same = first !== undefined && equalBytes(first.archived.entry.digest, archived.entry.digest)
-      // The digest of an unverified entry is only what its sender says; that of `first` was computed.
-      const asFirst = same && first !== undefined ? { ...archived, entry: first.archived.entry } : archived
-      const checked = same ? verifyArchivedReceipt(asFirst, this.context) : verifyArchivedSlot(asFirst, this.context)
-      if (!checked.ok) {
-        cursor.refuse(`slot ${slot}`, checked.fault.message)
-        continue
-      }
-      if (first !== undefined && !same) throw this.fork(slot, first.cursor, cursor)
-      first ??= { archived, cursor }
-      if (checked.value === undefined) continue
-      if (checked.value.replica !== cursor.archive.replica) {
-        cursor.refuse(`slot ${slot}`, `the receipt is not its own but that of replica ${checked.value.replica}`)
-        continue
-      }
-      const name = hex(checked.value.statement.digest)
-      const agreed = receipts.get(name) ?? { votes: [], records: archived.records }
-      receipts.set(name, { ...agreed, votes: [...agreed.votes, checked.value] })
-      const receipt = this.receiptOf(agreed.votes.length + 1 >= trust ? receipts.get(name)?.votes : undefined)
-      if (receipt === undefined) continue
-      const { entry, certificate } = first.archived
-      return { entry, certificate, results: { receipt, records: agreed.records } }
-    }
-    if (first === undefined) return undefined
-    const { entry, certificate } = first.archived
-    return { entry, certificate, results: undefined }
-  }
-
-  private receiptOf(votes: readonly Verified<Vote>[] | undefined): Certificate | undefined {
-    const statement = votes?.[0]?.statement
-    if (votes === undefined || statement?.kind !== 'receipt') return undefined
-    return assembleCertificate({ ...statement, kind: 'receipt' }, votes, this.options.genesis.membership)
-  }
-
-  private fork(slot: number, one: Cursor, other: Cursor): AuditError {
-    const [a, b] = [one.archive.replica, other.archive.replica]
-    return this.error(
+    const found = await gatherSlot(this.cursors, this.context, slot, last)
+    if (found === undefined || !('forkOf' in found)) return found
+    const [a, b] = found.forkOf.map(({ archive }) => archive.replica)
+    throw this.error(
       'fork',
       `replicas ${a} and ${b} show two different entries for slot ${slot}, both with good certificates: the log is forked; ` +
         'export from the data of each, and give both bundles to quorate audit blame',

@@ -1,9 +1,10 @@
 // What one replica keeps for auditors, asked for page by page: a replica drops what does not fit the queue of a client that reads
 // slowly, so a page must fit, and one that does not come is asked for again, half as long.
 
-import { type ReplicaIndex, slot } from '../../crypto/index.ts'
-import type { Evidence, NewView } from '../consensus/index.ts'
-import type { Archive, ArchivedCheckpoint, ArchivedSlot } from '../wire/index.ts'
+import { epoch, type ReplicaIndex, slot } from '../../crypto/index.ts'
+import { MAX_EPOCH } from '../../keys/charter/index.ts'
+import type { Evidence, HandOver, NewView } from '../consensus/index.ts'
+import { type Archive, type ArchivedCheckpoint, type ArchivedSlot, MAX_LINKS } from '../wire/index.ts'
 import { ClientError } from './errors.ts'
 import { ARCHIVE_ATTEMPTS, ARCHIVE_PAGE_SLOTS } from './limits.ts'
 import type { Questions } from './questions.ts'
@@ -24,6 +25,16 @@ export class RemoteArchive implements Archive {
     if (answer === undefined) throw new ClientError('no-answer', `replica ${this.replica} gave an empty answer`)
     const { firstSlot, executed } = answer.status
     return { first: firstSlot, last: executed >= firstSlot ? executed : 0 }
+  }
+
+  async *handOvers(): AsyncGenerator<HandOver> {
+    for (let told = 0; told < MAX_EPOCH; ) {
+      const question = { kind: 'chain', from: epoch(told) } as const
+      const links = (await this.questions.ask(this.replica, question)).flatMap((answer) => answer.links)
+      yield* links
+      told += links.length
+      if (links.length < MAX_LINKS) return
+    }
   }
 
   slots(from: number, to: number): AsyncIterable<ArchivedSlot> {

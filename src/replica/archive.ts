@@ -1,27 +1,23 @@
 // The data folder of a stopped replica, as an auditor reads it.
 
-import type { ReplicaIndex } from '../../crypto/index.ts'
+import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
 import type { Genesis } from '../../keys/index.ts'
-import { openStore, type Store, StoreError, type StoreOptions } from '../storage/index.ts'
+import { openStore, ownerOf, type Store, StoreError, type StoreOptions } from '../storage/index.ts'
 import { type Archive, RECORD_KINDS } from '../wire/index.ts'
 import { readCheckpoints, readSlots } from './archive-reader.ts'
 import { decodeAll, handOversIn, keptForAudit } from './recovery.ts'
 
-/** Whose folder it is. */
-export interface ArchiveOwner {
-  readonly genesis: Genesis
-  readonly replica: ReplicaIndex
-}
-
 /**
- * Opens the store in `data` for reading; it is locked meanwhile.
- * @throws {StoreError} where there is none, it is another replica's, or that replica is running.
+ * Opens the store in `data` for reading, whichever replica's of the cluster it is: that may have joined after the genesis, and its
+ * keys may have changed. It is locked meanwhile.
+ * @throws {StoreError} where there is none, it is of another cluster, or its replica is running.
  */
-export async function openArchive(data: string, { genesis, replica }: ArchiveOwner): Promise<Archive> {
-  const member = genesis.members[replica]
-  if (member === undefined) throw new StoreError('foreign', `the genesis has no replica ${replica}`)
-  const identity = { clusterId: genesis.clusterId, replica, consensusKey: member.consensusKey }
+export async function openArchive(data: string, genesis: Genesis): Promise<Archive> {
+  const owner = await ownerOf(data)
+  if (owner === undefined) throw new StoreError('missing', `${data} is no data folder of a replica`)
+  const identity = { ...owner, clusterId: genesis.clusterId }
+  const replica = replicaIndex(owner.replica)
   const options: StoreOptions = { path: data, identity, durability: 'os', create: false, onFailure: () => {} }
   return archiveOf(await openStore(options), genesis, replica, data)
 }
@@ -36,6 +32,9 @@ export function archiveOf(store: Store, genesis: Genesis, replica: ReplicaIndex,
     replica,
     async extent() {
       return { first: Math.max(1, store.firstSlot), last: lastSlot(store) }
+    },
+    async *handOvers() {
+      yield* links
     },
     slots: (from, to) => readSlots(store, links, from, Math.min(to, lastSlot(store))),
     checkpoints: (from, to) => readCheckpoints(store, from, to),

@@ -46,6 +46,21 @@ export async function readIdentity(
   folder: string,
   identity: StoreIdentity,
 ): Promise<Uint8Array | undefined> {
+  const found = await findIdentity(files, folder)
+  if (found === undefined) return undefined
+  refuseForeign(folder, found, identity)
+  if (!found.bothWhole) await writeIdentity(files, folder, identity, found.salt)
+  return found.salt
+}
+
+/**
+ * Whose store is in `folder`; undefined where there is none.
+ * @throws {StoreError} `format`, or `damaged` where neither file is whole.
+ */
+export async function findIdentity(
+  files: Pick<Files, 'readWhole'>,
+  folder: string,
+): Promise<(Identity & { readonly bothWhole: boolean }) | undefined> {
   const texts = await Promise.all(IDENTITY_FILES.map((name) => files.readWhole(join(folder, name))))
   if (texts.every((text) => text === undefined)) return undefined
   const whole = texts.map((text) => text && decode(text))
@@ -58,9 +73,7 @@ export async function readIdentity(
     const what = `${folder} has the format ${found.format}, and this program reads ${FORMAT}`
     throw new StoreError('format', `${what}; use the program version that wrote it`)
   }
-  refuseForeign(folder, found, identity)
-  if (whole.includes(undefined)) await writeIdentity(files, folder, identity, found.salt)
-  return found.salt
+  return { ...found, bothWhole: !whole.includes(undefined) }
 }
 
 interface Identity extends StoreIdentity {

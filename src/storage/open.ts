@@ -2,8 +2,9 @@
 
 import { openDiskStore } from './disk.ts'
 import { nodeFiles } from './files.ts'
+import { findIdentity } from './identity.ts'
 import { memoryStore } from './memory.ts'
-import { type Store, StoreError, type StoreOptions } from './store.ts'
+import { type Store, StoreError, type StoreIdentity, type StoreOptions } from './store.ts'
 
 /**
  * The store in the folder `options.path`, recovered and locked. With durability `memory` there is nothing on disk and nothing to
@@ -19,4 +20,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     )
   }
   return memoryStore(options.retention === undefined ? {} : { retention: options.retention })
+}
+
+/** Whose store is in `folder`, by what it says; undefined where there is none. @throws {StoreError} where it cannot be read. */
+export async function ownerOf(folder: string): Promise<StoreIdentity | undefined> {
+  return await findIdentity(nodeFiles, folder)
 }

@@ -68,6 +68,7 @@ import {
   kvStateKey,
   POSITION_STATE_KEY,
 } from '../../src/machine/index.ts'
+import type { Archive, ArchivedSlot } from '../../src/wire/index.ts'
 import { bytesFor } from '../support/cluster.ts'
 import { ADMIN, consensusNamed, GENESIS, INTERVAL, signerAt, signerNamed, WRITER } from './epochs-keys.ts'
 
@@ -276,6 +277,34 @@ export class EpochsLog {
       parts.push(writer.evidence(evidence, epoch.charter.epoch) ?? '')
     }
     return utf8([...parts, writer.end()].join(''))
+  }
+
+  /** What the replica keeps whose receipts are the `index`-th of each slot, changed as `lie` wants. */
+  archive(index: number, lie: (slot: ArchivedSlot) => ArchivedSlot | undefined = (each) => each): Archive {
+    const { slots, checkpoints, newViews, evidence, chain } = this
+    return {
+      replica: replicaIndex(index),
+      extent: async () => ({ first: 1, last: slots.length }),
+      async *handOvers() {
+        yield* chain.links
+      },
+      async *slots(from, to) {
+        for (const { entry, certificate, receipt, records } of slots.slice(from - 1, to)) {
+          const signed = receipt.signatures[index]
+          const own = signed && { statement: receipt.statement, ...signed }
+          const told = lie({ entry, certificate, receipt: own, records })
+          if (told !== undefined) yield told
+        }
+      },
+      async *checkpoints(from, to) {
+        for (const { checkpoint, frontier } of checkpoints) {
+          if (checkpoint.slot >= from && checkpoint.slot <= to) yield { checkpoint, frontier }
+        }
+      },
+      newViews: async () => newViews,
+      evidence: async () => evidence.map((each) => each.evidence),
+      close: async () => {},
+    }
   }
 
   /** Of the only request of a slot. */

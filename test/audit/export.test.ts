@@ -139,7 +139,6 @@ describe('an export from a cluster with a liar', () => {
       'results of its own',
       (each) => ({ ...each, records: each.records.map((record) => record.map((byte) => byte ^ 1)) }),
     ],
-    ["another replica's receipt", (each) => ({ ...each, receipt: log.slots[2]?.receipts[1] })],
     [
       'slots that nobody asked for',
       (each) => ({ ...each, entry: { ...each.entry, header: { ...each.entry.header, slot: slot(2) } } }),
@@ -152,6 +151,20 @@ describe('an export from a cluster with a liar', () => {
     expect(report.refusals).toMatchObject([{ replica: 0, where: 'slot 3' }])
     expect(report.withoutResults).toBe(0)
     expect(await audited(text, 'certificates')).toMatchObject({ valid: true, entries: 9 })
+  })
+
+  it("counts another replica's receipt once, whoever shows it", async () => {
+    const archives = [
+      log.archive(
+        0,
+        at(3, (each) => ({ ...each, receipt: log.slots[2]?.receipts[1] })),
+      ),
+      log.archive(1),
+    ]
+    const { report } = await exported(log, { archives })
+    expect(report).toMatchObject({ entries: 9, withoutResults: 1, refusals: [] })
+    const { report: whole } = await exported(log, { archives: [...archives, log.archive(2)] })
+    expect(whole).toMatchObject({ entries: 9, withoutResults: 0, refusals: [] })
   })
 
   it('goes on without one that fails in between, that claims slots which are not there, or that lies about checkpoints', async () => {

@@ -232,6 +232,7 @@ export class TestLog {
     return {
       replica: replicaIndex(index),
       extent: async () => ({ first: slots.length === 0 ? 0 : 1, last: slots.length }),
+      async *handOvers() {},
       async *slots(from, to) {
         for (const { entry, certificate, receipts, records } of slots.slice(from - 1, to)) {
           const told = lie({ entry, certificate, receipt: receipts[index], records })

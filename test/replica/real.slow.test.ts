@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { replicaIndex } from '../../crypto/index.ts'
 import { libp2pClientTransport } from '../../net/index.ts'
 import { freePorts } from '../../src/cli/launch/ports.ts'
 import { createReplica, openArchive, type Replica } from '../../src/replica/index.ts'
@@ -95,7 +94,7 @@ describe('real replicas', () => {
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
 
     await running.get(2)?.stop()
-    const archive = await openArchive(join(folder, 'replica-2'), { genesis: of, replica: replicaIndex(2) })
+    const archive = await openArchive(join(folder, 'replica-2'), of)
     const { first, last } = await archive.extent()
     const slots = []
     for await (const each of archive.slots(first, last)) slots.push(each.entry.header.slot)

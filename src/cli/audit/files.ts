@@ -3,12 +3,11 @@
 import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { replicaIndex } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/index.ts'
 import { createVerifierPool } from '../../../keys/native/index.ts'
 import type { BatchVerifier, ByteSource } from '../../audit/verify/index.ts'
 import type { Archive } from '../../wire/index.ts'
-import { type Context, UsageError } from '../command.ts'
+import type { Context } from '../command.ts'
 import { fileFault } from '../file-error.ts'
 
 /** Bytes from which on other threads help; starting them takes as long as some hundred signatures. */
@@ -72,15 +71,7 @@ export function bar(share: number): string {
 export async function archiveIn(folder: string, genesis: Genesis): Promise<Archive> {
   // libp2p comes along and takes a third of a second to load, which other commands should not wait for.
   const { openArchive } = await import('../../replica/index.ts')
-  for (const index of genesis.members.keys()) {
-    try {
-      return await openArchive(folder, { genesis, replica: replicaIndex(index) })
-    } catch (error) {
-      const foreign = error instanceof Error && 'code' in error && error.code === 'foreign'
-      if (!foreign || index === genesis.members.length - 1) throw error
-    }
-  }
-  throw new UsageError(`${folder} is no data folder of a replica of ${genesis.label}`)
+  return await openArchive(folder, genesis)
 }
 
 /** A file that appears whole or not at all. */

@@ -5,6 +5,7 @@ import { utf8 } from '../../../crypto/index.ts'
 import { GENESIS_FILE, loadGenesis } from '../../../keys/index.ts'
 import { type ExportReport, type ExportSelection, exportBundle, type Refusal } from '../../audit/index.ts'
 import { bar, wholeFile } from '../audit/files.ts'
+import { PIN_OPTION, wantedPin } from '../audit/pin.ts'
 import { archiveSource } from '../audit/sources.ts'
 import { type Command, type Input, type Outcome, UsageError } from '../command.ts'
 import { clusterFolder } from '../folder.ts'
@@ -19,6 +20,7 @@ export const auditExport: Command = {
     { flags: '--all', describe: 'everything that is kept (the default)' },
     { flags: '--slots <a..b>', describe: 'the entries of these slots' },
     { flags: '--key <k>', describe: 'the entries with a command about this key' },
+    PIN_OPTION,
     { flags: '--checkpointed', describe: 'leave out entries that no stable checkpoint covers yet' },
     { flags: '--data <path>', describe: "a stopped replica's data folder, instead of the cluster", repeatable: true },
     { flags: '--cluster <dir>', describe: 'the keyset (default: QUORATE_CLUSTER or ./quorate-cluster)' },
@@ -33,6 +35,7 @@ export const auditExport: Command = {
   ],
   async run(input, context) {
     const selection = selectionOf(input)
+    const pin = await wantedPin(input)
     const cluster = clusterFolder(input.text('cluster'), context)
     const genesis = await loadGenesis(join(cluster, GENESIS_FILE))
     const out = input.text('out') ?? ''
@@ -44,6 +47,7 @@ export const auditExport: Command = {
           archives: source.archives,
           genesis,
           selection,
+          pin,
           checkpointed: input.flag('checkpointed'),
           out: (text) => file.write(text),
           signal: context.signal,
@@ -79,20 +83,29 @@ function selectionOf(input: Input): ExportSelection {
 }
 
 function outcomeOf(out: string, cluster: string, report: ExportReport): Outcome {
-  const { entries, checkpoints, uncheckpointed, withoutResults, newViews, evidence, refusals } = report
+  const { entries, checkpoints, epochs, uncheckpointed, unled, withoutResults, newViews, evidence, refusals } = report
+  const counted = { entries, checkpoints, epochs, uncheckpointed, unled, withoutResults, newViews, evidence }
   const notes = [
     uncheckpointed > 0 && `${uncheckpointed} of them are not yet checkpointed: audit verify --level log refuses those`,
+    unled > 0 &&
+      `${unled} of them are of epochs that are over, and nobody keeps the log that leads from there to the last one: no pin of it covers them`,
     withoutResults > 0 && `${withoutResults} of them without results: fewer than t replicas gave the same signed ones`,
     ...refusals.map(refusalLine),
   ].filter((line) => line !== false)
-  const counts = { entries, checkpoints, NewViews: newViews, 'pieces of evidence': evidence }
+  const counts = {
+    entries,
+    checkpoints,
+    'changes of members': epochs,
+    NewViews: newViews,
+    'pieces of evidence': evidence,
+  }
   const parts = Object.entries(counts)
     .filter(([, number]) => number > 0)
     .map(([noun, number]) => `${noun}: ${number}`)
     .join(', ')
   return {
     status: 'done',
-    value: { file: out, cluster, entries, checkpoints, uncheckpointed, withoutResults, newViews, evidence, refusals },
+    value: { file: out, cluster, ...counted, refusals },
     text: [`${out} of cluster ${cluster} holds ${parts}`, ...notes].join('\n'),
   }
 }
