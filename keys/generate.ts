@@ -26,6 +26,10 @@ export interface KeysetPlan {
   readonly addresses: readonly (readonly string[])[]
   readonly clients: readonly { readonly name: string; readonly role: Role }[]
   readonly parameters: Parameters
+  /** How many admins must agree on a change of the members; one unless told. */
+  readonly threshold?: number | undefined
+  /** The client that operates each replica, by its name, in order; nobody does unless told. */
+  readonly operators?: readonly string[] | undefined
   /** Encrypts every secret key file. */
   readonly passphrase?: string | undefined
 }
@@ -131,7 +135,11 @@ async function makeKeys(plan: KeysetPlan, { onProgress, signal }: GenerateOption
   const members = []
   for (const [index, addresses] of plan.addresses.entries()) {
     const folder = replicaFolder('', index)
-    members.push({ consensus: add(folder, CONSENSUS_KEY_FILE), transport: add(folder, TRANSPORT_KEY_FILE), addresses })
+    const operator = plan.operators?.[index]
+    members.push({
+      ...{ consensus: add(folder, CONSENSUS_KEY_FILE), transport: add(folder, TRANSPORT_KEY_FILE), addresses },
+      ...(operator !== undefined && { operator }),
+    })
     await step()
   }
   const clients = []
@@ -139,8 +147,9 @@ async function makeKeys(plan: KeysetPlan, { onProgress, signal }: GenerateOption
     clients.push({ name, role, key: add(clientFolder('', name), CLIENT_KEY_FILE) })
     await step()
   }
-  const { name, quorum, parameters } = plan
-  const text = genesisText(assembleGenesis({ name, quorum, members, clients, parameters }))
+  const { name, quorum, parameters, threshold } = plan
+  const admins = threshold === undefined ? {} : { admins: { threshold } }
+  const text = genesisText(assembleGenesis({ name, quorum, members, clients, parameters, ...admins }))
   // Read back like any other genesis: what keygen writes is what a replica takes, and a bad plan is refused by the same
   // sentences as a bad file.
   const result = readGenesis(utf8(text), nativeVerifier)

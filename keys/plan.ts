@@ -22,11 +22,25 @@ export function toleranceOf(replicas: number, given: { byzantine?: number; crash
   return { byzantine, crash }
 }
 
-/** `count` clients: `admin`, then `writer-1`, `writer-2`... */
-export function defaultClients(count: number): { name: string; role: Role }[] {
-  return Array.from({ length: count }, (_, i) =>
-    i === 0 ? { name: 'admin', role: 'admin' } : { name: `writer-${i}`, role: 'writer' },
-  )
+interface PlannedClient {
+  readonly name: string
+  readonly role: Role
+}
+
+/** `count` clients: `admin`, then `writer-1`, `writer-2`...; and with more admins `admin-2`, `admin-3`... beside them. */
+export function defaultClients(count: number, admins = 1): PlannedClient[] {
+  const names = (from: number, to: number, name: string, role: Role) =>
+    Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => ({ name: `${name}-${from + i}`, role }))
+  return [
+    { name: 'admin', role: 'admin' },
+    ...names(2, admins, 'admin', 'admin'),
+    ...names(1, count - 1, 'writer', 'writer'),
+  ]
+}
+
+/** The client that operates this replica and is there for nothing else: it may replace it and its keys, and read. */
+export function operatorOf(index: number): PlannedClient {
+  return { name: `operator-${index}`, role: 'reader' }
 }
 
 /**

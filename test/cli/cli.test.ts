@@ -127,6 +127,29 @@ describe('quorate keygen', () => {
     expect(await readFile(join(folder, 'replica-0', 'consensus.pem'), 'utf8')).toContain('ENCRYPTED PRIVATE KEY')
   })
 
+  it('lists so many admins, of whom so many must agree, and a client that operates each replica', async () => {
+    const folder = await place()
+    const run = await quorate([
+      'keygen',
+      folder,
+      '--replicas',
+      '4',
+      '--admins',
+      '2-of-3',
+      '--operators',
+      '--clients',
+      '2',
+    ])
+    expect(run).toMatchObject({ code: 0, error: '' })
+    const genesis = await loadGenesis(join(folder, 'genesis.json'))
+    expect(genesis.admins).toEqual({ threshold: 2 })
+    const roles = genesis.clients.map(({ name, role }) => `${name} ${role}`)
+    const operators = [0, 1, 2, 3].map((i) => `operator-${i} reader`)
+    expect(roles).toEqual(['admin admin', 'admin-2 admin', 'admin-3 admin', 'writer-1 writer', ...operators])
+    const keys = new Map(genesis.clients.map(({ name, key }) => [name, key]))
+    expect(genesis.members.map(({ operator }) => operator)).toEqual([0, 1, 2, 3].map((i) => keys.get(`operator-${i}`)))
+  })
+
   it.each([
     [['--replicas', '4', '--byzantine', '2'], '4 replicas cannot bear 2 liars: needs n >= 3b + 2c + 1 = 7'],
     [['--replicas', '3', '--crash', '2'], '3 replicas cannot bear 2 crashes: needs n >= 3b + 2c + 1 = 5'],
@@ -141,6 +164,8 @@ describe('quorate keygen', () => {
     [['--replicas', '4', '--host', '0.0.0.0'], '--host "0.0.0.0": "0.0.0.0" means "any address": nobody can dial it'],
     [['--replicas', '4', '--host', 'a_b'], '--host "a_b": "a_b" is not a host name in lower case'],
     [['--replicas', '4', '--name', 'My Cluster'], 'name: must be a DNS label'],
+    [['--replicas', '4', '--admins', '2'], '--admins must be M-of-K with M at most K, such as 2-of-3, not "2"'],
+    [['--replicas', '4', '--admins', '3-of-2'], '--admins must be M-of-K with M at most K'],
     [['--replicas', '4', '--set', 'window'], '--set "window": write NAME=VALUE, where NAME is one of window,'],
     [['--replicas', '4', '--set', 'colour=red'], '--set "colour=red": write NAME=VALUE'],
     [['--replicas', '4', '--set', 'window=0'], '--set window must be a whole number from 1 to 1024, not "0"'],

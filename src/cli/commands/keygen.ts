@@ -13,6 +13,7 @@ import {
   KeysError,
   type KeysetPlan,
   MAX_CLIENTS,
+  operatorOf,
   readAddressList,
   readPassphrase,
   replicaFolder,
@@ -39,6 +40,11 @@ export const keygen: Command = {
     { flags: '--byzantine <b>', describe: 'how many of them may lie; 0 is crash mode (default: as many as n allows)' },
     { flags: '--crash <c>', describe: 'how many more may stop (default: as many as are left)' },
     { flags: '--clients <k>', describe: 'how many clients: admin, writer-1, writer-2... (default: 1)' },
+    {
+      flags: '--admins <m-of-k>',
+      describe: 'how many admins must agree on changes of the members, and how many there are (default: 1-of-1)',
+    },
+    { flags: '--operators', describe: 'a client operator-I for each replica, which may replace it and its keys' },
     { flags: '--name <cluster>', describe: `name of the cluster, a DNS label (default: ${DEFAULT_NAME})` },
     { flags: '--host <host>', describe: `address of all replicas (default: ${DEFAULT_HOST})` },
     {
@@ -52,6 +58,7 @@ export const keygen: Command = {
   examples: [
     ['quorate keygen --replicas 4', 'four replicas on this machine, of which one may lie'],
     ['quorate keygen ./prod --replicas 3 --byzantine 0 --addresses hosts.txt --name prod', 'three that do not lie'],
+    ['quorate keygen --replicas 4 --admins 2-of-3 --operators', 'two of three admins must agree on who is a member'],
     ['quorate keygen --replicas 4 --set rotation=every:256 --set window=64', 'other protocol parameters'],
   ],
   async run(input, context) {
@@ -78,14 +85,28 @@ async function planOf(input: Input, { environment }: Context): Promise<KeysetPla
   })
   const unfit = quorumFault({ replicas, ...quorum })
   if (unfit !== undefined) throw new UsageError(unfit)
+  const [threshold, admins] = adminsOf(input.text('admins')) ?? [undefined, 1]
+  const operators = input.flag('operators') ? Array.from({ length: replicas }, (_, i) => operatorOf(i)) : undefined
   return {
     name: input.text('name') ?? DEFAULT_NAME,
     quorum,
     addresses: await addressesOf(input, replicas),
-    clients: defaultClients(input.integer('clients', 1, MAX_CLIENTS) ?? 1),
+    clients: [...defaultClients(input.integer('clients', 1, MAX_CLIENTS) ?? 1, admins), ...(operators ?? [])],
+    threshold,
+    operators: operators?.map(({ name }) => name),
     parameters: parametersOf(input.texts('set')),
     passphrase: await readPassphrase({ file: input.text('passphrase-file'), environment }),
   }
+}
+
+/** How many admins must agree, and how many there are. */
+function adminsOf(text: string | undefined): readonly [number, number] | undefined {
+  if (text === undefined) return undefined
+  const [, least = '', all = ''] = /^([1-9][0-9]{0,3})-of-([1-9][0-9]{0,3})$/.exec(text) ?? []
+  if (least === '' || Number(least) > Number(all)) {
+    throw new UsageError(`--admins must be M-of-K with M at most K, such as 2-of-3, not ${JSON.stringify(text)}`)
+  }
+  return [Number(least), Number(all)]
 }
 
 async function addressesOf(input: Input, replicas: number): Promise<string[][]> {

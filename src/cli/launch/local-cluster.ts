@@ -11,6 +11,7 @@ import {
   defaultClients,
   type Genesis,
   generateKeyset,
+  operatorOf,
   type Parameters,
   replicaFolder,
   toleranceOf,
@@ -29,6 +30,10 @@ export interface LocalClusterOptions {
   readonly byzantine?: number
   readonly crash?: number
   readonly clients?: number
+  /** So many admins there are, and so many must agree; one of one unless told. */
+  readonly admins?: { readonly count: number; readonly threshold: number }
+  /** Whether each replica has a client of its own that operates it. */
+  readonly operators?: boolean
   readonly parameters?: Partial<Parameters>
   /** Becomes a replica's config.yaml; told the addresses of all. */
   readonly config?: (index: number, addresses: readonly string[]) => ReplicaConfig | Promise<ReplicaConfig>
@@ -62,7 +67,19 @@ export class LocalCluster {
 
   /** Makes the keyset; starts nobody. @throws {KeysError} */
   static async make(options: LocalClusterOptions): Promise<LocalCluster> {
-    const { folder, name = 'local', replicas, byzantine, crash, clients = 1, parameters, config, hosts } = options
+    const {
+      folder,
+      name = 'local',
+      replicas,
+      byzantine,
+      crash,
+      clients = 1,
+      admins,
+      parameters,
+      config,
+      hosts,
+    } = options
+    const operators = options.operators ? Array.from({ length: replicas }, (_, i) => operatorOf(i)) : undefined
     const addresses =
       hosts?.map(({ ip }) => addressOf(ip, HOST_PORT)) ??
       (await freePorts(replicas)).map((port) => addressOf('127.0.0.1', port))
@@ -73,7 +90,9 @@ export class LocalCluster {
         ...(crash !== undefined && { crash }),
       }),
       addresses: addresses.map((address) => [address]),
-      clients: defaultClients(clients),
+      clients: [...defaultClients(clients, admins?.count), ...(operators ?? [])],
+      threshold: admins?.threshold,
+      operators: operators?.map((operator) => operator.name),
       parameters: { ...DEFAULT_PARAMETERS, ...parameters },
     })
     if (config !== undefined) {
