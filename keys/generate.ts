@@ -6,18 +6,19 @@ import { chmod, lstat, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Signer, utf8 } from '../crypto/index.ts'
 import { fileError, invalidGenesis, KeysError } from './errors.ts'
-import { SECRET_FILE_MODE, SECRET_FOLDER_MODE, syncFolder, writeNewFile } from './files.ts'
+import { readSecretFile, SECRET_FILE_MODE, SECRET_FOLDER_MODE, syncFolder, writeNewFile } from './files.ts'
 import { assembleGenesis, type Genesis, genesisText, type Parameters, type Role, readGenesis } from './genesis/index.ts'
 import {
   CLIENT_KEY_FILE,
   CONSENSUS_KEY_FILE,
   clientFolder,
   GENESIS_FILE,
+  NEXT_CONSENSUS_KEY_FILE,
   replicaFolder,
   TRANSPORT_KEY_FILE,
 } from './layout.ts'
 import { nativeSigner, nativeVerifier } from './native/index.ts'
-import { secretKeyPem } from './pem.ts'
+import { secretKeyOfPem, secretKeyPem } from './pem.ts'
 
 export interface KeysetPlan {
   readonly name: string
@@ -116,6 +117,49 @@ export async function generateClientKey(
   return signer
 }
 
+/** The keys of one more replica, in a new folder. Nobody knows them until they are told. */
+export async function generateReplicaKeys(
+  folder: string,
+  { passphrase }: { readonly passphrase?: string | undefined } = {},
+): Promise<{ readonly consensus: Signer; readonly transport: Signer }> {
+  await refuseExisting(folder, folder)
+  const [consensus, transport] = [newKey(), newKey()]
+  try {
+    await mkdir(folder, { mode: SECRET_FOLDER_MODE })
+    await writeNewFile(join(folder, CONSENSUS_KEY_FILE), secretKeyPem(consensus.secret, passphrase), SECRET_FILE_MODE)
+    await writeNewFile(join(folder, TRANSPORT_KEY_FILE), secretKeyPem(transport.secret, passphrase), SECRET_FILE_MODE)
+    await syncFolder(folder)
+    await syncFolder(dirname(resolve(folder)))
+  } catch (error) {
+    throw error instanceof KeysError ? error : fileError(folder, error)
+  }
+  return { consensus: consensus.signer, transport: transport.signer }
+}
+
+/**
+ * The key that the replica of `folder` is to have from the next epoch on: made where there is none yet, or the one of an earlier try.
+ * @throws {KeysError} where the folder cannot be written, or what is there is no key.
+ */
+export async function nextConsensusKey(
+  folder: string,
+  { passphrase }: { readonly passphrase?: string | undefined } = {},
+): Promise<Signer> {
+  const path = join(folder, NEXT_CONSENSUS_KEY_FILE)
+  if (await exists(path, path)) return nativeSigner(secretKeyOfPem(await readSecretFile(path), path, passphrase))
+  const { secret, signer } = newKey()
+  // Whole or not at all: half a key would stop the replica.
+  const temporary = `${path}.tmp`
+  try {
+    await rm(temporary, { force: true })
+    await writeNewFile(temporary, secretKeyPem(secret, passphrase), SECRET_FILE_MODE)
+    await rename(temporary, path)
+    await syncFolder(folder)
+  } catch (error) {
+    throw error instanceof KeysError ? error : fileError(path, error)
+  }
+  return signer
+}
+
 async function makeKeys(plan: KeysetPlan, { onProgress, signal }: GenerateOptions) {
   const total = plan.addresses.length + plan.clients.length
   let done = 0
@@ -163,12 +207,16 @@ function newKey(): NewKey {
 }
 
 async function refuseExisting(target: string, shown: string): Promise<void> {
+  if (await exists(target, shown)) {
+    throw new KeysError('exists', `${shown} exists and is not overwritten; name another folder, or move this one away`)
+  }
+}
+
+async function exists(target: string, shown: string): Promise<boolean> {
   const found = await lstat(target).catch((error) => {
     const known = fileError(shown, error)
     if (known.code === 'not-found') return undefined
     throw known
   })
-  if (found !== undefined) {
-    throw new KeysError('exists', `${shown} exists and is not overwritten; name another folder, or move this one away`)
-  }
+  return found !== undefined
 }

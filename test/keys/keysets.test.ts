@@ -10,10 +10,12 @@ import {
   defaultClients,
   type Genesis,
   generateKeyset,
+  generateReplicaKeys,
   type KeysetPlan,
   loadClientKey,
   loadGenesis,
   loadReplicaKeys,
+  nextConsensusKey,
   readAddressList,
   readPassphrase,
   replicaFolder,
@@ -386,5 +388,35 @@ describe('what keygen assumes', () => {
     await writeFile(path, '# ours\n/ip4/1.2.3.4/tcp/1  /dns/a.b/tcp/1 # two\n\n\t/ip4/1.2.3.5/tcp/1\r\n')
     expect(await readAddressList(path, 2)).toEqual([['/ip4/1.2.3.4/tcp/1', '/dns/a.b/tcp/1'], ['/ip4/1.2.3.5/tcp/1']])
     await expect(readAddressList(path, 3)).rejects.toThrow(`${path} has 2 lines of addresses for 3 replicas`)
+  })
+})
+
+describe('the keys of a replica that is to join', () => {
+  it('are in a new folder for its owner alone, and no two alike', async () => {
+    const folder = join(await scratch(), 'replica-new')
+    const { consensus, transport } = await generateReplicaKeys(folder)
+    expect(consensus.publicKey).not.toEqual(transport.publicKey)
+    expect(((await stat(folder)).mode & 0o777).toString(8)).toBe('700')
+    expect((await readdir(folder)).sort()).toEqual(['consensus.pem', 'transport.pem'])
+    await expect(generateReplicaKeys(folder)).rejects.toMatchObject({ code: 'exists' })
+  })
+})
+
+describe('the key that a member changes to', () => {
+  it('is made once, beside the one that it has, and found again', async () => {
+    const folder = await folderOf({ 'consensus.pem': 'replica-0/consensus.pem' })
+    const next = await nextConsensusKey(folder, { passphrase: 'correct horse' })
+    expect(next.publicKey).not.toEqual(genesis.members[0]?.consensusKey)
+    expect((await readdir(folder)).sort()).toEqual(['consensus.pem', 'next-consensus.pem'])
+    const again = await nextConsensusKey(folder, { passphrase: 'correct horse' })
+    expect(again.publicKey).toEqual(next.publicKey)
+    await expect(nextConsensusKey(folder)).rejects.toMatchObject({ code: 'needs-passphrase' })
+  })
+
+  it('is whole, also after a try that ended in the middle', async () => {
+    const folder = await folderOf({ 'consensus.pem': 'replica-0/consensus.pem' })
+    await writeFile(join(folder, 'next-consensus.pem.tmp'), 'half a')
+    await nextConsensusKey(folder)
+    expect((await readdir(folder)).sort()).toEqual(['consensus.pem', 'next-consensus.pem'])
   })
 })
