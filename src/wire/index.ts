@@ -18,9 +18,18 @@ export {
 } from './archive-codec.ts'
 export { decodeClientFrame, encodeClientFrame } from './client-frames.ts'
 export { decodeEvidence, encodeEvidence } from './evidence.ts'
+export { type FrameHead, frameHead } from './frame-head.ts'
 export type * from './frames.ts'
 export { decodeHandOver, encodeHandOver } from './hand-overs.ts'
-export { type DecodeBounds, decodeMessage, encodeMessage, type PeerFrame } from './messages.ts'
+export {
+  type ChainMessage,
+  type DecodeBounds,
+  decodeMessage,
+  encodeMessage,
+  type PeerFrame,
+  type PeerMessage,
+  type ShownLink,
+} from './messages.ts'
 export {
   ARCHIVE_KINDS,
   decodeOutcome,

@@ -1,8 +1,17 @@
 // The protocol's messages between replicas.
 
-import { digest, type Epoch, epoch as epochOf, type Result, replicaIndex, slot, view } from '../../crypto/index.ts'
+import {
+  copyOf,
+  digest,
+  type Epoch,
+  epoch as epochOf,
+  type Result,
+  replicaIndex,
+  slot,
+  view,
+} from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
-import type { Message } from '../consensus/index.ts'
+import type { Message, StableCheckpoint } from '../consensus/index.ts'
 import { fromWireChosen, fromWireEntry, toWireChosen, toWireEntry } from './entries.ts'
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
 import { read } from './malformed.ts'
@@ -20,14 +29,33 @@ import {
   toWireVote,
 } from './votes.ts'
 
+/** What shells say to one another about epochs (M8); no core hears of it. */
+export type ChainMessage =
+  /** Asks for the hand-overs from the one on that ended this epoch. */
+  | { readonly kind: 'fetch-chain'; readonly from: Epoch }
+  /** Ascending, {@link wire.MAX_LINKS} at most. */
+  | { readonly kind: 'chain'; readonly links: readonly ShownLink[] }
+
+/**
+ * A hand-over as it is shown: with a charter that is still bytes, since admitting its keys costs more than checking first whether a
+ * quorum signed for it.
+ */
+export interface ShownLink {
+  readonly checkpoint: StableCheckpoint
+  /** As keys/charter encodes it. */
+  readonly charter: Uint8Array
+}
+
+export type PeerMessage = Message | ChainMessage
+
 /** What one replica sends another: a message, and the epoch that its sender is in. */
 export interface PeerFrame {
   readonly epoch: Epoch
-  readonly message: Message
+  readonly message: PeerMessage
 }
 
 /** @throws {RangeError} for a message beyond the bounds of net/wire/limits.ts. */
-export function encodeMessage(message: Message, epoch: Epoch): Uint8Array {
+export function encodeMessage(message: PeerMessage, epoch: Epoch): Uint8Array {
   return wire.encodeMessage({ ...toWire(message), epoch })
 }
 
@@ -49,7 +77,7 @@ export function decodeMessage(frame: Uint8Array, bounds?: DecodeBounds): Result<
 
 type WithoutEpoch<Each> = Each extends wire.Message ? Omit<Each, 'epoch'> : never
 
-function toWire(message: Message): WithoutEpoch<wire.Message> {
+function toWire(message: PeerMessage): WithoutEpoch<wire.Message> {
   switch (message.kind) {
     case 'requests':
       return { kind: 'requests', value: toWireRequests(message.requests) }
@@ -85,10 +113,14 @@ function toWire(message: Message): WithoutEpoch<wire.Message> {
       return { kind: 'leaseAsk', value: message }
     case 'lease-grant':
       return { kind: 'leaseGrant', value: message }
+    case 'fetch-chain':
+      return { kind: 'fetchChain', value: message }
+    case 'chain':
+      return { kind: 'chain', value: { links: message.links.map(toWireLink) } }
   }
 }
 
-function fromWire({ kind, value }: wire.Message, most: number | undefined): Message {
+function fromWire({ kind, value }: wire.Message, most: number | undefined): PeerMessage {
   switch (kind) {
     case 'requests':
       return { kind: 'requests', requests: fromWireRequests(value, most) }
@@ -134,5 +166,17 @@ function fromWire({ kind, value }: wire.Message, most: number | undefined): Mess
       return { kind: 'lease-ask', view: view(value.view), monotonicMs: value.monotonicMs, wallMs: value.wallMs }
     case 'leaseGrant':
       return { kind: 'lease-grant', view: view(value.view), monotonicMs: value.monotonicMs, wallMs: value.wallMs }
+    case 'fetchChain':
+      return { kind: 'fetch-chain', from: epochOf(value.from) }
+    case 'chain':
+      return { kind: 'chain', links: value.links.map(fromWireLink) }
   }
+}
+
+function toWireLink({ checkpoint, charter }: ShownLink): wire.HandOver {
+  return { checkpoint: toWireStable(checkpoint), charter }
+}
+
+function fromWireLink({ checkpoint, charter }: wire.HandOver): ShownLink {
+  return { checkpoint: fromWireStable(checkpoint), charter: copyOf(charter) }
 }

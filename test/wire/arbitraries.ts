@@ -47,6 +47,7 @@ import type {
   Answer,
   ArchivedCheckpoint,
   ArchivedSlot,
+  ChainMessage,
   ClientFrame,
   Outcome,
   Question,
@@ -232,6 +233,14 @@ type Arbitraries<Value extends { readonly kind: string }> = {
 
 function kind<Kind extends string>(name: Kind): Arbitrary<Kind> {
   return fc.constant(name)
+}
+
+export const chainMessages: Arbitraries<ChainMessage> = {
+  'fetch-chain': fc.record({ kind: kind('fetch-chain'), from: anyEpoch }),
+  chain: fc.record({
+    kind: kind('chain'),
+    links: fc.array(fc.record({ checkpoint: anyStable, charter: anyBytes }), { maxLength: 3 }),
+  }),
 }
 
 /** By kind: a kind without an arbitrary does not compile. */

@@ -42,6 +42,7 @@ import {
   anyOutcome,
   anySignedRequest,
   anyStable,
+  chainMessages,
   clientFrames,
   messages,
   records,
@@ -87,12 +88,15 @@ function formats<Value>(
 
 /** Of the first epoch, where a frame that is cut short is none. */
 const firstFrames = Object.fromEntries(
-  Object.entries(messages).map(([kind, message]) => [
+  Object.entries({ ...messages, ...chainMessages }).map(([kind, message]) => [
     kind,
     fc.record({ epoch: fc.constant(epoch(0)), message: fc.oneof(message) }),
   ]),
 )
-const laterFrames = fc.record({ epoch: anyEpoch, message: fc.oneof(...Object.values(messages)) })
+const laterFrames = fc.record({
+  epoch: anyEpoch,
+  message: fc.oneof(...Object.values(messages), ...Object.values(chainMessages)),
+})
 const encodeFrame = ({ epoch: of, message }: PeerFrame) => encodeMessage(message, of)
 
 /** Admission takes milliseconds, and is nothing that a format decides. */

@@ -12,6 +12,7 @@ import {
   type VoteKind,
   view,
 } from '../../crypto/index.ts'
+import { encodeCharter } from '../../keys/charter/index.ts'
 import {
   batchEntry,
   type DurableRecord,
@@ -292,6 +293,13 @@ it('the formats of wire and disk stay as they are', () => {
     ],
     epochs: {
       later: hex(encodeMessage(messages.heartbeat, epoch(300))),
+      fetchChain: hex(encodeMessage({ kind: 'fetch-chain', from: epoch(2) }, epoch(2))),
+      chain: hex(
+        encodeMessage(
+          { kind: 'chain', links: [{ checkpoint: handedOver, charter: encodeCharter(charter) }] },
+          epoch(3),
+        ),
+      ),
       checkpoint: hex(encodeMessage({ kind: 'checkpoint', vote: ending }, epoch(0))),
       stable: hex(encodeMessage({ kind: 'stable', checkpoint: handedOver }, epoch(0))),
       pastTheEnd: [
