@@ -3,7 +3,7 @@
 import type { SignatureVerifier } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import type { EpochChain, Pin } from '../consensus/index.ts'
+import { type EpochChain, epochOfEvidence, type Pin } from '../consensus/index.ts'
 import type { Archive } from '../wire/index.ts'
 import { followArchives } from './chains.ts'
 import { Cursor } from './cursor.ts'
@@ -16,7 +16,6 @@ import {
   Culprits,
   describeEvidence,
   type EvidenceDescription,
-  epochOfEvidence,
   evidenceItemFault,
   newViewItemFault,
   noteSigners,
@@ -146,7 +145,7 @@ async function readArchive(search: Search, name: string, archive: Archive): Prom
   }
   for (const evidence of (await cursor.ask('its evidence', () => archive.evidence())) ?? []) {
     const fault = evidenceItemFault(evidence, context)
-    if (fault !== undefined || !culprits.evidence(evidence, epochOfEvidence(evidence, context))) {
+    if (fault !== undefined || !culprits.evidence(evidence, epochOfEvidence(evidence, context.chain))) {
       refuse(`evidence against replica ${evidence.accused}`, fault ?? UNUSED)
     }
   }

@@ -11,7 +11,7 @@ import {
 } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import type { EpochChain, Pin } from '../consensus/index.ts'
+import { type EpochChain, epochOfEvidence, type Pin } from '../consensus/index.ts'
 import type { Archive, ArchivedCheckpoint } from '../wire/index.ts'
 import { collectAccounts } from './accounts.ts'
 import { AuditError } from './audit-error.ts'
@@ -26,7 +26,6 @@ import {
   type BundleContents,
   BundleWriter,
   entryTouches,
-  epochOfEvidence,
   subtreesOf,
   verifyArchivedCheckpoint,
 } from './verify/index.ts'
@@ -129,7 +128,7 @@ class Exporter {
       await out(text)
     }
     for (const text of evidence.map((each) =>
-      this.writer.evidence(each, epochOfEvidence(each, this.context).charter.epoch),
+      this.writer.evidence(each, epochOfEvidence(each, this.context.chain).charter.epoch),
     )) {
       if (text === undefined) continue
       this.counts.evidence++

@@ -14,6 +14,7 @@ export { type CoreConfig, checkpointBytes, type EpochStart, genesisStart, startA
 export * from './digests.ts'
 export * from './entry.ts'
 export { amnesiaOf, checkpointConflictOf, conflictOf, disobedienceOf, evidenceFault, pastTheEndOf } from './evidence.ts'
+export { epochOfEvidence } from './evidence-epoch.ts'
 export * from './io.ts'
 export { leaseIndex, leaseMs } from './lease.ts'
 export * from './limits.ts'

@@ -24,6 +24,7 @@ import {
   type Entry,
   type EpochContext,
   type Evidence,
+  epochOfEvidence,
   evidenceFault,
   type NewView,
   newViewFault,
@@ -164,34 +165,11 @@ export function newViewItemFault(newView: NewView, context: CheckContext): Audit
 export function evidenceItemFault(
   evidence: Evidence,
   context: CheckContext,
-  epoch: EpochContext | undefined = epochOfEvidence(evidence, context),
+  epoch: EpochContext | undefined = epochOfEvidence(evidence, context.chain),
 ): AuditFault | undefined {
   const reason = evidenceFault(evidence, epoch.verify)
   if (reason === undefined) return undefined
   return fault('evidence', evidence.kind, `it does not convict replica ${evidence.accused}: ${reason}`)
-}
-
-/** The epoch whose membership the votes in it name, or whose slot the earliest of its notes is about. */
-export function epochOfEvidence(evidence: Evidence, { chain }: CheckContext): EpochContext {
-  const { membership, slot } = saidIn(evidence)
-  return (membership && chain.of(membership)) ?? chain.at(slot)
-}
-
-function saidIn(evidence: Evidence): { readonly membership?: Digest; readonly slot: Slot } {
-  switch (evidence.kind) {
-    case 'two-votes':
-      return evidence.first.statement
-    case 'two-checkpoints':
-      return evidence.first.slot < evidence.second.slot ? { slot: evidence.first.slot } : { slot: evidence.second.slot }
-    case 'hidden-prepared':
-      return evidence.accept.statement
-    case 'against-new-view':
-      return evidence.vote.statement
-    case 'wrong-receipt':
-      return evidence.receipt.statement
-    case 'past-the-end':
-      return evidence.late.kind === 'vote' ? evidence.late.vote.statement : { slot: evidence.end.slot }
-  }
 }
 
 /** One replica's own account of a slot: chosen, and where there is a receipt, that replica's, over these results. */

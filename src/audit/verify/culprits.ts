@@ -14,6 +14,7 @@ import {
   type EpochChain,
   type EpochContext,
   type Evidence,
+  epochOfEvidence,
   evidenceFault,
   type HandOver,
   type LateStatement,
@@ -22,7 +23,6 @@ import {
   type StableCheckpoint,
 } from '../../consensus/index.ts'
 import { blameFork } from './blame.ts'
-import { epochOfEvidence } from './checks.ts'
 import type { CheckContext } from './context.ts'
 import type { Doubt } from './epochs.ts'
 import { MAX_ACCOUNTS, MAX_BLAME_NEW_VIEWS, MAX_CONFLICTS } from './limits.ts'
@@ -147,7 +147,7 @@ export class Culprits {
   }
 
   /** Evidence that somebody hands in. False where it convicts nobody, and is not used. */
-  evidence(evidence: Evidence, epoch = epochOfEvidence(evidence, { chain: this.chain })): boolean {
+  evidence(evidence: Evidence, epoch = epochOfEvidence(evidence, this.chain)): boolean {
     return this.convict(evidence, 'handed-in', epoch)
   }
 

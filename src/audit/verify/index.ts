@@ -14,7 +14,6 @@ export {
 export {
   chosenFault,
   entryItemFault,
-  epochOfEvidence,
   evidenceItemFault,
   idsOf,
   inclusionFault,

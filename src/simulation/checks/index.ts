@@ -1,8 +1,8 @@
 // The invariants of a run, I1 to I15; I12, liveness, is what the second phase of a simulation asks for.
 
 import type { Digest } from '../../../crypto/index.ts'
-import { type AuditContext, epochOfEvidence } from '../../audit/verify/index.ts'
-import { EpochChain, type Evidence } from '../../consensus/index.ts'
+import type { AuditContext } from '../../audit/verify/index.ts'
+import { EpochChain, type Evidence, epochOfEvidence } from '../../consensus/index.ts'
 import { kv } from '../../machine/index.ts'
 import { parametersByEpoch } from '../cast.ts'
 import { CLUSTER_NAME, type Group } from '../group.ts'
@@ -54,7 +54,7 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
     return known && { membership: known.membership, verifier: voteVerifier }
   }
   const accusedBy = (evidence: Evidence) => {
-    const { charter } = epochOfEvidence(evidence, { chain: epochs.followed })
+    const { charter } = epochOfEvidence(evidence, epochs.followed)
     return epochs.identityOf(charter.epoch, evidence.accused)
   }
   return [
