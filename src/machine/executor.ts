@@ -8,6 +8,7 @@ import {
   type Digest,
   equalBytes,
   leafHash,
+  type MemberId,
   portableVerifier,
   type SignatureVerifier,
   utf8,
@@ -105,6 +106,8 @@ export interface Executor {
   charter(): Charter | undefined
   /** The end of the epoch: from the change on that ends it, up to its last slot. A function of the state after {@link slot}. */
   succession(): Succession | undefined
+  /** Where a member is dialled, at this point of the log; empty for who is none. */
+  addressesOf(member: MemberId): readonly string[]
   /** The role of a client at this point of the log. */
   roleOf(client: Uint8Array): Role | undefined
 }
@@ -117,11 +120,6 @@ export interface ExecutorOptions {
   readonly track?: boolean
   /** Checks what new members and clients signed; all give the same answers, the default slowly. */
   readonly verifier?: SignatureVerifier
-  /**
-   * Whether a change of the membership is followed into the epoch that it begins; refused otherwise, since a machine in another epoch
-   * than its replicas would be of no use. All who execute one log must say the same.
-   */
-  readonly followsChanges?: boolean
 }
 
 /** What of a genesis the state begins with. */
@@ -176,16 +174,13 @@ class MapExecutor implements Executor {
   /** Whose request was executed last in this entry, until a role changes: a client's requests come in bundles. */
   private asker: Asker | undefined
 
-  constructor(
-    map: AuthenticatedMap,
-    { machine, track = false, verifier = portableVerifier, followsChanges = false }: ExecutorOptions,
-  ) {
+  constructor(map: AuthenticatedMap, { machine, track = false, verifier = portableVerifier }: ExecutorOptions) {
     this.map = map
     this.machine = machine
     this.track = track
     this.sessions = new Sessions(map)
     this.records = MembershipRecords.in(map)
-    this.system = this.records && new SystemCommands(map, this.records, verifier, followsChanges)
+    this.system = this.records && new SystemCommands(map, this.records, verifier)
     const stored = map.get(POSITION_KEY)
     const position = stored === undefined ? undefined : decodePosition(toBytes(stored))
     if (position === undefined) return
@@ -244,6 +239,10 @@ class MapExecutor implements Executor {
 
   succession(): Succession | undefined {
     return this.system?.succession(this.slot)
+  }
+
+  addressesOf(member: MemberId): readonly string[] {
+    return this.records?.addressesOf(member) ?? []
   }
 
   roleOf(client: Uint8Array): Role | undefined {

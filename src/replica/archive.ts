@@ -1,7 +1,6 @@
 // The data folder of a stopped replica, as an auditor reads it.
 
 import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
-import { genesisCharter } from '../../keys/charter/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import { openStore, ownerOf, type Store, StoreError, type StoreOptions } from '../storage/index.ts'
 import { type Archive, RECORD_KINDS } from '../wire/index.ts'
@@ -19,15 +18,14 @@ export async function openArchive(data: string, genesis: Genesis): Promise<Archi
   const identity = { ...owner, clusterId: genesis.clusterId }
   const replica = replicaIndex(owner.replica)
   const options: StoreOptions = { path: data, identity, durability: 'os', create: false, onFailure: () => {} }
-  return archiveOf(await openStore(options), genesis, replica, data)
+  return archiveOf(await openStore(options), replica, data)
 }
 
 /** The archive that an opened store is; closing it closes the store. */
-export function archiveOf(store: Store, genesis: Genesis, replica: ReplicaIndex, data: string): Archive {
+export function archiveOf(store: Store, replica: ReplicaIndex, data: string): Archive {
   const decoded = decodeAll(store.recovered.records, data)
   const links = handOversIn(decoded)
-  const charters = [genesisCharter(genesis), ...links.map(({ charter }) => charter)]
-  const kept = keptForAudit(decoded, Math.max(...charters.map(({ members }) => members.length)))
+  const kept = keptForAudit(decoded)
   return {
     replica,
     async extent() {

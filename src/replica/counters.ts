@@ -23,7 +23,8 @@ export class Counters {
   /** Frames to peers that the transport had no room for. */
   unsent = 0
 
-  blame(peer: ReplicaIndex, code: string): void {
+  /** `peer`: the position of a member, or `former`. */
+  blame(peer: string, code: string): void {
     count(this.blamed, `${peer} ${code}`)
   }
 

@@ -1,6 +1,6 @@
 // The epochs that a replica knows of, from the genesis on, and where its own keys stand in each.
 
-import { equalBytes, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
+import { equalBytes, type PublicKey, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import {
@@ -48,6 +48,16 @@ export class Epochs {
     return this.known
   }
 
+  /** The number of the last one. */
+  get newest(): number {
+    return this.known.links.length
+  }
+
+  /** Takes a chain that goes on where the known one ends. */
+  adopt(chain: EpochChain): void {
+    if (chain.links.length > this.known.links.length) this.known = chain
+  }
+
   /** Takes those of `links` that are news; the first that does not follow ends it, and its fault is returned. */
   follow(links: readonly HandOver[]): ChainFault | undefined {
     for (const link of links) {
@@ -75,6 +85,11 @@ export class Epochs {
       if (place !== undefined) return place
     }
     return undefined
+  }
+
+  /** True for the transport key of whoever was a member in any epoch up to the last. */
+  wasMember(key: PublicKey): boolean {
+    return this.known.epochs.some(({ charter }) => charter.members.some((each) => equalBytes(each.transportKey, key)))
   }
 
   /**

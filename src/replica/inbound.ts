@@ -1,10 +1,10 @@
-// What comes from peers: frame -> message -> of our epoch, and of any use? -> signatures -> core. Peers are heard in turn, and each pays for what it
-// makes us check, so that none can keep us from the others (pitfalls P51, P53).
+// What comes from peers: frame -> of an epoch that we are in -> message -> of any use? -> signatures -> core. Peers are heard in turn, and
+// each pays for what it makes us check, so that none can keep us from the others (pitfalls P51, P53). What is of another epoch is never
+// held against its sender: it is late, or we are.
 
-import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import { type ReplicaIndex, replicaIndex, type Verified } from '../../crypto/index.ts'
 import type { Message } from '../consensus/index.ts'
-import { decodeMessage } from '../wire/index.ts'
-import type { Core } from './core.ts'
+import { type ChainMessage, decodeMessage, type FrameHead, frameHead, type PeerMessage } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
 import {
@@ -15,20 +15,34 @@ import {
   PEER_CHECKS_PER_SECOND,
   PEER_QUEUE_BYTES,
 } from './limits.ts'
+import type { Peer, Reign, Reigns } from './reign.ts'
 import type { CachingVerifier } from './verify-cache.ts'
 
 export interface InboundOptions {
-  readonly core: () => Core
+  readonly reigns: Pick<Reigns, 'current' | 'of' | 'nameOf'>
   readonly verifier: CachingVerifier
   readonly counters: Counters
   /** The message without what clients' door would not let in; undefined where nothing is left. */
   readonly admissible: (message: Message) => Message | undefined
-  readonly deliver: (from: ReplicaIndex, message: Verified<Message>) => void
+  readonly deliver: (reign: Reign, from: ReplicaIndex, message: Verified<Message>) => void
+  readonly following: InboundFollowing
+}
+
+/** What is made of other epochs. */
+export interface InboundFollowing {
+  /** Somebody speaks in an epoch that is over here. */
+  hearOlder(from: Peer, epoch: number, nowMs: number): void
+  /** Somebody speaks in an epoch that has not begun here. */
+  hearNewer(from: Peer, epoch: number, frame: Uint8Array, nowMs: number): void
+  /** What it has cost, in signature checks. */
+  take(from: Peer, message: ChainMessage, nowMs: number): number
+  /** A proof of a lie, of an epoch that has no core here; likewise. */
+  takeEvidence(message: Message & { readonly kind: 'evidence' }): number
 }
 
 export class Inbound {
   private readonly options: InboundOptions
-  private readonly queue = new FairQueue<ReplicaIndex, Uint8Array>({
+  private readonly queue = new FairQueue<Peer, Uint8Array>({
     sourceBytes: PEER_QUEUE_BYTES,
     costPerSecond: PEER_CHECKS_PER_SECOND,
     costBurst: PEER_CHECKS_BURST,
@@ -43,47 +57,69 @@ export class Inbound {
     return this.queue.dropped
   }
 
-  push(from: ReplicaIndex, frame: Uint8Array): void {
+  push(from: Peer, frame: Uint8Array): void {
     this.queue.push(from, frame, frame.length)
   }
 
   drain(nowMs: number, over: () => boolean): Drained {
-    return this.queue.drain(nowMs, over, (from, frame) => this.take(from, frame))
+    return this.queue.drain(nowMs, over, (from, frame) => this.take(from, frame, nowMs))
   }
 
   /** What the frame has cost, in signature checks. */
-  private take(from: ReplicaIndex, frame: Uint8Array): number {
-    const { verifier, counters, admissible, deliver } = this.options
-    const core = this.options.core()
+  private take(from: Peer, frame: Uint8Array, nowMs: number): number {
+    const { reigns, counters, following } = this.options
     const size = frame.length / BYTES_PER_CHECK
     counters.messages++
-    const decoded = decodeMessage(frame, core.parameters)
-    if (!decoded.ok) return this.blame(from, 'malformed-frame', size)
-    // The sender has not come to our epoch, or we have not come to its: honest both.
-    const ignored = decoded.value.epoch === core.epoch ? core.ignoreReason(from, decoded.value.message) : 'other-epoch'
-    if (ignored !== undefined) {
-      counters.ignore(ignored)
+    const head = frameHead(frame)
+    if (head === undefined) return this.blame(from, 'malformed-frame', size)
+    const reign = reigns.of(head.epoch)
+    if (head.epoch < reigns.current.core.epoch) following.hearOlder(from, head.epoch, nowMs)
+    if (head.epoch > reigns.current.core.epoch) following.hearNewer(from, head.epoch, frame, nowMs)
+    if (reign === undefined && !head.anyEpoch) {
+      counters.ignore('other-epoch')
       return size
     }
-    const message = admissible(decoded.value.message)
+    // Those who check less than the rest of the cluster does now would be blamed for what was right when it was sent.
+    const decoded = decodeMessage(frame, reign?.core.parameters)
+    if (!decoded.ok) return this.blame(from, 'malformed-frame', size)
+    return size + this.takeMessage(from, head, decoded.value.message, nowMs)
+  }
+
+  private takeMessage(from: Peer, head: FrameHead, message: PeerMessage, nowMs: number): number {
+    const { reigns, counters, following } = this.options
+    if (message.kind === 'fetch-chain' || message.kind === 'chain') return following.take(from, message, nowMs)
+    const reign = reigns.of(head.epoch)
+    if (reign === undefined) return message.kind === 'evidence' ? following.takeEvidence(message) : 0
+    const index = reign.seats.indexOf(from)
+    if (index >= 0) return this.hear(reign, replicaIndex(index), from, message)
+    counters.ignore('no-member')
+    return 0
+  }
+
+  private hear(reign: Reign, index: ReplicaIndex, from: Peer, heard: Message): number {
+    const { verifier, counters, admissible, deliver } = this.options
+    const { core } = reign
+    const ignored = core.ignoreReason(index, heard)
+    const message = ignored === undefined ? admissible(heard) : undefined
     if (message === undefined) {
-      counters.ignore('nothing-new')
-      return size
+      counters.ignore(ignored ?? 'nothing-new')
+      return 0
     }
     const before = verifier.checks
     const verified = core.verify(message)
-    const cost = size + verifier.checks - before
+    const cost = verifier.checks - before
     if (!verified.ok) {
       if (verified.fault.class === 'blame') return this.blame(from, verified.fault.code, cost + 1)
       counters.ignore(verified.fault.code)
       return cost
     }
-    deliver(from, verified.value)
+    deliver(reign, index, verified.value)
     return cost + answerCost(message)
   }
 
-  private blame(from: ReplicaIndex, code: string, cost: number): number {
-    this.options.counters.blame(from, code)
+  private blame(from: Peer, code: string, cost: number): number {
+    const { reigns, counters } = this.options
+    counters.blame(reigns.nameOf(from), code)
     return cost * BAD_FRAME_FACTOR
   }
 }

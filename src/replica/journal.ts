@@ -7,11 +7,11 @@
 //   evidence/N            proofs of lies
 
 import { equalBytes, type Slot, type Vote } from '../../crypto/index.ts'
-import type { DurableRecord, Evidence, NewView } from '../consensus/index.ts'
+import type { DurableRecord, Evidence, NewView, StableCheckpoint } from '../consensus/index.ts'
 import type { Store, StoreRecord } from '../storage/index.ts'
 import { ARCHIVE_KINDS, encodeOutcome, encodeRecord, RECORD_KINDS } from '../wire/index.ts'
 import { KeptSeries } from './kept-series.ts'
-import { AUDIT_NEW_VIEW_BYTES, AUDIT_NEW_VIEWS, EVIDENCE_BYTES, keptEvidence } from './limits.ts'
+import { AUDIT_NEW_VIEW_BYTES, AUDIT_NEW_VIEWS, EVIDENCE_BYTES, KEPT_EVIDENCE } from './limits.ts'
 
 export const PROMISE_KEY = 'promise'
 export const NEW_VIEW_KEY = 'new-view'
@@ -26,10 +26,10 @@ export interface KeptForAudit {
   readonly evidence: KeptSeries<Evidence>
 }
 
-export function emptyKept(replicas: number): KeptForAudit {
+export function emptyKept(): KeptForAudit {
   return {
     newViews: new KeptSeries({ count: AUDIT_NEW_VIEWS, bytes: AUDIT_NEW_VIEW_BYTES }),
-    evidence: new KeptSeries({ count: keptEvidence(replicas), bytes: EVIDENCE_BYTES }),
+    evidence: new KeptSeries({ count: KEPT_EVIDENCE, bytes: EVIDENCE_BYTES }),
   }
 }
 
@@ -38,8 +38,8 @@ export interface JournalOptions {
   readonly kept: KeptForAudit
   /** Bytes of the records that a restart would read. */
   readonly bytes: number
-  /** Every record up to this number is durable. */
-  readonly onDurable: (number: number) => void
+  /** A stable checkpoint as everybody can verify it; see `Epochs.signed`. */
+  readonly signed: (checkpoint: StableCheckpoint) => StableCheckpoint
 }
 
 export class Journal {
@@ -47,24 +47,29 @@ export class Journal {
   bytes: number
   readonly kept: KeptForAudit
   private readonly store: Pick<Store, 'append'>
-  private readonly onDurable: (number: number) => void
+  private readonly signed: JournalOptions['signed']
   private waiting: StoreRecord[] = []
-  private number: number | undefined
-  /** Appends that are not durable yet, and a number that waits for all of them. */
+  private dones: (() => void)[] = []
+  /** Appends that are not durable yet, and whom to tell when all of them are. */
   private open = 0
-  private held: number | undefined
+  private held: (() => void)[] = []
 
-  constructor({ store, kept, bytes, onDurable }: JournalOptions) {
+  constructor({ store, kept, bytes, signed }: JournalOptions) {
     this.store = store
     this.kept = kept
     this.bytes = bytes
-    this.onDurable = onDurable
+    this.signed = signed
   }
 
-  /** Takes the records of one `persist` effect; they go to the store with the next {@link flush}. */
-  add(number: number, records: readonly DurableRecord[]): void {
+  /** Takes the records of one `persist` effect; they go to the store with the next {@link flush}. `done`: they are durable. */
+  add(records: readonly DurableRecord[], done: () => void): void {
     for (const record of records) this.addOne(record)
-    this.number = number
+    this.dones.push(done)
+  }
+
+  /** True for a proof that is kept already. */
+  holds(evidence: Evidence): boolean {
+    return this.evidenceNumber(evidence, encodeRecord({ kind: 'evidence', evidence })) < this.kept.evidence.size
   }
 
   /** What came of a slot here; nothing waits for it. */
@@ -74,25 +79,27 @@ export class Journal {
 
   /** Everything taken since the last time, as one append. */
   flush(): void {
-    const { waiting, number } = this
-    if (waiting.length === 0) return this.hold(number)
+    const { waiting, dones } = this
     this.waiting = []
-    this.number = undefined
+    this.dones = []
+    this.held.push(...dones)
+    // Records of which none had to be written are as durable as those before them.
+    if (waiting.length === 0) return this.tell()
+    const told = this.held
+    this.held = []
     this.open++
     this.store.append(waiting, () => {
       this.open--
-      const done = Math.max(number ?? 0, this.open === 0 ? (this.held ?? 0) : 0)
-      if (this.open === 0) this.held = undefined
-      if (done > 0) this.onDurable(done)
+      for (const done of told) done()
+      this.tell()
     })
   }
 
-  /** Records of which none had to be written are as durable as those before them. */
-  private hold(number: number | undefined): void {
-    if (number === undefined) return
-    this.number = undefined
-    if (this.open === 0) this.onDurable(number)
-    else this.held = number
+  private tell(): void {
+    if (this.open > 0) return
+    const { held } = this
+    this.held = []
+    for (const done of held) done()
   }
 
   private addOne(record: DurableRecord): void {
@@ -107,9 +114,11 @@ export class Journal {
         if (!this.kept.newViews.put(number, record.newView, bytes.length)) return
         return this.put({ kind, slot: 0, key: `${AUDIT_KEY_PREFIX}${number}`, bytes })
       }
-      case 'stable':
-        this.put({ kind, slot: 0, key: STABLE_KEY, bytes })
-        return this.put({ kind, slot: record.checkpoint.slot, bytes })
+      case 'stable': {
+        const signed = encodeRecord({ ...record, checkpoint: this.signed(record.checkpoint) })
+        this.put({ kind, slot: 0, key: STABLE_KEY, bytes: signed })
+        return this.put({ kind, slot: record.checkpoint.slot, bytes: signed })
+      }
       case 'evidence': {
         const number = this.evidenceNumber(record.evidence, bytes)
         if (!this.kept.evidence.put(number, record.evidence, bytes.length)) return

@@ -1,30 +1,34 @@
 // One life of a replica: everything between an opened store and a closed one, put together. replica.ts starts and stops it.
 
 import { performance } from 'node:perf_hooks'
-import { equalBytes } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex, type Verified } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
-import type { Effect, Input } from '../consensus/index.ts'
+import type { Effect, EpochChain, Input, Message, ProtocolParameters, StableCheckpoint } from '../consensus/index.ts'
 import { kv } from '../machine/index.ts'
 import { type Store, StoreError } from '../storage/index.ts'
-import { encodeTransferFrame, type ReplicaStatus } from '../wire/index.ts'
+import { encodeTransferFrame, frameHead, type ReplicaStatus } from '../wire/index.ts'
 import { admission } from './core.ts'
 import { Counters } from './counters.ts'
 import { Door } from './door.ts'
-import { Epochs } from './epochs.ts'
+import { Epochs, type Place } from './epochs.ts'
+import { Following } from './following.ts'
 import { Inbound } from './inbound.ts'
 import { Journal } from './journal.ts'
 import { LentStates } from './lent-states.ts'
 import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
 import type { MetricsSources } from './metrics.ts'
+import { Network } from './network.ts'
 import { Questions } from './questions.ts'
 import { Reads, type ReadsOptions } from './reads.ts'
 import { type RecoveredReplica, recover } from './recovery.ts'
-import { beginReign, type Reign } from './reign.ts'
+import { beginReign, type Reign, type ReignStart, Reigns } from './reign.ts'
+import { type Retired, Retirement } from './retirement.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 import { Snapshots } from './snapshots.ts'
 import { Alarms, statusOf } from './status.ts'
+import { Succession } from './succession.ts'
 import { type Notices, Turn, within } from './turn.ts'
 import type { Log, ReplicaOptions } from './types.ts'
 import { CachingVerifier } from './verify-cache.ts'
@@ -39,6 +43,8 @@ export interface Life {
   readonly questions: Questions
   readonly counters: Counters
   readonly status: () => ReplicaStatus
+  /** Of the epoch that it is in. */
+  readonly parameters: () => ProtocolParameters
   readonly metrics: MetricsSources
 }
 
@@ -49,22 +55,24 @@ export interface LifeParts {
   readonly log: Log
   readonly limits: ShellLimits
   readonly fatal: (error: unknown) => void
+  /** It has been removed from the cluster, and may stop. */
+  readonly retire: (retired: Retired) => void
   readonly signal?: AbortSignal | undefined
 }
 
 /** What the parts of a life have in common. */
 interface Common extends LifeParts {
   readonly epochs: Epochs
-  /** In the epoch that this replica is in now. */
-  readonly reign: () => Reign
+  readonly reigns: Reigns
+  readonly network: Network
+  readonly retirement: Retirement
   readonly host: MachineHost
   readonly verifier: CachingVerifier
   readonly counters: Counters
   readonly alarms: Alarms
   readonly recovered: RecoveredReplica
   /** Within a turn. */
-  readonly step: (input: Input) => void
-  readonly durable: (number: number) => void
+  readonly step: (reign: Reign, input: Input) => void
 }
 
 /** Reads the store and builds what was there. @throws {StoreError} where the replica must stay out. */
@@ -83,26 +91,35 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const place = epochs.lastPlace()
   if (place === undefined) throw strange(options)
   const counters = new Counters()
-  const start = { records: recovered.records, machine: host.position }
-  const { reign, effects } = beginReign(place, start, { counters, liar: options.liar })
+  const begin = (to: Place, from: ReignStart) => beginReign(to, from, { counters, liar: options.liar })
+  const { reign, effects } = begin(place, { records: recovered.records, machine: host.position })
+  const reigns = new Reigns(reign)
+  const name = `replica ${keys.index}`
+  const retirement = new Retirement({ name, epochs, reigns, host, retire: parts.retire })
   const common: Common = {
     ...parts,
-    ...{ epochs, host, verifier, recovered },
-    reign: () => reign,
-    counters,
+    ...{ epochs, reigns, retirement, host, verifier, recovered, counters },
+    network: new Network({ transport, genesis, reigns, host, guests: () => retirement.guests }),
     alarms: new Alarms(recovered.alarms),
-    step: (input) => turn.step(input),
-    durable: (number) => turn.durable(number),
+    step: (of, input) => turn.step(of, input),
   }
-  const { alarms } = common
-  const status = () => statusOf({ ...{ reign, host, store, transport, alarms, startedMs }, kept: recovered.kept })
-  const { journal, writer, snapshots, lent } = keepingOf(common)
-  const { questions, reads, watches, door, inbound } = entranceOf(common, status, lent)
+  const { alarms, network } = common
+  const status = () => statusOf({ ...{ reigns, host, store, network, alarms, startedMs }, kept: recovered.kept })
   const notices = noticesOf(log, alarms, fatal)
-  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, watches, notices })
+  const { journal, writer, snapshots, lent } = keepingOf(common)
+  const { questions, reads, watches, door, inbound, following } = entranceOf(common, status, {
+    ...{ lent, journal, notices },
+    follow: (chain) => succession.follow(chain),
+  })
+  const succession: Succession = new Succession({
+    ...{ ...common, journal, snapshots, inbound, notices, begin, next: following.next },
+    turn: () => turn,
+  })
+  const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, watches, notices, succession })
   return {
     ...{ turn, effects, writer, questions, counters, status },
-    handlers: handlersOf(common, { turn, inbound, door, snapshots, questions, watches }),
+    parameters: () => reigns.current.core.parameters,
+    handlers: handlersOf(common, { turn, inbound, door, snapshots, questions, watches, following }),
     metrics: {
       ...{ status, counters, verifier, store, transport },
       snapshotsWritten: () => writer.written,
@@ -120,21 +137,24 @@ function strange({ data, keys }: ReplicaOptions): StoreError {
 
 /** What is kept: on disk, and as states of checkpoints. */
 function keepingOf(common: Common) {
-  const { store, transport, limits, fatal, epochs, reign, host, counters, recovered, step, durable } = common
+  const { store, limits, fatal, epochs, reigns, network, host, counters, recovered, step } = common
+  const signed = (checkpoint: StableCheckpoint) => epochs.signed(checkpoint)
   const journal = new Journal({
     store,
     kept: recovered.kept,
     bytes: recovered.journalBytes,
-    onDurable: durable,
+    signed,
   })
   const lent = new LentStates(host)
   const snapshots = new Snapshots({
-    ...{ host, counters, lent, reign },
-    signed: (checkpoint) => epochs.signed(checkpoint),
-    installed: (checkpoint, { frontier, timestampMs }) =>
-      step({ kind: 'installed', checkpoint, frontier, timestampMs, ...host.outlook }),
+    ...{ host, counters, lent, reigns, signed },
+    installed(checkpoint, { frontier, timestampMs }) {
+      step(reigns.current, { kind: 'installed', checkpoint, frontier, timestampMs, ...host.outlook })
+      network.refresh()
+    },
+    others: () => network.everybody.filter((each) => each !== reigns.current.seats[reigns.current.self]),
     send(to, frame) {
-      if (!transport.send(to, 'transfer', encodeTransferFrame(frame))) counters.unsent++
+      if (!network.send(to, 'transfer', encodeTransferFrame(frame))) counters.unsent++
     },
   })
   const writer = new SnapshotWriter({
@@ -152,22 +172,30 @@ function keepingOf(common: Common) {
   return { journal, writer, snapshots, lent }
 }
 
+/** What those who are let in may set off. */
+interface Within {
+  readonly lent: LentStates
+  readonly journal: Journal
+  readonly notices: Notices
+  readonly follow: (chain: EpochChain) => void
+}
+
 /** Where peers and clients are let in. */
-function entranceOf(common: Common, status: () => ReplicaStatus, lent: LentStates) {
-  const { store, epochs, reign, host, verifier, counters, recovered, step } = common
+function entranceOf(common: Common, status: () => ReplicaStatus, { lent, journal, notices, follow }: Within) {
+  const { store, epochs, reigns, network, retirement, host, verifier, counters, recovered, step } = common
   const clock = () => performance.now()
   const readsOptions: ReadsOptions = {
     ...{ host, lent, counters, clock },
-    core: () => reign().core,
-    viewTimeoutMs: () => reign().core.parameters.viewTimeoutMs,
+    core: () => reigns.current.core,
+    viewTimeoutMs: () => reigns.current.core.parameters.viewTimeoutMs,
   }
   const reads = new Reads(readsOptions)
   const questions = new Questions({ store, links: () => epochs.chain.links, kept: recovered.kept, status })
   const watches = new Watches({ log: host.changes, knows: (client) => host.knows(client), within })
   const door = new Door({
     ...{ host, verifier, counters, watches },
-    core: () => reign().core,
-    deliver: (requests) => step({ kind: 'requests', requests }),
+    core: () => reigns.current.core,
+    deliver: (requests) => step(reigns.current, { kind: 'requests', requests }),
     ask(link, id, question) {
       // Reads are metered by what they take, where they are answered.
       if (question.kind === 'read' || question.kind === 'prove' || question.kind === 'state') {
@@ -177,13 +205,25 @@ function entranceOf(common: Common, status: () => ReplicaStatus, lent: LentState
       return 1
     },
   })
-  const inbound = new Inbound({
-    ...{ verifier, counters },
-    core: () => reign().core,
-    admissible: (message) => door.admissible(message),
-    deliver: (from, message) => step({ kind: 'message', from, message }),
+  const deliver = (reign: Reign, from: ReplicaIndex, message: Verified<Message>) =>
+    step(reign, { kind: 'message', from, message })
+  const following = new Following({
+    ...{ epochs, reigns, retirement, verifier, counters, deliver, follow },
+    send(to, frame) {
+      if (!network.send(to, 'consensus', frame)) counters.unsent++
+    },
+    evidence(evidence) {
+      if (journal.holds(evidence)) return false
+      journal.add([{ kind: 'evidence', evidence }], () => {})
+      notices.evidence(evidence)
+      return true
+    },
   })
-  return { questions, reads, watches, door, inbound }
+  const inbound = new Inbound({
+    ...{ reigns, verifier, counters, deliver, following },
+    admissible: (message) => door.admissible(message),
+  })
+  return { questions, reads, watches, door, inbound, following }
 }
 
 interface Receivers {
@@ -193,15 +233,18 @@ interface Receivers {
   readonly snapshots: Snapshots
   readonly questions: Questions
   readonly watches: Watches
+  readonly following: Following
 }
 
-function handlersOf({ host, log, options }: Common, receivers: Receivers): ReplicaTransportHandlers {
-  const { turn, inbound, door, snapshots, questions, watches } = receivers
+function handlersOf({ host, log, options, epochs, network }: Common, receivers: Receivers): ReplicaTransportHandlers {
+  const { turn, inbound, door, snapshots, questions, watches, following } = receivers
   const { clients } = options.genesis
   return {
     peerFrame(from, channel, frame) {
-      if (channel === 'consensus') inbound.push(from, frame)
-      else snapshots.push(from, frame)
+      const peer = network.at(from)
+      if (peer === undefined) return
+      if (channel === 'consensus') inbound.push(peer, frame)
+      else snapshots.push(peer, frame)
       turn.wake()
     },
     peerUp: (peer) => log.debug({ peer }, 'connected to a member'),
@@ -218,9 +261,12 @@ function handlersOf({ host, log, options }: Common, receivers: Receivers): Repli
     },
     // Those of the genesis are let in from the start: a replica that lags may not have executed anything yet.
     isClient: (key) => host.knows(key) || clients.some((each) => equalBytes(each.key, key)),
-    // The members are those of the genesis, all the time: nobody was one and is not.
-    isFormer: () => false,
-    formerFrame: () => undefined,
+    isFormer: (key) => epochs.wasMember(key),
+    formerFrame(link, frame) {
+      const head = frameHead(frame)
+      const chain = head && following.chainFrame(head.epoch)
+      if (chain !== undefined) link.send(chain)
+    },
   }
 }
 
@@ -232,6 +278,7 @@ function noticesOf(log: Log, alarms: Alarms, fatal: (error: unknown) => void): N
     },
     evidence: ({ accused, kind }) => log.warn({ accused, kind }, 'a replica lied, and this proves it'),
     view: ({ view, active, reason }) => log.info({ view, active, reason }, active ? 'in a view' : 'changing the view'),
+    epoch: ({ core: { epoch }, self }) => log.info({ epoch, replica: self }, 'in another epoch'),
     transfer: (slot, reason) => log.info({ slot, reason }, 'fetching the state from peers'),
     fatal,
   }

@@ -1,7 +1,8 @@
 // Every bound of the shell, with its unit and where it comes from. What the network may queue is bounded in net/, what the
 // core keeps in src/consensus; between the two, nothing grows past what stands here.
 
-import { EVIDENCE_PER_REPLICA } from '../consensus/index.ts'
+import { MAX_REPLICAS } from '../../crypto/index.ts'
+import { AHEAD_BYTES_PER_PEER, AHEAD_PER_PEER, EVIDENCE_PER_REPLICA } from '../consensus/index.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -94,10 +95,8 @@ export const AUDIT_NEW_VIEWS = 64
 /** Bytes of them. What is under keys the store holds in memory, 128 MiB at most. */
 export const AUDIT_NEW_VIEW_BYTES = 32 * MIB
 
-/** Proofs of lies kept on disk and in memory: those that the core reports of each replica in one life. */
-export function keptEvidence(replicas: number): number {
-  return replicas * EVIDENCE_PER_REPLICA
-}
+/** Proofs of lies kept on disk and in memory: those that the core reports of each position in one epoch, be there as many as may. */
+export const KEPT_EVIDENCE = MAX_REPLICAS * EVIDENCE_PER_REPLICA
 
 /** Bytes of them; a proof may hold a whole NewView. */
 export const EVIDENCE_BYTES = 32 * MIB
@@ -162,6 +161,21 @@ export const WATCH_CHECKS = 1 / 16
 
 /** Milliseconds that a replica that must stop waits for its disk and network, which may be what is broken. */
 export const CLOSE_PATIENCE_MS = 2_000
+
+/** Frames of the next epoch that one peer may have waiting, and bytes of them; as of later views of the same epoch. */
+export const NEXT_FRAMES_PER_PEER = AHEAD_PER_PEER
+export const NEXT_FRAMES_BYTES = AHEAD_BYTES_PER_PEER
+/** Peers that anything is remembered of beside the epochs' own tables: all of two rosters. */
+export const PACED_PEERS = 2 * MAX_REPLICAS
+/** Base view time-outs between two times that one peer is shown, or asked for, how an epoch ended. */
+export const CHAIN_GAP_SHARE = 1 / 4
+/** Bytes of charters in one frame of hand-overs, but for a single longer one: a former member is told no more than a MiB in all. */
+export const CHAIN_BYTES = 512 * KIB
+/** Base view time-outs without a slot executed after which an epoch that is known to be over is left at once. */
+export const STUCK_TIMEOUTS = 8
+
+/** Longest time-outs for which a removed replica waits to hear that the others have gone on: each of these is time to choose a leader. */
+export const LINGER_TIMEOUTS = 20
 
 /** Alarms that a status names, the newest. A status holds no more. */
 export const ALARMS = 64

@@ -12,6 +12,7 @@ import {
   type Frontier,
   frontierRoot,
   leafHash,
+  type MemberId,
   multiProof,
   type PublicKey,
   type Slot,
@@ -82,6 +83,8 @@ const NO_HASHES = new Uint8Array(0)
 export class MachineHost {
   /** Requests executed since the start. */
   requests = 0
+  /** The slot of the change by which the epoch ends, or the last one did; undefined where its entry was not executed here. */
+  changedAt: Slot | undefined
   /** What was changed lately, for watches. */
   readonly changes: ChangeLog
   private readonly options: HostOptions
@@ -135,6 +138,11 @@ export class MachineHost {
   /** Whether the machine has this client listed, in the state executed so far. */
   knows(client: Uint8Array): boolean {
     return this.executor.roleOf(client) !== undefined
+  }
+
+  /** Where a member is dialled, in the state executed so far; empty for who is none. */
+  addressesOf(member: MemberId): readonly string[] {
+    return this.executor.addressesOf(member)
   }
 
   /** What a command that only reads answers in the state executed so far. */
@@ -221,7 +229,9 @@ export class MachineHost {
 
   private apply(entry: Entry, timestampMs: number, certificate: Certificate) {
     const { slot: at } = entry.header
+    const wasEnding = this.executor.succession() !== undefined
     const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
+    if (!wasEnding && this.executor.succession() !== undefined) this.changedAt = at
     const { changes } = results
     this.changes.append({ entry, certificate, timestampMs: this.executor.timestampMs, changes })
     this.frontier = appendLeaf(this.frontier, entry.digest)
@@ -243,6 +253,7 @@ export class MachineHost {
   }
 
   private forgetAll(): void {
+    this.changedAt = undefined
     for (const at of this.snapshots.keys()) this.release(at)
     this.results.clear()
     this.resultBytes = 0

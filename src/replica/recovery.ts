@@ -89,7 +89,7 @@ export async function recover(options: RecoverOptions): Promise<RecoveredReplica
   }
   return {
     records: forCore(decoded, stable),
-    kept: keptForAudit(decoded, replicasIn(epochs)),
+    kept: keptForAudit(decoded),
     stable: stable?.checkpoint,
     snapshot: { slot: snapshot.slot, bytes: snapshot.bytes },
     journalBytes: recovered.records.reduce((sum, { bytes }) => sum + bytes.length, 0),
@@ -135,11 +135,6 @@ export function followAll(epochs: Epochs, links: readonly HandOver[], path: stri
     'damaged',
     `${path} does not say how epoch ${number} began (${fault.code}): is the folder of another cluster?`,
   )
-}
-
-/** The most that an epoch has had. */
-function replicasIn({ chain }: Epochs): number {
-  return Math.max(...chain.epochs.map(({ charter }) => charter.members.length))
 }
 
 interface Restored {
@@ -255,8 +250,8 @@ function viewOf(record: DurableRecord): number {
 }
 
 /** What the keys of a store hold for audits. @throws {StoreError} `format` for records that cannot be read. */
-export function keptForAudit(decoded: readonly DecodedRecord[], replicas: number): KeptForAudit {
-  const kept = emptyKept(replicas)
+export function keptForAudit(decoded: readonly DecodedRecord[]): KeptForAudit {
+  const kept = emptyKept()
   for (const { key, record, bytes } of decoded) {
     if (record.kind === 'new-view') {
       const number = numberIn(key, AUDIT_KEY_PREFIX)

@@ -1,6 +1,8 @@
 // The life cycle of a replica: opens its store, listens, takes part, and gives everything back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { replicaIndex } from '../../crypto/index.ts'
+import { peerIdOf } from '../../keys/index.ts'
 import { useNativeHash } from '../../keys/native/index.ts'
 import { libp2pReplicaTransport, type ReplicaTransport, type RosterEntry } from '../../net/index.ts'
 import { openStore, type Store, type StoreOptions } from '../storage/index.ts'
@@ -8,6 +10,7 @@ import type { ReplicaStatus } from '../wire/index.ts'
 import { bringToLife, type Life } from './life.ts'
 import { CLOSE_PATIENCE_MS, LEAST_TICK_MS, SHELL_LIMITS, type ShellLimits, TICKS_PER_TIMEOUT } from './limits.ts'
 import { type MetricsServer, serveMetrics } from './metrics.ts'
+import type { Retired } from './retirement.ts'
 import type { Log, Replica, ReplicaOptions } from './types.ts'
 
 /** What a replica stands on; other things only in tests. */
@@ -96,29 +99,39 @@ export class ReplicaProcess implements Replica {
 
   private async begin(signal: AbortSignal): Promise<void> {
     const { options, log, transport, surroundings } = this
-    const { genesis, metricsPort } = options
+    const { metricsPort } = options
     const { limits } = surroundings
     signal.throwIfAborted()
     const store = await surroundings.openStore(storeOptions(options, (error) => this.fatal(error)))
     this.store = store
     signal.throwIfAborted()
     const fatal = (error: unknown) => this.fatal(error)
-    const life = await bringToLife({ options, store, transport, log, limits, fatal, signal })
+    const retire = (retired: Retired) => this.retire(retired)
+    const life = await bringToLife({ options, store, transport, log, limits, fatal, retire, signal })
     this.life = life
     if (metricsPort !== undefined) this.metrics = await serveMetrics(metricsPort, life.metrics)
     await transport.start(life.handlers, { signal })
     signal.throwIfAborted()
-    const tickMs = Math.max(LEAST_TICK_MS, genesis.parameters.viewTimeoutMs / TICKS_PER_TIMEOUT)
-    this.ticking = setInterval(() => life.turn.tick(), tickMs)
+    this.tickLater(life)
     life.turn.begin(life.effects)
     const { executed, stable, view } = life.status()
     log.info({ addresses: transport.addresses, view, executed, stable }, 'taking part')
   }
 
+  /** Again and again, as often as the epoch asks for. */
+  private tickLater(life: Life): void {
+    const { viewTimeoutMs } = life.parameters()
+    const tickMs = Math.max(LEAST_TICK_MS, viewTimeoutMs / TICKS_PER_TIMEOUT)
+    this.ticking = setTimeout(() => {
+      this.tickLater(life)
+      life.turn.tick()
+    }, tickMs)
+  }
+
   private async end(): Promise<void> {
     this.ending.abort(new Error('replica: it was stopped while it started'))
     await this.begun?.catch(() => undefined)
-    clearInterval(this.ticking)
+    clearTimeout(this.ticking)
     this.life?.turn.finish()
     this.life?.questions.stop()
     const closed = this.giveBack()
@@ -135,6 +148,14 @@ export class ReplicaProcess implements Replica {
     }
   }
 
+  /** Nobody needs it any more. */
+  private retire(retired: Retired): void {
+    if (this.dead || this.stopping !== undefined) return
+    const { epoch, slot, why } = retired
+    this.log.warn({ epoch, slot }, why)
+    void this.stop().finally(() => this.options.onRetired?.(retired))
+  }
+
   /** Nothing that happens after this may be told to anybody: what it would rest on is not known. */
   private fatal(error: unknown): void {
     if (this.dead || this.stopping !== undefined) return
@@ -147,12 +168,17 @@ export class ReplicaProcess implements Replica {
 }
 
 function transportOf({ genesis, keys, listen, dial }: ReplicaOptions): ReplicaTransport {
-  const { clusterId, members: roster } = genesis
+  const { clusterId, members } = genesis
   const addresses = (entry: RosterEntry): readonly string[] => {
-    const other = dial?.[roster.findIndex(({ peerId }) => peerId === entry.peerId)]
+    const other = dial?.[members.findIndex(({ peerId }) => peerId === entry.peerId)]
     return other === undefined ? entry.addresses : [other]
   }
-  const base = { clusterId, roster, self: keys.index, seed: keys.transport.seed, addresses }
+  const own = peerIdOf(keys.transport.publicKey)
+  const position = members.findIndex(({ peerId }) => peerId === own)
+  // The roster of the epoch that it is in comes with the first update, before anybody is dialled.
+  const roster = position >= 0 ? members : [...members, { peerId: own, addresses: listen ?? [] }]
+  const self = replicaIndex(position >= 0 ? position : members.length)
+  const base = { clusterId, roster, self, seed: keys.transport.seed, addresses }
   return libp2pReplicaTransport(listen === undefined ? base : { ...base, listen })
 }
 

@@ -1,6 +1,6 @@
 // The states of checkpoints: given to peers, fetched from them, and kept as long as somebody reads them.
 
-import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import type { Verified } from '../../crypto/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import { decodeTransferFrame, type TransferFrame } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
@@ -18,14 +18,14 @@ import {
   TRANSFER_QUEUE_BYTES,
 } from './limits.ts'
 import type { KeptSnapshot, MachineHost } from './machine-host.ts'
-import type { Reign } from './reign.ts'
+import type { Peer, Reigns } from './reign.ts'
 import type { SnapshotWriter } from './snapshot-writer.ts'
 import { type Chunk, Transfer, type TransferStep } from './transfer.ts'
 
 type Ask = TransferFrame & { readonly kind: 'ask' }
 
 export interface SnapshotsOptions {
-  readonly reign: () => Pick<Reign, 'core' | 'peers' | 'lies'>
+  readonly reigns: Pick<Reigns, 'current' | 'nameOf'>
   readonly host: MachineHost
   readonly counters: Counters
   /** Those that clients fetch. */
@@ -34,12 +34,14 @@ export interface SnapshotsOptions {
   readonly signed: (checkpoint: StableCheckpoint) => StableCheckpoint
   /** The machine is now in this state. */
   readonly installed: (checkpoint: Verified<StableCheckpoint>, kept: KeptSnapshot) => void
-  readonly send: (to: ReplicaIndex, frame: TransferFrame) => void
+  /** Everybody who may have it, but ourselves. */
+  readonly others: () => readonly Peer[]
+  readonly send: (to: Peer, frame: TransferFrame) => void
 }
 
 export class Snapshots {
   private readonly options: SnapshotsOptions
-  private readonly queue = new FairQueue<ReplicaIndex, Uint8Array>({
+  private readonly queue = new FairQueue<Peer, Uint8Array>({
     sourceBytes: TRANSFER_QUEUE_BYTES,
     costPerSecond: PEER_CHECKS_PER_SECOND,
     costBurst: PEER_CHECKS_BURST,
@@ -71,17 +73,22 @@ export class Snapshots {
   }
 
   /** Fetches the state of `checkpoint`, from `sources` first and then from anybody. One that makes progress is not begun anew. */
-  begin(checkpoint: Verified<StableCheckpoint>, sources: readonly ReplicaIndex[], nowMs: number): void {
-    const { counters } = this.options
+  begin(checkpoint: Verified<StableCheckpoint>, sources: readonly Peer[], nowMs: number): void {
+    const { counters, reigns, others } = this.options
     const { viewTimeoutMs } = this
     if (this.transfer !== undefined && nowMs - this.transfer.progressAt < 2 * viewTimeoutMs) return
-    const others = this.options.reign().peers.filter((each) => !sources.includes(each))
-    this.transfer = new Transfer(checkpoint, [...sources, ...others], {
+    const rest = others().filter((each) => !sources.includes(each))
+    this.transfer = new Transfer(checkpoint, [...sources, ...rest], {
       nowMs,
       patienceMs: viewTimeoutMs,
-      onBadChunk: (from) => counters.blame(from, 'bad-chunk'),
+      onBadChunk: (from) => counters.blame(reigns.nameOf(from), 'bad-chunk'),
     })
     this.follow(this.transfer.tick(nowMs))
+  }
+
+  /** Nobody waits any more for what is being fetched. */
+  abandon(): void {
+    this.transfer = undefined
   }
 
   tick(nowMs: number): void {
@@ -92,7 +99,7 @@ export class Snapshots {
     this.release()
   }
 
-  push(from: ReplicaIndex, frame: Uint8Array): void {
+  push(from: Peer, frame: Uint8Array): void {
     this.queue.push(from, frame, frame.length)
   }
 
@@ -123,11 +130,11 @@ export class Snapshots {
   }
 
   /** What the frame has cost, in signature checks. */
-  private take(from: ReplicaIndex, bytes: Uint8Array, nowMs: number): number {
+  private take(from: Peer, bytes: Uint8Array, nowMs: number): number {
     const size = bytes.length / BYTES_PER_CHECK
     const decoded = decodeTransferFrame(bytes)
     if (!decoded.ok) {
-      this.options.counters.blame(from, 'malformed-frame')
+      this.options.counters.blame(this.options.reigns.nameOf(from), 'malformed-frame')
       return (size + 1) * BAD_FRAME_FACTOR
     }
     const frame = decoded.value
@@ -143,14 +150,14 @@ export class Snapshots {
     }
   }
 
-  private takeChunk(from: ReplicaIndex, frame: Chunk, nowMs: number): void {
+  private takeChunk(from: Peer, frame: Chunk, nowMs: number): void {
     const { transfer } = this
     if (transfer === undefined) return
     const step = transfer.take(from, frame, nowMs)
     if (step.kind !== 'done') return this.follow(step)
     this.transfer = undefined
-    const { reign, host, lent, installed, signed } = this.options
-    if (!reign().core.awaits(transfer.checkpoint)) return
+    const { reigns, host, lent, installed, signed } = this.options
+    if (!reigns.current.core.awaits(transfer.checkpoint)) return
     this.served.clear()
     const kept = host.install(step.map, step.frontier, this.writer?.pinned)
     const checkpoint = signed(transfer.checkpoint)
@@ -160,8 +167,8 @@ export class Snapshots {
     this.release()
   }
 
-  private answer(from: ReplicaIndex, { slot, path }: Ask, nowMs: number): number {
-    const { host, reign, send, counters } = this.options
+  private answer(from: Peer, { slot, path }: Ask, nowMs: number): number {
+    const { host, reigns, send, counters } = this.options
     const kept = host.snapshotAt(slot)
     if (kept === undefined) {
       send(from, { kind: 'none', slot })
@@ -169,7 +176,7 @@ export class Snapshots {
     }
     this.served.set(slot, nowMs)
     const { bytes } = kept.state.chunk(path)
-    const lie = reign().lies?.chunk
+    const lie = reigns.current.lies?.chunk
     const chunk = lie === undefined ? bytes : lie(bytes)
     const { frontier, timestampMs } = kept
     if (chunk !== undefined) send(from, { kind: 'chunk', slot, path, frontier, timestampMs, chunk })
@@ -178,7 +185,7 @@ export class Snapshots {
   }
 
   private get viewTimeoutMs(): number {
-    return this.options.reign().core.parameters.viewTimeoutMs
+    return this.options.reigns.current.core.parameters.viewTimeoutMs
   }
 
   private follow(step: TransferStep): void {

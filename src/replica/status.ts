@@ -3,20 +3,20 @@
 import { createRequire } from 'node:module'
 import { performance } from 'node:perf_hooks'
 import { type ReplicaIndex, type Slot, slot } from '../../crypto/index.ts'
-import type { ReplicaTransport } from '../../net/index.ts'
 import type { Evidence } from '../consensus/index.ts'
 import type { Store } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
 import type { KeptForAudit } from './journal.ts'
 import { ALARMS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
-import type { Reign } from './reign.ts'
+import type { Network } from './network.ts'
+import type { Reigns } from './reign.ts'
 
 export interface StatusSources {
-  readonly reign: Reign
+  readonly reigns: Reigns
   readonly host: MachineHost
   readonly store: Store
-  readonly transport: ReplicaTransport
+  readonly network: Pick<Network, 'connected'>
   readonly kept: KeptForAudit
   readonly alarms: Alarms
   readonly startedMs: number
@@ -38,8 +38,8 @@ export class Alarms {
 }
 
 export function statusOf(sources: StatusSources): ReplicaStatus {
-  const { reign, host, store, transport, kept, alarms, startedMs } = sources
-  const { self, peers, core, lies } = reign
+  const { reigns, host, store, network, kept, alarms, startedMs } = sources
+  const { self, seats, peers, core, lies } = reigns.current
   const { view, leader, phase, chosen, executed, stable, pending, transferring } = core.status()
   return {
     replica: self,
@@ -56,7 +56,7 @@ export function statusOf(sources: StatusSources): ReplicaStatus {
     transferring,
     requests: host.requests,
     uptimeMs: Math.round(performance.now() - startedMs),
-    connected: peers.filter((peer) => transport.connected(peer)),
+    connected: peers.filter((peer) => network.connected(seats[peer] ?? '')),
     lies: liesIn(kept.evidence.items),
     liar: lies?.name ?? '',
     alarms: [...alarms.texts],

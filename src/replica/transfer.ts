@@ -1,17 +1,18 @@
 // Fetching the state of a stable checkpoint from peers, one chunk at a time, each verified before it is used (pitfalls P57, P58).
 // A peer that is silent or sends a bad chunk is left for the next one; what was verified stays.
 
-import { equalBytes, type Frontier, type ReplicaIndex, type Slot, sha256, type Verified } from '../../crypto/index.ts'
+import { equalBytes, type Frontier, type Slot, sha256, type Verified } from '../../crypto/index.ts'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import { type AuthenticatedMap, MapRestoration } from '../machine/index.ts'
 import type { TransferFrame } from '../wire/index.ts'
 import { isFrontierOf } from './machine-host.ts'
+import type { Peer } from './reign.ts'
 
 export type Chunk = TransferFrame & { readonly kind: 'chunk' }
 
 /** What to do next about a transfer. */
 export type TransferStep =
-  | { readonly kind: 'ask'; readonly of: ReplicaIndex; readonly slot: Slot; readonly path: Uint8Array }
+  | { readonly kind: 'ask'; readonly of: Peer; readonly slot: Slot; readonly path: Uint8Array }
   | { readonly kind: 'done'; readonly map: AuthenticatedMap; readonly frontier: Frontier }
   | { readonly kind: 'wait' }
 
@@ -24,20 +25,20 @@ export class Transfer {
   readonly checkpoint: Verified<StableCheckpoint>
   /** Monotonic milliseconds of the last good chunk, or of the start. */
   progressAt: number
-  private readonly sources: readonly ReplicaIndex[]
+  private readonly sources: readonly Peer[]
   private readonly restoration: MapRestoration
   private readonly patienceMs: number
-  private readonly onBadChunk: (from: ReplicaIndex) => void
+  private readonly onBadChunk: (from: Peer) => void
   private source = 0
   private askedAt: number | undefined
 
   constructor(
     checkpoint: Verified<StableCheckpoint>,
-    sources: readonly ReplicaIndex[],
+    sources: readonly Peer[],
     options: {
       readonly nowMs: number
       readonly patienceMs: number
-      readonly onBadChunk: (from: ReplicaIndex) => void
+      readonly onBadChunk: (from: Peer) => void
     },
   ) {
     this.checkpoint = checkpoint
@@ -58,7 +59,7 @@ export class Transfer {
   }
 
   /** A chunk came; those that nobody asked for are passed over. */
-  take(from: ReplicaIndex, { slot, path, frontier, chunk }: Chunk, nowMs: number): TransferStep {
+  take(from: Peer, { slot, path, frontier, chunk }: Chunk, nowMs: number): TransferStep {
     const { next } = this.restoration
     if (!this.awaits(from, slot) || next === undefined || !equalBytes(path, next)) return WAIT
     const known = isFrontierOf(frontier, slot, this.checkpoint.logRoot)
@@ -79,13 +80,13 @@ export class Transfer {
    * The peer does not have the snapshot: the next one is asked, but once all have said so only after a while, or we would go round
    * in circles as fast as the network lets us.
    */
-  missing(from: ReplicaIndex, slot: Slot, nowMs: number): TransferStep {
+  missing(from: Peer, slot: Slot, nowMs: number): TransferStep {
     if (!this.awaits(from, slot)) return WAIT
     this.source++
     return this.source % this.sources.length === 0 ? WAIT : this.ask(nowMs)
   }
 
-  private awaits(from: ReplicaIndex, slot: Slot): boolean {
+  private awaits(from: Peer, slot: Slot): boolean {
     return this.askedAt !== undefined && slot === this.checkpoint.slot && from === this.asked()
   }
 
@@ -97,7 +98,7 @@ export class Transfer {
     return { kind: 'ask', of, slot: this.checkpoint.slot, path }
   }
 
-  private asked(): ReplicaIndex | undefined {
+  private asked(): Peer | undefined {
     return this.sources[this.source % Math.max(1, this.sources.length)]
   }
 }

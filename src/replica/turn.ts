@@ -13,14 +13,19 @@ import type { Inbound } from './inbound.ts'
 import type { Journal } from './journal.ts'
 import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS, READ_SLICE_MS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
+import type { Network } from './network.ts'
 import type { Reads } from './reads.ts'
-import type { Reign } from './reign.ts'
+import type { Peer, Reign, Reigns } from './reign.ts'
+import type { Retirement } from './retirement.ts'
 import type { Snapshots } from './snapshots.ts'
+import type { Succession } from './succession.ts'
 import type { Watches } from './watches.ts'
 
 export interface TurnParts {
-  /** In the epoch that this replica is in now. */
-  readonly reign: () => Reign
+  readonly reigns: Reigns
+  readonly network: Network
+  readonly succession: Succession
+  readonly retirement: Retirement
   readonly inbound: Inbound
   readonly door: Door
   readonly reads: Reads
@@ -39,6 +44,8 @@ export interface Notices {
   evidence(evidence: Evidence): void
   view(effect: Effect & { readonly kind: 'view' }): void
   transfer(slot: number, reason: string): void
+  /** Another epoch has begun here. */
+  epoch(reign: Reign): void
   /** The replica must not go on. */
   fatal(error: unknown): void
 }
@@ -48,31 +55,40 @@ const SETTLE_ROUNDS = 8
 
 type Execute = Effect & { readonly kind: 'execute' }
 
+/** Something that a core is told, or that is done, in the next turn. */
+type Task = () => void
+
 export class Turn {
   private readonly parts: TurnParts
-  private inputs: Input[] = []
-  private executions: Execute[] = []
+  private tasks: Task[] = []
+  private executions: { readonly reign: Reign; readonly effect: Execute }[] = []
   private stable: Verified<StableCheckpoint>[] = []
   private scheduled = false
   private running = false
   private settling = false
-  private durableNow: number | undefined
+  /** Up to which record of each core everything is durable, where it was not told yet. */
+  private durables = new Map<Reign, number>()
   /** The message encoded last: a broadcast, or the same to several peers. */
-  private encoded: { readonly message: Message; readonly frame: Uint8Array } | undefined
+  private encoded: { readonly message: Message; readonly reign: Reign; readonly frame: Uint8Array } | undefined
 
   constructor(parts: TurnParts) {
     this.parts = parts
   }
 
-  /** Carries out the effects of the start; then the time comes first, or a leader would propose for a time long past. */
+  /** Carries out the effects of the start. */
   begin(effects: readonly Effect[]): void {
     this.running = true
     this.guarded(() => {
-      this.carryOut(effects, undefined)
-      this.step(tickNow())
+      this.enter(this.parts.reigns.current, effects)
       this.settle()
     })
     this.wake()
+  }
+
+  /** Carries out the first effects of a core, and tells it the time, without which a leader would propose for a time long past. */
+  enter(reign: Reign, effects: readonly Effect[]): void {
+    this.carryOut(reign, effects, undefined)
+    this.step(reign, tickNow())
   }
 
   /** The last one: what came of the slots executed last goes to the store too. */
@@ -84,25 +100,30 @@ export class Turn {
   /** Nothing is handled from here on. */
   end(): void {
     this.running = false
-    this.inputs = []
+    this.tasks = []
     this.executions = []
     this.stable = []
   }
 
-  /** Queues an input for the next turn. */
-  put(input: Input): void {
-    this.inputs.push(input)
+  /** Does something within the next turn. */
+  later(task: Task): void {
+    this.tasks.push(task)
     this.wake()
   }
 
   tick(): void {
-    this.put(tickNow())
+    this.later(() => this.takeTick())
   }
 
-  /** Every record up to this number is durable. */
-  durable(number: number): void {
-    if (this.settling) this.durableNow = number
-    else this.put({ kind: 'durable', number })
+  /** What was handed over for execution is void: the state that it would be executed on is given up. */
+  forgetExecutions(): void {
+    this.executions = []
+  }
+
+  /** Every record of this core up to this number is durable. */
+  private durable(reign: Reign, number: number): void {
+    this.durables.set(reign, Math.max(number, this.durables.get(reign) ?? 0))
+    if (!this.settling) this.wake()
   }
 
   /** Something came: there will be a turn. */
@@ -115,23 +136,31 @@ export class Turn {
     })
   }
 
-  /** Handles one input at once; for parts that are called within a turn. */
-  step(input: Input): void {
-    if (this.running) this.carryOut(this.parts.reign().core.step(input), input)
+  /** Handles one input at once; for parts that are called within a turn. Nothing is told to a core that was left. */
+  step(reign: Reign, input: Input): void {
+    if (this.running && this.parts.reigns.isHeld(reign)) this.carryOut(reign, reign.core.step(input), input)
+  }
+
+  private takeTick(): void {
+    const { reigns, snapshots, watches, retirement } = this.parts
+    const { current, former } = reigns
+    const tick = tickNow()
+    if (former !== undefined) this.step(former, tick)
+    this.step(current, tick)
+    const nowMs = performance.now()
+    snapshots.tick(nowMs)
+    watches.tick(nowMs)
+    retirement.tick(nowMs)
   }
 
   private run(): void {
     const { inbound, door, reads, snapshots, watches, transport, counters } = this.parts
     counters.turns++
     const nowMs = performance.now()
-    const { inputs } = this
-    this.inputs = []
-    for (const input of inputs) {
-      this.step(input)
-      if (input.kind !== 'tick') continue
-      snapshots.tick(nowMs)
-      watches.tick(nowMs)
-    }
+    this.tellDurable()
+    const { tasks } = this
+    this.tasks = []
+    for (const task of tasks) task()
     const peers = inbound.drain(nowMs, within(INBOUND_SLICE_MS))
     const clients = door.drain(nowMs, within(INBOUND_SLICE_MS))
     const transfers = snapshots.drain(nowMs, within(INBOUND_SLICE_MS))
@@ -152,18 +181,22 @@ export class Turn {
     const { journal, snapshots } = this.parts
     this.settling = true
     journal.flush()
-    for (let round = 1; this.durableNow !== undefined && round < SETTLE_ROUNDS; round++) {
-      const number = this.durableNow
-      this.durableNow = undefined
-      this.step({ kind: 'durable', number })
+    for (let round = 1; this.durables.size > 0 && round < SETTLE_ROUNDS; round++) {
+      this.tellDurable()
       journal.flush()
     }
     this.settling = false
-    if (this.durableNow !== undefined) this.put({ kind: 'durable', number: this.durableNow })
-    this.durableNow = undefined
+    if (this.durables.size > 0) this.wake()
     const { stable } = this
     this.stable = []
     for (const checkpoint of stable) snapshots.stabilize(checkpoint)
+    if (stable.length > 0) this.parts.succession.stabilized()
+  }
+
+  private tellDurable(): void {
+    const { durables } = this
+    this.durables = new Map()
+    for (const [reign, number] of durables) this.step(reign, { kind: 'durable', number })
   }
 
   /** Executes for a while; true where another turn is needed, for the rest or for what came of it. */
@@ -173,31 +206,31 @@ export class Turn {
     while (this.running) {
       const next = this.executions.shift()
       if (next === undefined) break
-      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(next.entry, next.timestampMs, next.certificate)
-      this.step({ kind: 'executed', slot, resultsRoot, stateRoot, ...this.parts.host.outlook })
+      const { entry, timestampMs, certificate } = next.effect
+      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(entry, timestampMs, certificate)
+      this.step(next.reign, { kind: 'executed', slot, resultsRoot, stateRoot, ...this.parts.host.outlook })
       if (over()) break
     }
     return true
   }
 
-  private carryOut(honest: readonly Effect[], input: Input | undefined): void {
-    const { lies } = this.parts.reign()
-    const effects = lies === undefined ? honest : lies.effects(honest, input)
-    for (const effect of effects) this.carryOutOne(effect)
+  private carryOut(reign: Reign, honest: readonly Effect[], input: Input | undefined): void {
+    const effects = reign.lies === undefined ? honest : reign.lies.effects(honest, input)
+    for (const effect of effects) this.carryOutOne(reign, effect)
   }
 
-  private carryOutOne(effect: Effect): void {
-    const { journal, snapshots, notices, counters } = this.parts
+  private carryOutOne(reign: Reign, effect: Effect): void {
+    const { journal, snapshots, notices, counters, succession } = this.parts
     switch (effect.kind) {
       case 'persist':
-        return journal.add(effect.number, effect.records)
+        return journal.add(effect.records, () => this.durable(reign, effect.number))
       case 'send':
-        return this.send(effect.to, effect.message)
+        return this.send(reign, effect.to, effect.message)
       case 'broadcast':
-        for (const to of this.parts.reign().peers) this.send(to, effect.message)
+        for (const to of reign.peers) this.send(reign, to, effect.message)
         return
       case 'execute':
-        this.executions.push(effect)
+        this.executions.push({ reign, effect })
         return this.wake()
       case 'receipt':
         return this.receipt(effect)
@@ -205,10 +238,9 @@ export class Turn {
         this.stable.push(effect.checkpoint)
         return
       case 'transfer':
-        // What was handed over for execution is void: the state that it would be executed on is given up.
-        this.executions = []
+        this.forgetExecutions()
         notices.transfer(effect.checkpoint.slot, effect.reason)
-        return snapshots.begin(effect.checkpoint, effect.sources, performance.now())
+        return snapshots.begin(effect.checkpoint, seatsOf(reign, effect.sources), performance.now())
       case 'alarm':
         return notices.alarm(effect.code, effect.slot)
       case 'evidence':
@@ -216,10 +248,8 @@ export class Turn {
       case 'view':
         counters.view(effect.reason)
         return notices.view(effect)
-      case 'hand-over': {
-        const { slot } = effect.handOver.checkpoint
-        return notices.fatal(new Error(`the epoch ended with slot ${slot}; this replica can't begin the next one`))
-      }
+      case 'hand-over':
+        return succession.handedOver(reign, effect.handOver)
     }
   }
 
@@ -229,22 +259,23 @@ export class Turn {
     door.receipt(slot, receipt)
   }
 
-  private send(to: ReplicaIndex, message: Message): void {
-    const { reign, transport, counters } = this.parts
-    if (to === reign().self) return
-    const frame = this.frameOf(message)
-    if (frame === undefined || !transport.send(to, 'consensus', frame)) counters.unsent++
+  private send(reign: Reign, to: ReplicaIndex, message: Message): void {
+    const { network, counters } = this.parts
+    const peer = reign.seats[to]
+    if (to === reign.self || peer === undefined) return
+    const frame = this.frameOf(reign, message)
+    if (frame === undefined || !network.send(peer, 'consensus', frame)) counters.unsent++
   }
 
-  private frameOf(message: Message): Uint8Array | undefined {
-    if (this.encoded?.message === message) return this.encoded.frame
+  private frameOf(reign: Reign, message: Message): Uint8Array | undefined {
+    if (this.encoded?.message === message && this.encoded.reign === reign) return this.encoded.frame
     try {
-      const frame = encodeMessage(message, this.parts.reign().core.epoch)
-      this.encoded = { message, frame }
+      const frame = encodeMessage(message, reign.core.epoch)
+      this.encoded = { message, reign, frame }
       return frame
     } catch (error) {
       // Some lies fit no frame, and stay unsaid.
-      if (this.parts.reign().lies !== undefined) return undefined
+      if (reign.lies !== undefined) return undefined
       throw error
     }
   }
@@ -258,6 +289,10 @@ export class Turn {
       this.parts.notices.fatal(error)
     }
   }
+}
+
+function seatsOf({ seats }: Reign, positions: readonly ReplicaIndex[]): readonly Peer[] {
+  return positions.flatMap((position) => seats[position] ?? [])
 }
 
 function tickNow(): Input {

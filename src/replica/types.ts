@@ -6,6 +6,7 @@ import type { ParsedBehaviour } from '../byzantine/index.ts'
 import type { StateMachine } from '../machine/index.ts'
 import type { Durability } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
+import type { Retired } from './retirement.ts'
 
 /** Structured logs; pino fits. */
 export interface Log {
@@ -38,6 +39,8 @@ export interface ReplicaOptions {
   readonly log?: Log
   /** For tests; libp2p otherwise. */
   readonly transport?: ReplicaTransport
+  /** Called once where it has stopped by itself since it was removed from the cluster, and nobody needs it any more. */
+  readonly onRetired?: (retired: Retired) => void
   /** Called once where it must stop by itself: a failed disk, a broken assertion. */
   readonly onFatal?: (error: Error) => void
 }

@@ -86,8 +86,7 @@ export function groupOf(scenario: Scenario, suite: SignatureSuite): Group {
     },
     addresses: members.map(() => []),
   }
-  const machine = () =>
-    createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier, followsChanges: true })
+  const machine = () => createExecutor({ machine: kv, clients, cluster, verifier: suite.verifier })
   return {
     membership: members0,
     suite,

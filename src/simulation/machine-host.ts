@@ -166,7 +166,7 @@ export class MachineHost {
 
   private resumed(map: AuthenticatedMap): Executor {
     for (const client of this.forgets) map.set(prefixed(SESSION_SPACE, client), undefined)
-    return resumeExecutor({ machine: kv, verifier: this.verifier, followsChanges: true }, map)
+    return resumeExecutor({ machine: kv, verifier: this.verifier }, map)
   }
 
   private keep(): KeptSnapshot {

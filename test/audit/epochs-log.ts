@@ -99,7 +99,7 @@ export class EpochsLog {
   constructor(context: AuditContext = auditContext(GENESIS, nativeVerifier)) {
     this.chain = context.chain
     const { machine, genesis } = context
-    this.executor = createExecutor({ machine, ...genesis, verifier: nativeVerifier, followsChanges: true })
+    this.executor = createExecutor({ machine, ...genesis, verifier: nativeVerifier })
   }
 
   /** Entries of one put each. */

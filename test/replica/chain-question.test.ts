@@ -25,7 +25,7 @@ function linksOf(count: number): readonly HandOver[] {
 
 /** What a replica that goes by `links` answers to the question about the chain, frame by frame. */
 async function answered(links: readonly HandOver[], from: number): Promise<readonly (readonly HandOver[])[]> {
-  const parts = { store: Object.create(null) as Store, kept: emptyKept(4) }
+  const parts = { store: Object.create(null) as Store, kept: emptyKept() }
   const questions = new Questions({ ...parts, links: () => links, status: () => Object.create(null) })
   const pages: (readonly HandOver[])[] = []
   await new Promise<void>((resolve) => {

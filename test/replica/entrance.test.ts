@@ -14,21 +14,16 @@ import {
 } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ClientLink } from '../../net/index.ts'
-import {
-  batchEntry,
-  type CoreConfig,
-  genesisStart,
-  init,
-  type Message,
-  type SignedRequest,
-} from '../../src/consensus/index.ts'
+import { batchEntry, type Message, type SignedRequest } from '../../src/consensus/index.ts'
 import { kv } from '../../src/machine/index.ts'
-import { admission, Core } from '../../src/replica/core.ts'
+import { admission } from '../../src/replica/core.ts'
 import { Counters } from '../../src/replica/counters.ts'
 import { Door } from '../../src/replica/door.ts'
+import { Epochs } from '../../src/replica/epochs.ts'
 import { Inbound } from '../../src/replica/inbound.ts'
 import { BAD_FRAME_FACTOR, PEER_CHECKS_BURST, PEER_QUEUE_BYTES } from '../../src/replica/limits.ts'
 import { MachineHost } from '../../src/replica/machine-host.ts'
+import { beginReign, Reigns } from '../../src/replica/reign.ts'
 import { CachingVerifier } from '../../src/replica/verify-cache.ts'
 import { Watches } from '../../src/replica/watches.ts'
 import { decodeReplicaFrame, encodeClientFrame, encodeMessage, type ReplicaFrame } from '../../src/wire/index.ts'
@@ -42,18 +37,21 @@ const cluster = new MemoryCluster()
 const { genesis } = cluster
 const { membership } = genesis
 const self = replicaIndex(1)
+/** Who stands at this position. */
+const peer = (position: number) => genesis.members[position]?.peerId ?? ''
 const forever = () => false
 
 function entrance() {
   const host = new MachineHost({ machine: kv, genesis })
   const verifier = new CachingVerifier(nativeVerifier)
-  const config: CoreConfig = {
-    ...{ self, membership, clusterName: genesis.contents.name, parameters: genesis.parameters },
-    ...{ signer: signerNamed('consensus 1'), start: genesisStart(host.stateRoot()), mutations: new Set() },
-  }
-  const context = { ...config, verifier, admit: admission(genesis.clients.map(({ key }) => key)) }
-  const core = new Core(init(config, [], host.position).state, context)
   const counters = new Counters()
+  const admit = admission(genesis.clients.map(({ key }) => key))
+  const signers = [signerNamed(`consensus ${self}`)]
+  const place = new Epochs({ genesis, stateRoot: host.stateRoot(), verifier, admit, signers }).lastPlace()
+  if (place === undefined) throw new Error('no place')
+  const { reign } = beginReign(place, { records: [], machine: host.position }, { counters, liar: undefined })
+  const { core } = reign
+  const said: unknown[][] = []
   const heard: { from: number; message: Message }[] = []
   const asked: (readonly Verified<SignedRequest>[])[] = []
   const door = new Door({
@@ -67,12 +65,17 @@ function entrance() {
     ask: () => 1,
   })
   const inbound = new Inbound({
-    ...{ verifier, counters },
-    core: () => core,
+    ...{ reigns: new Reigns(reign), verifier, counters },
+    following: {
+      hearOlder: (from, at) => said.push(['older', from, at]),
+      hearNewer: (from, at) => said.push(['newer', from, at]),
+      take: (from, message) => said.push([message.kind, from]),
+      takeEvidence: () => said.push(['evidence']),
+    },
     admissible: (message) => door.admissible(message),
-    deliver: (from, message) => heard.push({ from, message }),
+    deliver: (_, from, message) => heard.push({ from, message }),
   })
-  return { host, core, verifier, counters, door, inbound, heard, asked }
+  return { host, core, verifier, counters, door, inbound, heard, asked, said }
 }
 
 /** A vote of replica `by` for a slot; with `forged`, signed by nobody. */
@@ -102,21 +105,21 @@ describe('peers', () => {
       ...({ kind: 'heartbeat', view: view(0), active: true, heard: [] } as const),
       ...{ chosen: slot(9), executed: slot(9), stable: slot(8) },
     }
-    for (const of of [1, 2, 4096]) inbound.push(replicaIndex(2), encodeMessage(heartbeat, epoch(of)))
+    for (const of of [1, 2, 4096]) inbound.push(peer(2), encodeMessage(heartbeat, epoch(of)))
     inbound.drain(0, () => false)
     expect(heard).toEqual([])
     expect(verifier.checks).toBe(0)
     expect(counters.ignored.get('other-epoch')).toBe(3)
     expect(counters.blamed.size).toBe(0)
-    inbound.push(replicaIndex(2), encodeMessage(heartbeat, epoch(0)))
+    inbound.push(peer(2), encodeMessage(heartbeat, epoch(0)))
     inbound.drain(0, () => false)
     expect(heard).toHaveLength(1)
   })
 
   it('are heard in turn: a flood of bad signatures keeps nobody from being heard at once', () => {
     const { inbound, heard, counters } = entrance()
-    for (let i = 0; i < 500; i++) inbound.push(replicaIndex(3), voteFrame(3, 1, signature(new Uint8Array(64).fill(i))))
-    inbound.push(replicaIndex(2), voteFrame(2, 1))
+    for (let i = 0; i < 500; i++) inbound.push(peer(3), voteFrame(3, 1, signature(new Uint8Array(64).fill(i))))
+    inbound.push(peer(2), voteFrame(2, 1))
     let looks = 0
     inbound.drain(0, () => ++looks >= 2)
     expect(heard.map(({ from }) => from)).toEqual([2])
@@ -126,11 +129,11 @@ describe('peers', () => {
   it('pay for bad signatures until they have no more to pay with, and wait while others do not', () => {
     const { inbound, heard, verifier, counters } = entrance()
     const bad = voteFrame(3, 1, signature(new Uint8Array(64).fill(9)))
-    for (let i = 0; i < 2 * PEER_CHECKS_BURST; i++) inbound.push(replicaIndex(3), bad)
+    for (let i = 0; i < 2 * PEER_CHECKS_BURST; i++) inbound.push(peer(3), bad)
     expect(inbound.drain(0, forever)).toBe('throttled')
     expect(verifier.checks).toBeLessThanOrEqual(PEER_CHECKS_BURST / BAD_FRAME_FACTOR)
     expect(counters.blamed.get('3 bad-signature')).toBe(verifier.checks)
-    inbound.push(replicaIndex(2), voteFrame(2, 1))
+    inbound.push(peer(2), voteFrame(2, 1))
     inbound.drain(0, forever)
     expect(heard.map(({ from }) => from)).toEqual([2])
     const before = verifier.checks
@@ -142,14 +145,13 @@ describe('peers', () => {
   it('cost bounded memory however much they send', () => {
     const { inbound } = entrance()
     const frame = new Uint8Array(1024 * 1024)
-    for (let i = 0; i < 100; i++) inbound.push(replicaIndex(3), frame)
+    for (let i = 0; i < 100; i++) inbound.push(peer(3), frame)
     expect(inbound.dropped).toBeGreaterThanOrEqual(100 - PEER_QUEUE_BYTES / frame.length)
   })
 
   it('that send what does not decode are counted, and nothing else happens', () => {
     const { inbound, heard, counters } = entrance()
-    for (const bytes of [[], [0], [1], [1, 255, 255, 255], [2, 3, 4]])
-      inbound.push(replicaIndex(0), Uint8Array.from(bytes))
+    for (const bytes of [[], [0], [1], [1, 255, 255, 255], [2, 3, 4]]) inbound.push(peer(0), Uint8Array.from(bytes))
     expect(inbound.drain(0, forever)).toBe('empty')
     expect(heard).toEqual([])
     expect(counters.blamed.get('0 malformed-frame')).toBe(5)
@@ -160,7 +162,7 @@ describe('peers', () => {
     const { clusterId } = membership
     const count = genesis.parameters.maxBatchRequests + 1
     const requests = Array.from({ length: count }, (_, i) => request(clusterId, 'x', i + 1))
-    inbound.push(replicaIndex(3), encodeMessage({ kind: 'requests', requests }, epoch(0)))
+    inbound.push(peer(3), encodeMessage({ kind: 'requests', requests }, epoch(0)))
     inbound.drain(0, forever)
     expect(heard).toEqual([])
     expect(verifier.checks).toBe(0)
@@ -169,7 +171,7 @@ describe('peers', () => {
 
   it('have the same vote checked once, however often it comes', () => {
     const { inbound, verifier } = entrance()
-    for (const by of [0, 2, 3]) for (let i = 0; i < 3; i++) inbound.push(replicaIndex(by), voteFrame(2, 1))
+    for (const by of [0, 2, 3]) for (let i = 0; i < 3; i++) inbound.push(peer(by), voteFrame(2, 1))
     inbound.drain(0, forever)
     expect(verifier.checks).toBe(1)
   })
@@ -188,7 +190,7 @@ describe('clients', () => {
     expect(door.drain(0, forever)).toBe('empty')
     expect(asked.map(({ length }) => length)).toEqual([64])
     expect(verifier.checks).toBe(1)
-    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests }, epoch(0)))
+    inbound.push(peer(2), encodeMessage({ kind: 'requests', requests }, epoch(0)))
     inbound.drain(0, forever)
     expect(verifier.checks).toBe(1)
   })
@@ -224,7 +226,7 @@ describe('clients', () => {
     door.push(link, frame(asks))
     door.drain(0, forever)
     expect(frames).toMatchObject([{ kind: 'refusal', code: 'unknown-client' }])
-    inbound.push(replicaIndex(2), encodeMessage({ kind: 'requests', requests: asks }, epoch(0)))
+    inbound.push(peer(2), encodeMessage({ kind: 'requests', requests: asks }, epoch(0)))
     inbound.drain(0, forever)
     expect(heard).toEqual([])
     expect(counters.ignored.get('nothing-new')).toBe(1)

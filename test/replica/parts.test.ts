@@ -164,33 +164,32 @@ describe('a series kept for audits', () => {
 })
 
 describe('the journal', () => {
-  function journalOn(store: Pick<Store, 'append'>, kept = emptyKept(4)) {
+  function journalOn(store: Pick<Store, 'append'>, kept = emptyKept()) {
     const durable: number[] = []
-    return { durable, journal: new Journal({ store, kept, bytes: 0, onDurable: (number) => durable.push(number) }) }
+    return { durable, journal: new Journal({ store, kept, bytes: 0, signed: (checkpoint) => checkpoint }) }
   }
 
-  it('answers with the highest number of a turn, once, when the store says so', async () => {
+  it('tells everybody, in order, where nothing had to be written and nothing waits', () => {
     const store = memoryStore()
     const { journal, durable } = journalOn(store)
-    journal.add(1, [])
-    journal.add(2, [])
+    journal.add([], () => durable.push(1))
+    journal.add([], () => durable.push(2))
     journal.flush()
-    // Nothing had to be written, and nothing before it waits.
-    expect(durable).toEqual([2])
+    expect(durable).toEqual([1, 2])
     expect(store.counters().appends).toBe(0)
   })
 
-  it('holds a number without records back until all appends before it are durable', () => {
+  it('holds who added no records back until all appends before it are durable', () => {
     const dones: (() => void)[] = []
     const { journal, durable } = journalOn({ append: (_, done) => void dones.push(done) })
     journal.addOutcome(slot(1), testCluster().vote(0, { kind: 'receipt' }), [])
-    journal.add(1, [])
+    journal.add([], () => durable.push(1))
     journal.flush()
-    journal.add(2, [])
+    journal.add([], () => durable.push(2))
     journal.flush()
     expect(durable).toEqual([])
     dones[0]?.()
-    expect(durable).toEqual([2])
+    expect(durable).toEqual([1, 2])
   })
 
   it('keeps the hand-over to each epoch under a name of its own, where no cut comes', () => {
@@ -201,7 +200,7 @@ describe('the journal', () => {
     for (const start of [128, 256]) {
       const charter = charterAfter(last, [0, 1, 2, 3], start)
       const handedOver = handOver(last, { ...charter, epoch: epoch(start / 128) }, [[0, 0]])
-      journal.add(start, [{ kind: 'hand-over', handOver: handedOver, frontier: EMPTY_FRONTIER }])
+      journal.add([{ kind: 'hand-over', handOver: handedOver, frontier: EMPTY_FRONTIER }], () => {})
     }
     journal.flush()
     expect(names).toEqual(['0 hand-over/1', '0 hand-over/2'])

@@ -5,7 +5,6 @@ import {
   type Frontier,
   frontierRoot,
   markVerified,
-  replicaIndex,
   type Slot,
   sha256,
   slot,
@@ -19,7 +18,7 @@ import { signerNamed } from '../keys/sample.ts'
 import { MemoryCluster, TestClient } from './memory-cluster.ts'
 import { certificateOf } from './watch-support.ts'
 
-const [a, b, c] = [replicaIndex(1), replicaIndex(2), replicaIndex(3)]
+const [a, b, c] = ['a', 'b', 'c'] as const
 
 /** A state of several chunks. */
 function stateOfSize(entries: number): KeptSnapshot {
@@ -43,7 +42,7 @@ function stateOfSize(entries: number): KeptSnapshot {
 const kept = stateOfSize(20)
 
 function begin(nowMs = 0) {
-  const blamed: number[] = []
+  const blamed: string[] = []
   const checkpoint = {
     slot: kept.slot,
     logRoot: frontierRoot(kept.frontier),
@@ -51,7 +50,7 @@ function begin(nowMs = 0) {
     next: undefined,
     signatures: [],
   }
-  const options = { nowMs, patienceMs: 100, onBadChunk: (from: number) => void blamed.push(from) }
+  const options = { nowMs, patienceMs: 100, onBadChunk: (from: string) => void blamed.push(from) }
   return { transfer: new Transfer(markVerified(checkpoint), [a, b, c], options), blamed }
 }
 
@@ -90,19 +89,19 @@ describe('fetching a state', () => {
     const { transfer, blamed } = begin()
     const second = transfer.take(a, chunkFor(transfer.tick(0)), 1)
     const after = transfer.take(a, chunkFor(second, change), 2)
-    expect(blamed).toEqual([1])
-    expect(after).toMatchObject({ kind: 'ask', of: 2, path: second.kind === 'ask' && second.path })
+    expect(blamed).toEqual([a])
+    expect(after).toMatchObject({ kind: 'ask', of: b, path: second.kind === 'ask' && second.path })
     expect(finish(transfer, after).kind).toBe('done')
   })
 
   it('goes to the next peer where one is silent or slow, or does not have it', () => {
     const { transfer } = begin()
-    expect(transfer.tick(0)).toMatchObject({ kind: 'ask', of: 1 })
+    expect(transfer.tick(0)).toMatchObject({ kind: 'ask', of: a })
     expect(transfer.tick(99)).toEqual({ kind: 'wait' })
     const second = transfer.tick(100)
-    expect(second).toMatchObject({ kind: 'ask', of: 2 })
+    expect(second).toMatchObject({ kind: 'ask', of: b })
     const third = transfer.take(b, chunkFor(second), 150)
-    expect(third).toMatchObject({ kind: 'ask', of: 3 })
+    expect(third).toMatchObject({ kind: 'ask', of: c })
     expect(transfer.missing(c, slot(8), 151)).toEqual({ kind: 'wait' })
     expect(transfer.tick(251).kind).toBe('ask')
   })
@@ -110,8 +109,8 @@ describe('fetching a state', () => {
   it('asks nobody again at once when all have said that they do not have it', () => {
     const { transfer } = begin()
     transfer.tick(0)
-    expect(transfer.missing(a, slot(8), 1)).toMatchObject({ kind: 'ask', of: 2 })
-    expect(transfer.missing(b, slot(8), 2)).toMatchObject({ kind: 'ask', of: 3 })
+    expect(transfer.missing(a, slot(8), 1)).toMatchObject({ kind: 'ask', of: b })
+    expect(transfer.missing(b, slot(8), 2)).toMatchObject({ kind: 'ask', of: c })
     expect(transfer.missing(c, slot(8), 3)).toEqual({ kind: 'wait' })
     expect(transfer.tick(50)).toEqual({ kind: 'wait' })
   })

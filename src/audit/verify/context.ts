@@ -52,10 +52,10 @@ export function withVerifier(context: AuditContext, verifier: SignatureVerifier)
   return { ...context, chain: context.chain.judgedBy({ verifier }) }
 }
 
-/** The machine before the first entry. It follows changes where the replicas did. */
-export function genesisExecutor({ genesis, machine, executes, chain }: AuditContext): Executor {
+/** The machine before the first entry. */
+export function genesisExecutor({ genesis, machine, executes }: AuditContext): Executor {
   const { clients, cluster } = genesis
-  return createExecutor({ machine, clients, cluster, verifier: executes, followsChanges: chain.links.length > 0 })
+  return createExecutor({ machine, clients, cluster, verifier: executes })
 }
 
 const roots = new WeakMap<Genesis, { readonly machine: StateMachine; readonly root: Digest }>()

@@ -1,7 +1,7 @@
 // Runs one replica: makes sure that its key may vote, starts it, reports to whoever launched it, and stops it when told to.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { createReplica, type Replica } from '../../replica/index.ts'
+import { createReplica, type Replica, type ReplicaOptions, type Retired } from '../../replica/index.ts'
 import { openStore, StoreError, type StoreIdentity } from '../../storage/index.ts'
 import type { Context, Outcome } from '../command.ts'
 import { REPORT_EVERY_MS, type ReplicaMessage, reportOf } from '../launch/messages.ts'
@@ -18,14 +18,18 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
   const { signal, parent } = context
   const stop = AbortSignal.any(parent === undefined ? [signal] : [signal, parent.gone])
   const failed = new AbortController()
-  const replica = replicaOf(settings, create, (error) => failed.abort(error))
+  const removed = new AbortController()
+  const replica = replicaOf(settings, create, {
+    onFatal: (error) => failed.abort(error),
+    onRetired: (retired) => removed.abort(retired),
+  })
   sayLies(settings, context)
   let reports: NodeJS.Timeout | undefined
   try {
     await replica.start({ signal: stop })
     sayListening(replica, settings, context)
     reports = reporting(replica, context)
-    await aborted(AbortSignal.any([stop, failed.signal]))
+    await aborted(AbortSignal.any([stop, failed.signal, removed.signal]))
   } catch (error) {
     if (!stop.aborted) throw error instanceof StoreError && error.code === 'missing' ? lost(settings) : error
   } finally {
@@ -33,6 +37,7 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
     await ended(replica)
   }
   if (failed.signal.aborted) throw failed.signal.reason
+  if (removed.signal.aborted) sayRemoved(removed.signal.reason, context)
   return { status: 'done', value: {}, text: '', printed: true }
 }
 
@@ -75,13 +80,17 @@ function identityOf({ genesis, keys }: Settings): StoreIdentity {
   return { clusterId: genesis.clusterId, replica: keys.index, consensusKey: keys.consensus.publicKey }
 }
 
-function replicaOf(settings: Settings, create: boolean, onFatal: (error: Error) => void): Replica {
+function replicaOf(
+  settings: Settings,
+  create: boolean,
+  endings: Required<Pick<ReplicaOptions, 'onFatal' | 'onRetired'>>,
+): Replica {
   const { genesis, keys, data, durability, retention, liar, listen, dial, metricsPort } = settings
   const base = { cluster: genesis.label, replica: keys.index, ...(liar !== undefined && { liar: liar.text }) }
   const log = logOf(settings.log, base)
   if (liar !== undefined) log.warn({}, 'this replica lies on purpose')
   return createReplica({
-    ...{ genesis, keys, data, durability, retention, create, dial, log, onFatal },
+    ...{ genesis, keys, data, durability, retention, create, dial, log, ...endings },
     ...(liar !== undefined && { liar: liar.behaviour }),
     ...(listen !== undefined && { listen }),
     ...(metricsPort !== undefined && { metricsPort }),
@@ -91,6 +100,10 @@ function replicaOf(settings: Settings, create: boolean, onFatal: (error: Error) 
 function sayLies({ keys, liar }: Settings, { stage }: Context): void {
   if (liar === undefined) return
   stage.warn(stage.paintError('red', `replica ${keys.index} lies on purpose: ${liar.text}`))
+}
+
+function sayRemoved({ epoch, slot, why }: Retired, { stage }: Context): void {
+  stage.print(stage.json ? JSON.stringify({ retired: { epoch, slot, why } }) : why)
 }
 
 function sayListening(replica: Replica, settings: Settings, { stage, parent }: Context): void {

@@ -4,8 +4,6 @@ export type Refusal =
   /** Neither an admin, nor the operator of the one member that the command is about. */
   | 'not-an-admin'
   | 'malformed'
-  /** Who executes this log would not follow a change into another epoch. */
-  | 'not-followed'
   /** A change was accepted, and its epoch has not begun: one at a time. */
   | 'change-in-flight'
   /** The change begins from another membership than the one in office. */

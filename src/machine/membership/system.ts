@@ -49,14 +49,11 @@ export class SystemCommands {
   private readonly map: AuthenticatedMap
   private readonly records: MembershipRecords
   private readonly verifier: SignatureVerifier
-  /** See `ExecutorOptions.followsChanges`. */
-  private readonly followed: boolean
 
-  constructor(map: AuthenticatedMap, records: MembershipRecords, verifier: SignatureVerifier, followed: boolean) {
+  constructor(map: AuthenticatedMap, records: MembershipRecords, verifier: SignatureVerifier) {
     this.map = map
     this.records = records
     this.verifier = verifier
-    this.followed = followed
   }
 
   /** The bytes to answer with, or why not. Requires a client that the state knows. */
@@ -133,7 +130,6 @@ export class SystemCommands {
     { slot, client }: SystemContext,
     needed: number,
   ): Result<Decision, Refusal> {
-    if (command.kind === 'change' && !this.followed) return failure('not-followed')
     const judged = this.judge(command, slot)
     if (!judged.ok) return judged
     const id = proposalId(bytes)

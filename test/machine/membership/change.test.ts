@@ -130,16 +130,6 @@ describe('a change of the membership', () => {
     expect(town.executor.succession()).toBeUndefined()
   })
 
-  it('is refused where who executes it would not follow it, and changes nothing', () => {
-    const town = new Town(1)
-    town.executor = town.founded({ ...OPTIONS, followsChanges: false })
-    const before = town.executor.stateRoot()
-    expect(town.send('ada', town.change({ parameters: { ...PARAMETERS, window: 3 } }))).toBe('not-followed')
-    expect(town.executor.succession()).toBeUndefined()
-    expect(town.send('ada', town.addClient('late', 'reader', clientNamed('x')))).toEqual({ kind: 'done' })
-    expect(before).not.toEqual(town.executor.stateRoot())
-  })
-
   it('may do many things at once: grow, turn members out, rotate keys, and change what is borne', () => {
     const town = new Town()
     const edits = [

@@ -50,7 +50,7 @@ import { fail, request } from '../support.ts'
 
 export const INTERVAL = 4
 export const PARAMETERS: Parameters = { ...DEFAULT_PARAMETERS, window: 2, checkpointInterval: INTERVAL }
-export const OPTIONS: ExecutorOptions = { machine: kv, verifier: nativeVerifier, followsChanges: true }
+export const OPTIONS: ExecutorOptions = { machine: kv, verifier: nativeVerifier }
 
 /** The clients by name; `operator` operates member 1, and may otherwise only read. */
 const CLIENTS = [

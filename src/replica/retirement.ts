@@ -1,0 +1,90 @@
+// A replica that is no member any more. Its core is over and signs nothing; it goes on handing out what it has, since those who are new may
+// need it, until a quorum of the next epoch is seen to have gone on. Then, or where nobody is heard of for long, it stops by itself.
+
+import type { CharterMember } from '../../keys/charter/index.ts'
+import { type EpochContext, verifyMessage } from '../consensus/index.ts'
+import { decodeMessage } from '../wire/index.ts'
+import type { Epochs } from './epochs.ts'
+import { LINGER_TIMEOUTS } from './limits.ts'
+import type { MachineHost } from './machine-host.ts'
+import type { Reigns } from './reign.ts'
+
+/** Why a replica stopped: it has been removed, and is no more needed. */
+export interface Retired {
+  /** The last epoch of which it was a member, and the last slot of that. */
+  readonly epoch: number
+  readonly slot: number
+  /** One sentence for the operator. */
+  readonly why: string
+}
+
+export interface RetirementParts {
+  /** What it is called. */
+  readonly name: string
+  readonly epochs: Epochs
+  readonly reigns: Reigns
+  readonly host: Pick<MachineHost, 'changedAt'>
+  /** It may stop. */
+  readonly retire: (retired: Retired) => void
+}
+
+export class Retirement {
+  private readonly parts: RetirementParts
+  /** The epoch after its last one, and since when it waits for that to go on. */
+  private lingering: { readonly next: EpochContext; sinceMs: number | undefined } | undefined
+  private retired = false
+
+  constructor(parts: RetirementParts) {
+    this.parts = parts
+  }
+
+  /** Members of the next epoch, who may fetch what is here. */
+  get guests(): readonly CharterMember[] {
+    return this.lingering?.next.charter.members ?? []
+  }
+
+  get lingers(): boolean {
+    return this.lingering !== undefined
+  }
+
+  /** The last epoch of which this replica is a member is over, and `next` begins without it. */
+  linger(next: EpochContext): void {
+    this.lingering ??= { next, sinceMs: undefined }
+    if (this.parts.epochs.newest > next.charter.epoch) this.retire(next)
+  }
+
+  /** The epochs have gone on while it was away: nothing that it has is of use to anybody. */
+  leave(next: EpochContext): void {
+    this.retire(next)
+  }
+
+  tick(nowMs: number): void {
+    const { lingering } = this
+    if (lingering === undefined) return
+    lingering.sinceMs ??= nowMs
+    const { viewTimeoutCapMs } = lingering.next.charter.parameters
+    if (nowMs - lingering.sinceMs > LINGER_TIMEOUTS * viewTimeoutCapMs) this.retire(lingering.next)
+  }
+
+  /** A frame of the next epoch, perhaps with a checkpoint that a quorum there signed. */
+  hear(frame: Uint8Array): void {
+    const { lingering } = this
+    if (lingering === undefined) return
+    const { verify, start } = lingering.next
+    const decoded = decodeMessage(frame, verify.parameters)
+    if (!decoded.ok || decoded.value.message.kind !== 'stable') return
+    const { checkpoint } = decoded.value.message
+    if (checkpoint.slot > start.slot && verifyMessage({ kind: 'stable', checkpoint }, verify).ok)
+      this.retire(lingering.next)
+  }
+
+  private retire({ charter, start }: EpochContext): void {
+    if (this.retired) return
+    this.retired = true
+    const { name, host, retire } = this.parts
+    const change = host.changedAt === undefined ? '' : ` by the change in slot ${host.changedAt}`
+    const epoch = charter.epoch - 1
+    const why = `${name} was removed${change}; epoch ${epoch} ended with slot ${start.slot}; its key is erased`
+    retire({ epoch, slot: start.slot, why })
+  }
+}

@@ -1,0 +1,172 @@
+// Replicas that follow changes of the membership.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { memberId } from '../../crypto/index.ts'
+import { genesisCharter } from '../../keys/charter/index.ts'
+import { ChangingCluster, type ChangingOptions } from './changing-cluster.ts'
+import { type TestClient, until } from './memory-cluster.ts'
+
+let cluster: ChangingCluster | undefined
+
+afterEach(async () => {
+  await cluster?.close()
+  expect(cluster?.fatal).toEqual([])
+  cluster = undefined
+})
+
+async function started(options: ChangingOptions = {}): Promise<ChangingCluster> {
+  cluster = new ChangingCluster(options)
+  await cluster.start(...cluster.genesis.members.keys())
+  return cluster
+}
+
+async function write(client: TestClient, count: number, key = 'key'): Promise<void> {
+  for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
+}
+
+describe('an epoch that ends', () => {
+  it('is followed by the next one on all replicas, which go on answering (parameters alone)', async () => {
+    const c = await started()
+    const admin = await c.client('admin')
+    const client = await c.client()
+    await write(client, 3)
+    const parameters = { ...c.genesis.parameters, window: 3 }
+    const [accepted] = await admin.submit([c.change(genesisCharter(c.genesis), { parameters })])
+    expect(accepted?.outcome).toBe('done')
+    await c.inEpoch(1, 0, 1, 2, 3)
+    await write(client, 10, 'after')
+    await c.settled(0, 1, 2, 3)
+    for (const number of [0, 1, 2, 3]) expect(c.status(number)).toMatchObject({ alarms: [], lies: [], epoch: 1 })
+    const chain = c.chainOf(await c.links(client, 2))
+    expect(chain.last.charter).toMatchObject({ epoch: 1, parameters: { window: 3 } })
+  })
+
+  it('lets a member be replaced while requests run', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    const base = genesisCharter(c.genesis)
+    const edit = { op: 'replace', id: memberId(1), member: c.newcomer(4, base) } as const
+    await Promise.all([admin.submit([c.change(base, { edits: [edit] })]), write(client, 20, 'meanwhile')])
+    await c.inEpoch(1, 0, 2, 3)
+    await c.join(4, await c.links(client, 2))
+    await c.start(4)
+    c.meet(0, 4, 2, 3)
+    await c.stop(3)
+    await write(client, 12, 'after')
+    await c.settled(0, 4, 2)
+    expect(c.status(4)).toMatchObject({ replica: 1, epoch: 1, alarms: [], lies: [] })
+  })
+
+  it('lets a cluster grow from four to seven, of which two may then lie', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    const base = genesisCharter(c.genesis)
+    const edits = [4, 5, 6].map((number) => ({ op: 'add', member: c.newcomer(number, base) }) as const)
+    await admin.submit([c.change(base, { edits, quorum: { byzantine: 2, crash: 0 } })])
+    await c.inEpoch(1, 0, 1, 2, 3)
+    const links = await c.links(client, 0)
+    for (const number of [4, 5, 6]) await c.join(number, links)
+    await c.start(4, 5, 6)
+    c.meet(0, 1, 2, 3, 4, 5, 6)
+    await c.stop(0, 1)
+    await write(client, 10, 'after')
+    await c.settled(2, 3, 4, 5, 6)
+    for (const number of [2, 3, 4, 5, 6])
+      expect(c.status(number)).toMatchObject({ replica: number, alarms: [], lies: [] })
+  })
+})
+
+describe('a member that was removed', () => {
+  const shrink = { quorum: { byzantine: 1, crash: 0 } }
+
+  async function five(): Promise<{ c: ChangingCluster; admin: TestClient; client: TestClient; remove: Uint8Array }> {
+    const c = await started({ replicas: 5 })
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    const edits = [{ op: 'remove', id: memberId(1) }] as const
+    return { c, admin, client, remove: c.change(genesisCharter(c.genesis), { edits, ...shrink }) }
+  }
+
+  it('serves those who stay until it sees that they have gone on, and stops by itself with a sentence', async () => {
+    const { c, admin, client, remove } = await five()
+    await write(client, 2)
+    await admin.submit([remove])
+    await c.inEpoch(1, 0, 2, 3, 4)
+    c.meet(0, 2, 3, 4)
+    expect(c.retired).toEqual([])
+    await Promise.race([write(client, 20, 'after'), until(() => c.retired.length > 0)])
+    await until(() => c.retired.length > 0)
+    const [{ number, retired } = { number: -1, retired: undefined }] = c.retired
+    expect(number).toBe(1)
+    expect(retired).toMatchObject({ epoch: 0 })
+    expect(retired?.why).toMatch(
+      /^replica 1 was removed by the change in slot \d+; epoch 0 ended with slot \d+; its key is erased$/,
+    )
+  })
+
+  it('that was away hears of it from those who stayed, who let it in for nothing else', async () => {
+    const { c, admin, client, remove } = await five()
+    await write(client, 2)
+    await c.stop(1)
+    await admin.submit([remove])
+    await c.inEpoch(1, 0, 2, 3, 4)
+    c.meet(0, 2, 3, 4)
+    await write(client, 20, 'after')
+    await c.start(1)
+    await until(() => c.retired.length > 0)
+    expect(c.retired[0]?.retired).toMatchObject({ epoch: 0 })
+  })
+})
+
+describe('a replica that was down', () => {
+  const next = (c: ChangingCluster, window: number) => ({ parameters: { ...c.genesis.parameters, window } })
+
+  it('over one change comes back into the epoch that is in office', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    await c.stop(3)
+    await admin.submit([c.change(genesisCharter(c.genesis), next(c, 3))])
+    await c.inEpoch(1, 0, 1, 2)
+    await write(client, 30, 'missed')
+    await c.start(3)
+    await c.inEpoch(1, 3)
+    await c.settled(0, 1, 2, 3)
+    await c.stop(2)
+    await write(client, 3, 'with it')
+    expect(c.status(3)).toMatchObject({ alarms: [], lies: [] })
+  })
+
+  it('over two changes comes back too, and is there again after a restart', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    await c.stop(3)
+    await admin.submit([c.change(genesisCharter(c.genesis), next(c, 3))])
+    await c.inEpoch(1, 0, 1, 2)
+    const { charter } = c.chainOf(await c.links(client, 0)).last
+    await admin.submit([c.change(charter, next(c, 2))])
+    await c.inEpoch(2, 0, 1, 2)
+    await write(client, 20, 'missed')
+    await c.start(3)
+    await c.inEpoch(2, 3)
+    await c.settled(0, 1, 2, 3)
+    await c.stop(2, 3)
+    await c.start(3)
+    await write(client, 3, 'with it')
+    expect(c.status(3)).toMatchObject({ epoch: 2, alarms: [], lies: [] })
+  })
+
+  it('with all the others, after an epoch has ended, goes on in the next one', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await admin.submit([c.change(genesisCharter(c.genesis), next(c, 3))])
+    await c.inEpoch(1, 0, 1, 2, 3)
+    await c.stop(0, 1, 2, 3)
+    await c.start(0, 1, 2, 3)
+    for (const number of [0, 1, 2, 3]) expect(c.status(number).epoch).toBe(1)
+    await write(client, 10, 'after')
+    await c.settled(0, 1, 2, 3)
+  })
+})
