@@ -17,6 +17,8 @@ export class Call {
   request: SignedRequest | undefined
   /** Some link took it: from then on it may be executed. */
   left: boolean
+  /** The epoch in office, as far as was known, when it left first; none stands for a request that is asked about after its end. */
+  epoch = 0
   /** When everybody is asked again. */
   dueAt = 0
   attempts = 0

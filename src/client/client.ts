@@ -2,7 +2,7 @@
 
 import { type PublicKey, type ReplicaIndex, utf8 } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
-import type { SignedRequest } from '../consensus/index.ts'
+import type { EpochChain, SignedRequest } from '../consensus/index.ts'
 import {
   decodeKvResult,
   decodeSystemAnswer,
@@ -26,6 +26,7 @@ import { RemoteArchive } from './archive.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { ClientCounter, Counters } from './counters.ts'
 import { ClientError } from './errors.ts'
+import type { Follower } from './follower.ts'
 import { ClientLeases } from './leases.ts'
 import type { Links } from './links.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -53,6 +54,7 @@ export interface ClientParts {
   readonly pipeline: Pipeline
   readonly questions: Questions
   readonly reading: Reading
+  readonly follower: Follower
   readonly watches: Watches
   readonly counters: Counters
   readonly stop: () => Promise<void>
@@ -69,8 +71,14 @@ export class ClusterClient implements Client {
     this.parts = parts
     this.publicKey = parts.publicKey
     this.genesis = parts.view.genesis
-    const { clockDriftMs } = parts.view.parameters
-    this.leases = new ClientLeases({ kv: (command, options) => this.kv(command, options), clockDriftMs })
+    this.leases = new ClientLeases({
+      kv: (command, options) => this.kv(command, options),
+      clockDriftMs: () => parts.view.parameters.clockDriftMs,
+    })
+  }
+
+  get chain(): EpochChain {
+    return this.parts.view.chain
   }
 
   submit(command: Uint8Array, options?: CallOptions): Promise<Done<Uint8Array>> {
@@ -157,7 +165,7 @@ export class ClusterClient implements Client {
 
   archive(replica: ReplicaIndex): Archive {
     const { questions, view } = this.parts
-    return new RemoteArchive(this.member(replica), questions, view.parameters.checkpointInterval)
+    return new RemoteArchive(this.member(replica), view, questions)
   }
 
   connected(): readonly ReplicaIndex[] {
@@ -182,6 +190,7 @@ export class ClusterClient implements Client {
 
   private stop(): Promise<void> {
     this.leases.close()
+    this.parts.follower.close()
     this.parts.pipeline.close()
     this.parts.reading.close()
     this.parts.questions.close()

@@ -27,6 +27,12 @@ export type ClientCounter =
   | 'read-fallbacks'
   /** A proof of a value that proves nothing, which no honest replica sends. */
   | 'proof-wrong'
+  /** A hand-over that is none, which no honest replica shows. */
+  | 'link-wrong'
+  /** Two chains of epochs that part. */
+  | 'chain-ambiguous'
+  /** Epochs that were gone over to. */
+  | 'epochs-followed'
 
 export class Counters {
   private readonly counts = new Map<ClientCounter, number>()

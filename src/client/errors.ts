@@ -17,6 +17,8 @@ export type ClientErrorCode =
   | 'not-understood'
   /** A request that is another client's, or was never one. */
   | 'bad-request'
+  /** Two chains of epochs were shown, and nothing that is known here says which is meant. */
+  | 'ambiguous'
   /** The genesis leaves votes unsigned, and what is asked for needs signatures. */
   | 'not-provable'
 
@@ -32,4 +34,9 @@ export class ClientError extends Error {
 
 export function closedError(): ClientError {
   return new ClientError('closed', 'the client was closed')
+}
+
+/** `replica`: where it stood. */
+export function memberNoMore(replica: number): ClientError {
+  return new ClientError('no-answer', `replica ${replica} is a member no more`)
 }

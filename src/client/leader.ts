@@ -18,6 +18,12 @@ export class LeaderGuess {
     this.views[from] = view
   }
 
+  /** The views are those of another epoch now. */
+  moved(): void {
+    this.views.length = 0
+    this.silent = false
+  }
+
   suspect(): void {
     this.silent = true
   }

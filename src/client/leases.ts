@@ -40,7 +40,7 @@ export interface Leases {
 
 export interface LeasesParts {
   readonly kv: (command: KvCommand, options?: CallOptions) => Promise<Done<KvResult>>
-  readonly clockDriftMs: number
+  readonly clockDriftMs: () => number
 }
 
 export class ClientLeases implements Leases {
@@ -53,7 +53,7 @@ export class ClientLeases implements Leases {
 
   async grant({ ttlMs, ...options }: GrantOptions): Promise<Lease> {
     const { kv, clockDriftMs } = this.parts
-    const extraMs = 2 * clockDriftMs
+    const extraMs = 2 * clockDriftMs()
     const mostMs = MAX_LEASE_TTL_MS - extraMs
     if (!Number.isSafeInteger(ttlMs) || ttlMs < MIN_LEASE_TTL_MS || ttlMs > mostMs) {
       throw new RangeError(`ttlMs: expected an integer from ${MIN_LEASE_TTL_MS} to ${mostMs}, got ${ttlMs}`)

@@ -62,6 +62,20 @@ export const READ_DEADLINE_SHARE = 1 / 2
 /** Share of the view time-out that one replica is waited for, before another one is asked to prove a value. */
 export const STALE_PATIENCE_SHARE = 1
 
+/** Attempts at a request without an outcome after which the members may be others: the first goes to a leader who may be silent. */
+export const FOLLOW_ATTEMPTS = 1
+/**
+ * Milliseconds from the end of one round of asking for the chain of epochs to the next, at first; doubled up to the second by rounds
+ * that bring nothing new, since what begins them may be a liar's word, or silence that has other reasons.
+ */
+export const FOLLOW_PAUSE_MS: readonly [least: number, most: number] = [500, 15_000]
+/** Milliseconds that the chain of one replica is waited for. */
+export const FOLLOW_ANSWER_MS = 3_000
+/** Milliseconds that the others are waited for once one has shown a hand-over: whether they show another one. */
+export const FOLLOW_GRACE_MS = 250
+/** Milliseconds for which a replica is not asked that showed a hand-over that is none. */
+export const FOLLOW_REST_MS = 60_000
+
 /** Questions to replicas under way at once. */
 export const QUESTIONS = 256
 /** Of these, those that ask for the proof of a key; more such reads wait for their turn. */
@@ -117,6 +131,8 @@ export const CHECKED_CERTIFICATES = 1_024
 export const LOG_POLL_MS = 200
 /** Milliseconds that an answer about a log is waited for at least, however young it must be. */
 export const LOG_ANSWER_MS = 1_000
+/** Looks at something of an epoch that is not known here, until it counts as made up: several rounds of asking for the chain. */
+export const FOLLOW_LOOKS = 150
 /** Looks at a slot that is missing in the middle of a log, until it counts as left out: its disk may stand still meanwhile. */
 export const LOG_GAP_LOOKS = 25
 /** Looks at one that the replica says it keeps no longer, until that is believed. */

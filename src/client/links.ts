@@ -42,6 +42,6 @@ export class Links {
   }
 
   addressOf(replica: ReplicaIndex): string {
-    return `replica ${replica} (${this.view.roster[replica]?.addresses.join(', ') ?? ''})`
+    return `replica ${replica} (${this.view.addressesOf(replica).join(', ')})`
   }
 }

@@ -2,7 +2,7 @@
 // what has no answer for a while goes to everybody, again and again with longer pauses, as the same signed bytes. One timer looks at
 // all of them.
 
-import { equalBytes, type ReplicaIndex, type SignatureVerifier, type Signer } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex, type Signer } from '../../crypto/index.ts'
 import { requestId, type SignedRequest } from '../consensus/index.ts'
 import type { RefusalCode, SlotReply } from '../wire/index.ts'
 import { signBundle } from './bundle.ts'
@@ -15,6 +15,7 @@ import {
   BUNDLE_BYTES,
   BUNDLE_REQUESTS,
   CALL_TIMEOUT_MS,
+  FOLLOW_ATTEMPTS,
   LATENCY_WEIGHT,
   RESUMED_REQUESTS,
   RETRY_CAP_MS,
@@ -35,11 +36,12 @@ import { Waiting } from './waiting.ts'
 export interface PipelineParts {
   readonly view: ClusterView
   readonly key: Signer
-  readonly verifier: SignatureVerifier
   readonly sequences: Sequences
   readonly links: Links
   readonly ticker: Ticker
   readonly counters: Counters
+  /** The members may be others by now. */
+  readonly doubtMembers: () => void
 }
 
 /** A call that has its number and signature. */
@@ -63,13 +65,13 @@ export class Pipeline {
 
   constructor(parts: PipelineParts) {
     this.parts = parts
-    const { view, key, verifier, counters, ticker } = parts
+    const { view, key, counters, ticker, doubtMembers } = parts
     this.leader = new LeaderGuess(view)
     this.receipts = new Receipts({
       client: key.publicKey,
       view,
-      verifier,
-      find: (sequence) => this.find(sequence)?.request,
+      find: (sequence) => this.find(sequence),
+      ahead: doubtMembers,
       count: counters.add,
     })
     ticker.add((nowMs) => this.look(nowMs))
@@ -103,6 +105,7 @@ export class Pipeline {
     }
     const call = this.begin(request.request.command, options, request)
     if (!isSigned(call)) throw new Error('unreachable: a resumed call has its request')
+    call.epoch = this.parts.view.epoch.charter.epoch
     this.resumed.set(sequence, call)
     if (options.signal?.aborted) this.abandon(call, 'was aborted')
     else this.send([call], this.parts.links.up())
@@ -111,7 +114,9 @@ export class Pipeline {
 
   replies(from: ReplicaIndex, replies: readonly SlotReply[]): void {
     for (const reply of replies) {
-      this.leader.hear(from, reply.view)
+      if (equalBytes(reply.receipt.statement.membership, this.parts.view.membership.digest)) {
+        this.leader.hear(from, reply.view)
+      }
       for (const settled of this.receipts.take(from, reply)) this.finish(settled)
     }
   }
@@ -145,6 +150,15 @@ export class Pipeline {
     if (this.leader.get() !== replica) return
     this.leader.suspect()
     for (const call of this.underWay.values()) call.dueAt = 0
+  }
+
+  /** Others are in office, at other positions: they are asked for everything that has no outcome, under the same numbers. */
+  moved(): void {
+    this.leader.moved()
+    this.receipts.moved()
+    const all = [...this.calls()]
+    for (const call of all) call.refusals = undefined
+    this.send(all, this.parts.links.up())
   }
 
   close(): void {
@@ -262,7 +276,10 @@ export class Pipeline {
       }
       const took = this.parts.links.send(targets, { kind: 'requests', requests: frame.map(({ request }) => request) })
       for (const call of frame) {
-        if (took > 0) call.left = true
+        if (took > 0 && !call.left) {
+          call.left = true
+          call.epoch = this.parts.view.epoch.charter.epoch
+        }
         if (call.dueAt <= now) call.dueAt = now + this.pauseOf(call)
       }
     }
@@ -291,6 +308,7 @@ export class Pipeline {
     if (due.length > 0) {
       this.leader.suspect()
       this.parts.counters.add('retries', due.length)
+      if (due.some(({ attempts }) => attempts >= FOLLOW_ATTEMPTS)) this.parts.doubtMembers()
       for (const call of due) call.attempts++
       this.send(due, this.parts.links.up())
     }

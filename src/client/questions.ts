@@ -3,8 +3,9 @@
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
 import type { Answer, Question } from '../wire/index.ts'
+import type { Moves } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
-import { ClientError, closedError } from './errors.ts'
+import { ClientError, closedError, memberNoMore } from './errors.ts'
 import { ANSWER_BYTES, CALL_TIMEOUT_MS, QUESTIONS } from './limits.ts'
 import type { Links } from './links.ts'
 import type { Ticker } from './ticker.ts'
@@ -13,7 +14,7 @@ import type { CallOptions } from './types.ts'
 export type AnswerTo<Kind extends Question['kind']> = Extract<Answer, { readonly kind: Kind }>
 
 interface Asked {
-  readonly replica: ReplicaIndex
+  replica: ReplicaIndex
   readonly question: Question
   readonly deadlineAt: number
   answers: Answer[]
@@ -94,6 +95,15 @@ export class Questions {
       asked.answers = []
       asked.bytes = 0
       this.put(asked)
+    }
+  }
+
+  /** Those who were asked stand elsewhere, or are members no more. */
+  moved(moves: Moves): void {
+    for (const asked of new Set(this.asked.values())) {
+      const now = moves(asked.replica)
+      if (now === undefined) this.finish(asked, memberNoMore(asked.replica))
+      else asked.replica = now
     }
   }
 

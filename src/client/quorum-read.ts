@@ -45,9 +45,9 @@ export class QuorumRead {
   readonly held = new Map<ReplicaIndex, number>()
   /** Replicas that may still be heard, at most: when they all were, and do not agree, there is nothing to wait for. */
   voters = Number.POSITIVE_INFINITY
-  private readonly need: number
+  private need: number
   private readonly heard = new Set<ReplicaIndex>()
-  private readonly tallies: Tally[] = []
+  private tallies: Tally[] = []
   private resolve: (result: QuorumResult | Promise<QuorumResult>) => void = () => {}
   private reject: (error: Error) => void = () => {}
   private unlisten: (() => void) | undefined
@@ -62,6 +62,14 @@ export class QuorumRead {
       this.resolve = resolve
       this.reject = reject
     })
+  }
+
+  /** Others are asked from now on, and what was said so far counts for nothing. */
+  restart(need: number): void {
+    this.need = need
+    this.heard.clear()
+    this.tallies = []
+    this.held.clear()
   }
 
   listen(signal: AbortSignal | undefined, stop: () => void): void {

@@ -115,7 +115,9 @@ export class QuorumReads {
     // Beyond the quorum answers come late: that is how it should be.
     if (group === undefined && id <= this.lastId) return
     if (group === undefined || !group.asked.has(from)) return counters.add('answer-not-needed')
-    if (answer.kind === 'read') {
+    // Said by replicas of different epochs, the same answer may leave out what was decided between the two.
+    if (answer.kind === 'read' && answer.epoch > this.parts.view.epoch.charter.epoch) return
+    if (answer.kind === 'read' && answer.epoch === this.parts.view.epoch.charter.epoch) {
       for (const [i, { outcome, result }] of answer.results.entries()) {
         const read = group.reads[answer.first + i]
         if (read === undefined) continue
@@ -134,6 +136,27 @@ export class QuorumReads {
   /** It is asked again when it is back. */
   replicaDown(replica: ReplicaIndex): void {
     for (const { asked } of this.groups.values()) asked.delete(replica)
+  }
+
+  /** Others are in office: they alone are asked, and what those before them said is forgotten. */
+  moved(): void {
+    const { rule } = this.parts
+    this.held.length = 0
+    rule.settled(undefined)
+    for (const [id, group] of [...this.groups]) {
+      this.groups.delete(id)
+      const again = ++this.lastId
+      this.groups.set(again, group)
+      group.asked.clear()
+      for (const read of group.reads) {
+        if (read === undefined) continue
+        read.group = again
+        read.restart(rule.need())
+        if (!rule.applies()) this.fallBack(read)
+      }
+      if (group.open > 0) this.ask(again, group, rule.targets())
+    }
+    for (const read of this.waiting) read.restart(rule.need())
   }
 
   close(): void {
@@ -163,7 +186,8 @@ export class QuorumReads {
     const taken = this.waiting.splice(0, count)
     for (const { command } of taken) this.waitingBytes -= command.length
     const reads = taken.filter((read) => !read.ended)
-    if (reads.length === 0) return
+    if (!this.parts.rule.applies()) for (const read of reads) this.fallBack(read)
+    if (reads.every((read) => read.ended)) return
     const id = ++this.lastId
     const commands = reads.map(({ command }) => command)
     const group: Group = { reads, open: reads.length, commands, asked: new Set(), patienceAt: Number.POSITIVE_INFINITY }
@@ -203,15 +227,17 @@ export class QuorumReads {
     if (outcome !== 'done') return this.end(read, refusedRead(outcome, result))
     const { view, rule } = this.parts
     const { trust } = view.membership.quorums
+    const { epoch } = view.epoch.charter
     const replicas = [...slots.keys()].sort((a, b) => a - b)
     // That far at least one honest replica has executed.
     const slot = [...slots.values()].sort((a, b) => b - a)[trust - 1] ?? 0
     const [first] = replicas
     rule.settled(first)
     if (rule.mode === 'lease' && first !== undefined) {
-      return this.end(read, { value: result, slot, evidence: { mode: 'lease', replica: first } })
+      return this.end(read, { value: result, slot, evidence: { mode: 'lease', epoch, replica: first } })
     }
-    const evidence = { mode: 'quorum', replicas, slots: replicas.map((replica) => slots.get(replica) ?? 0) } as const
+    const told = replicas.map((replica) => slots.get(replica) ?? 0)
+    const evidence = { mode: 'quorum', epoch, replicas, slots: told } as const
     this.end(read, { value: result, slot, evidence })
   }
 

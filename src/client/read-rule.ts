@@ -10,6 +10,8 @@ export interface ReadRule {
   need(): number
   /** Its questions are numbered from here on, to twice that; the numbers of other questions never get so far. */
   readonly firstId: number
+  /** Whether it may be followed in the epoch in office. */
+  applies(): boolean
   /** Whom to ask now. */
   targets(): readonly ReplicaIndex[]
   /** Replicas that may answer a read for which so many were asked. */
@@ -22,6 +24,7 @@ export function quorumRule(view: ClusterView, links: Links): ReadRule {
   return {
     ...{ mode: 'quorum', firstId: 2 ** 40 },
     need: () => view.membership.quorums.quorum,
+    applies: () => true,
     targets: () => links.up(),
     voters: () => view.membership.quorums.replicas,
     settled: () => {},
@@ -29,11 +32,12 @@ export function quorumRule(view: ClusterView, links: Links): ReadRule {
 }
 
 /** Nobody lies, so one answer is enough; whoever holds no lease says so at once. The one that had one is asked alone from then on. */
-export function leaseRule(links: Links): ReadRule {
+export function leaseRule(view: ClusterView, links: Links): ReadRule {
   let holder: ReplicaIndex | undefined
   return {
     ...{ mode: 'lease', firstId: 2 ** 41 },
     need: () => 1,
+    applies: () => view.membership.quorums.crashMode,
     targets: () => (holder !== undefined && links.connected(holder) ? [holder] : links.up()),
     voters: (asked) => asked,
     settled(replica) {

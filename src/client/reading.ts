@@ -23,16 +23,25 @@ import {
   type StaleEvidence,
 } from './types.ts'
 
+export interface ReadingParts {
+  readonly quorum: QuorumReads
+  readonly lease: QuorumReads
+  readonly stale: StaleReads
+  readonly hasLeases: () => boolean
+}
+
 export class Reading {
   private readonly quorum: QuorumReads
+  private readonly lease: QuorumReads
   /** In crash mode alone. */
-  private readonly lease: QuorumReads | undefined
+  private readonly hasLeases: () => boolean
   private readonly stale: StaleReads
 
-  constructor(quorum: QuorumReads, lease: QuorumReads | undefined, stale: StaleReads) {
+  constructor({ quorum, lease, stale, hasLeases }: ReadingParts) {
     this.quorum = quorum
     this.lease = lease
     this.stale = stale
+    this.hasLeases = hasLeases
   }
 
   /** Any machine's command that only reads. */
@@ -42,8 +51,9 @@ export class Reading {
 
   /** The response to a command of the store that only reads, as a quorum or a leader with a lease gives it. */
   async kv(command: KvCommand, options: ReadOptions): Promise<Read<KvResult['response']>> {
-    const reads = modeOf(options) === 'lease' ? this.lease : this.quorum
-    if (reads === undefined) throw noLeases()
+    const byLease = modeOf(options) === 'lease'
+    if (byLease && !this.hasLeases()) throw noLeases()
+    const reads = byLease ? this.lease : this.quorum
     const done = await reads.submit(encodeKvCommand(command), options, withoutRevision)
     const value = decodeKvResult(done.value)?.response
     if (value === undefined) throw notTheStore()
@@ -61,7 +71,7 @@ export class Reading {
 
   close(): void {
     this.quorum.close()
-    this.lease?.close()
+    this.lease.close()
     this.stale.close()
   }
 }

@@ -9,18 +9,18 @@ import {
   equalBytes,
   hex,
   leafHash,
+  type MemberId,
   openMultiProof,
   type PresentLeaf,
   type PublicKey,
   type ReplicaIndex,
   readU64,
-  type SignatureVerifier,
   type Verified,
   type Vote,
   type VoteStatement,
   verifyVote,
 } from '../../crypto/index.ts'
-import type { SignedRequest } from '../consensus/index.ts'
+import { type EpochContext, isOfEpoch, type SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import type { ReplyItem, SlotReply } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
@@ -35,6 +35,8 @@ export interface Settled {
 
 /** Why something that a replica sent was of no use; counted. */
 export type ReceiptFault =
+  /** Of an epoch that is not known here, or that may not speak of this slot or request any more. */
+  | 'receipt-other-epoch'
   /** About nothing that is under way: late, a repetition, or of another process with this key. */
   | 'receipt-not-needed'
   | 'receipt-malformed'
@@ -69,9 +71,11 @@ type ReceiptStatement = VoteStatement & { readonly kind: 'receipt' }
 /** What is known of one slot's results. */
 interface Tally {
   readonly key: string
+  readonly context: EpochContext
   readonly statement: ReceiptStatement
   readonly count: number
-  readonly votes: Map<ReplicaIndex, Verified<Vote>>
+  /** Each is by another member of the tally's epoch. */
+  readonly votes: Map<MemberId, Verified<Vote>>
   readonly claims: Map<SignedRequest, Claim>
   /** Of the records and their proofs. */
   bytes: number
@@ -80,28 +84,36 @@ interface Tally {
 export interface ReceiptsOptions {
   readonly client: PublicKey
   readonly view: ClusterView
-  readonly verifier: SignatureVerifier
-  /** The request under way with this number. */
-  readonly find: (sequence: number) => SignedRequest | undefined
+  /** The request under way with this number, and the epoch that was in office when it left. */
+  readonly find: (sequence: number) => { readonly request: SignedRequest; readonly epoch: number } | undefined
+  /** Somebody speaks of an epoch that is not known here. */
+  readonly ahead: () => void
   readonly count: (fault: ReceiptFault) => void
   /** For tests; those of limits.ts otherwise. */
   readonly bounds?: { readonly tallies: number; readonly bytes: number }
+}
+
+/** By one member. */
+interface Words {
+  /** Oldest first. */
+  readonly tallies: Set<Tally>
+  bytes: number
+  strikes: number
 }
 
 /** Where a record's fields are; see src/machine/result-record.ts. */
 const RECORD = Object.freeze({ client: 2, sequence: 34, request: 42, end: 82 })
 
 const DEFAULT_BOUNDS = Object.freeze({ tallies: TALLIES_PER_REPLICA, bytes: TALLY_BYTES_PER_REPLICA })
+const NOTHING = Object.freeze({ request: undefined, epoch: 0 })
 /** What one hash of a path costs, though others share it. */
 const HASH_BYTES = 128
 
 export class Receipts {
   private readonly options: ReceiptsOptions
   private readonly tallies = new Map<string, Tally>()
-  /** The tallies that stand on each replica's receipt, oldest first. */
-  private readonly of: Set<Tally>[] = []
-  private readonly bytesOf: number[] = []
-  private readonly strikes: number[] = []
+  /** What stands on each member's word, in whatever epochs. */
+  private readonly words = new Map<MemberId, Words>()
   /** By request: the tallies with a claim about it. */
   private readonly about = new Map<SignedRequest, Set<Tally>>()
 
@@ -112,25 +124,32 @@ export class Receipts {
   /** Takes a reply from the channel of replica `from`; what it settles is to be {@link forget forgotten} by the caller. */
   take(from: ReplicaIndex, reply: SlotReply): Settled[] {
     const { receipt, count } = reply
-    const fault = this.shapeFault(from, reply)
+    const speaker = this.options.view.member(from)?.id
+    if (speaker === undefined) return this.refuse('receipt-wrong-signer')
+    const context = this.options.view.chain.of(receipt.statement.membership)
+    if (context === undefined) {
+      this.options.ahead()
+      return this.refuse('receipt-other-epoch')
+    }
+    const fault = this.shapeFault(speaker, reply, context)
     if (fault !== undefined) return this.refuse(fault)
     const statement: ReceiptStatement = { ...receipt.statement, kind: 'receipt' }
     // The size of the tree is in no signature, so those who say different sizes do not stand for one another.
-    const key = `${statement.slot}/${count}/${hex(statement.digest)}`
+    const key = `${context.charter.epoch}/${statement.slot}/${count}/${hex(statement.digest)}`
     const known = this.tallies.get(key)
-    const news = this.newsIn(reply.items, known)
-    const voted = known?.votes.has(from) ?? false
+    const news = this.newsIn(reply.items, known, context)
+    const voted = known?.votes.has(speaker) ?? false
     if (news.length === 0 && (known === undefined || voted)) return this.refuse('receipt-not-needed')
-    const vote = voted ? undefined : this.checked(from, receipt)
+    const vote = voted ? undefined : this.checked(speaker, receipt, context)
     if (!voted && vote === undefined) return []
 
-    const tally = known ?? emptyTally(key, statement, count)
+    const tally = known ?? emptyTally(key, context, statement, count)
     const claims = news.length === 0 ? [] : this.proven(reply, news)
     if (tally.claims.size + claims.length === 0) return []
     this.tallies.set(key, tally)
-    if (vote !== undefined) this.enter(from, tally, vote)
+    if (vote !== undefined) this.enter(speaker, tally, vote)
     for (const claim of claims) this.claim(tally, claim)
-    this.bound(from)
+    this.bound(speaker)
     return this.settled(tally)
   }
 
@@ -146,21 +165,38 @@ export class Receipts {
     this.about.delete(request)
   }
 
-  /** For the tests of bounds. */
-  get held(): { readonly tallies: number; readonly bytes: number } {
-    return { tallies: this.tallies.size, bytes: this.bytesOf.reduce((sum, bytes) => sum + bytes, 0) }
+  /** Epochs that were open have ended: what was said in one about slots after its last says nothing. */
+  moved(): void {
+    const { chain } = this.options.view
+    for (const tally of [...this.tallies.values()]) {
+      const { membership, slot } = tally.statement
+      const context = chain.of(membership)
+      if (context === undefined || !isOfEpoch(slot, context.verify)) this.drop(tally)
+    }
   }
 
-  private shapeFault(from: ReplicaIndex, { receipt, count }: SlotReply): ReceiptFault | undefined {
-    if (receipt.replica !== from) return 'receipt-wrong-signer'
-    if (receipt.statement.kind !== 'receipt') return 'receipt-malformed'
-    if (!Number.isSafeInteger(count) || count < 1 || count > this.options.view.parameters.maxBatchRequests)
-      return 'receipt-malformed'
-    return (this.strikes[from] ?? 0) >= STRIKES ? 'receipt-struck' : undefined
+  /** For the tests of bounds. */
+  get held(): { readonly tallies: number; readonly bytes: number } {
+    const bytes = [...this.words.values()].reduce((sum, words) => sum + words.bytes, 0)
+    return { tallies: this.tallies.size, bytes }
+  }
+
+  private shapeFault(
+    speaker: MemberId,
+    { receipt, count }: SlotReply,
+    { charter, verify }: EpochContext,
+  ): ReceiptFault | undefined {
+    if (charter.members[receipt.replica]?.id !== speaker) return 'receipt-wrong-signer'
+    const { kind, slot } = receipt.statement
+    if (kind !== 'receipt') return 'receipt-malformed'
+    if (!isOfEpoch(slot, verify)) return 'receipt-other-epoch'
+    const most = charter.parameters.maxBatchRequests
+    if (!Number.isSafeInteger(count) || count < 1 || count > most) return 'receipt-malformed'
+    return this.wordsOf(speaker).strikes >= STRIKES ? 'receipt-struck' : undefined
   }
 
   /** The items about requests under way that are not proven here already. */
-  private newsIn(items: readonly ReplyItem[], tally: Tally | undefined): News[] {
+  private newsIn(items: readonly ReplyItem[], tally: Tally | undefined, { charter }: EpochContext): News[] {
     const { client, find } = this.options
     const news: News[] = []
     for (const [place, { record }] of items.entries()) {
@@ -169,8 +205,13 @@ export class Receipts {
         this.options.count('record-malformed')
         continue
       }
-      const request = find(sequence)
+      const { request, epoch } = find(sequence) ?? NOTHING
       if (request === undefined || tally?.claims.has(request)) continue
+      // Keys of an epoch that is over may be stolen by now: they stand for nothing that began after it.
+      if (epoch > charter.epoch) {
+        this.options.count('receipt-other-epoch')
+        continue
+      }
       // Another process with this key may use the same number for something else.
       if (!holdsAt(record, RECORD.request, request.id) || !holdsAt(record, RECORD.client, client)) continue
       news.push({ place, request })
@@ -178,12 +219,11 @@ export class Receipts {
     return news
   }
 
-  private checked(from: ReplicaIndex, receipt: Vote): Verified<Vote> | undefined {
-    const { view, verifier, count } = this.options
-    const result = verifyVote(receipt, view.membership, verifier)
+  private checked(speaker: MemberId, receipt: Vote, { membership, verify }: EpochContext): Verified<Vote> | undefined {
+    const result = verifyVote(receipt, membership, verify.verifier)
     if (result.ok) return result.value
-    this.strikes[from] = (this.strikes[from] ?? 0) + 1
-    count('receipt-bad-signature')
+    this.wordsOf(speaker).strikes++
+    this.options.count('receipt-bad-signature')
     return undefined
   }
 
@@ -210,46 +250,52 @@ export class Receipts {
     this.about.set(claim.request, tallies.add(tally))
   }
 
-  private enter(from: ReplicaIndex, tally: Tally, vote: Verified<Vote>): void {
-    tally.votes.set(from, vote)
-    const own = this.of[from] ?? new Set()
-    this.of[from] = own.add(tally)
-    this.bytesOf[from] = (this.bytesOf[from] ?? 0) + tally.bytes
+  private enter(speaker: MemberId, tally: Tally, vote: Verified<Vote>): void {
+    tally.votes.set(speaker, vote)
+    const words = this.wordsOf(speaker)
+    words.tallies.add(tally)
+    words.bytes += tally.bytes
   }
 
   private charge(tally: Tally, bytes: number): void {
     tally.bytes += bytes
-    for (const replica of tally.votes.keys()) this.bytesOf[replica] = (this.bytesOf[replica] ?? 0) + bytes
+    for (const speaker of tally.votes.keys()) this.wordsOf(speaker).bytes += bytes
   }
 
-  /** Keeps what stands on one replica's word within its bounds. */
-  private bound(from: ReplicaIndex): void {
-    const own = this.of[from]
-    if (own === undefined) return
+  /** Keeps what stands on one member's word within its bounds. */
+  private bound(speaker: MemberId): void {
+    const words = this.wordsOf(speaker)
     const { tallies, bytes } = this.options.bounds ?? DEFAULT_BOUNDS
-    for (const tally of own) {
-      if (own.size <= tallies && (this.bytesOf[from] ?? 0) <= bytes) return
+    for (const tally of words.tallies) {
+      if (words.tallies.size <= tallies && words.bytes <= bytes) return
       this.options.count('receipt-crowded-out')
-      this.withdraw(from, tally)
+      this.withdraw(speaker, tally)
       if (tally.votes.size === 0) this.drop(tally)
     }
   }
 
-  private withdraw(from: ReplicaIndex, tally: Tally): void {
-    tally.votes.delete(from)
-    this.of[from]?.delete(tally)
-    this.bytesOf[from] = (this.bytesOf[from] ?? 0) - tally.bytes
+  private withdraw(speaker: MemberId, tally: Tally): void {
+    tally.votes.delete(speaker)
+    const words = this.wordsOf(speaker)
+    words.tallies.delete(tally)
+    words.bytes -= tally.bytes
+  }
+
+  private wordsOf(speaker: MemberId): Words {
+    const words = this.words.get(speaker) ?? { tallies: new Set(), bytes: 0, strikes: 0 }
+    this.words.set(speaker, words)
+    return words
   }
 
   private drop(tally: Tally): void {
-    for (const replica of [...tally.votes.keys()]) this.withdraw(replica, tally)
+    for (const speaker of [...tally.votes.keys()]) this.withdraw(speaker, tally)
     for (const request of tally.claims.keys()) this.about.get(request)?.delete(tally)
     this.tallies.delete(tally.key)
   }
 
   private settled(tally: Tally): Settled[] {
     const { statement, votes, claims, count } = tally
-    const { membership } = this.options.view
+    const { membership } = tally.context
     if (votes.size < membership.quorums.trust) return []
     const certificate: Certificate | undefined = assembleCertificate(statement, votes.values(), membership)
     if (certificate === undefined) throw new Error('unreachable: t members signed one statement')
@@ -265,8 +311,8 @@ export class Receipts {
   }
 }
 
-function emptyTally(key: string, statement: ReceiptStatement, count: number): Tally {
-  return { key, statement, count, votes: new Map(), claims: new Map(), bytes: 0 }
+function emptyTally(key: string, context: EpochContext, statement: ReceiptStatement, count: number): Tally {
+  return { key, context, statement, count, votes: new Map(), claims: new Map(), bytes: 0 }
 }
 
 /** The items' paths; undefined unless all are where they are said to be in the tree with this root. */

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { equalBytes, frontierRoot, type ReplicaIndex } from '../../crypto/index.ts'
-import { type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
+import { type EpochContext, type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
 import { checkStateProof } from '../machine/index.ts'
 import type { ArchivedCheckpoint, ProvenState } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
@@ -19,6 +19,8 @@ export interface StaleReadsParts {
   readonly links: Links
   readonly questions: Questions
   readonly counters: Counters
+  /** The members may be others by now. */
+  readonly doubtMembers: () => void
 }
 
 export type StaleResult = ReadOf<Uint8Array | undefined, StaleEvidence>
@@ -53,6 +55,12 @@ export class StaleReads {
     }
   }
 
+  /** The positions are others now. */
+  moved(): void {
+    this.preferred = undefined
+    this.verified = undefined
+  }
+
   close(): void {
     this.closed = true
   }
@@ -76,14 +84,25 @@ export class StaleReads {
     const { timeoutMs = CALL_TIMEOUT_MS, signal } = options
     const begunAt = performance.now()
     const patienceMs = view.parameters.viewTimeoutMs * STALE_PATIENCE_SHARE
-    const untried = new Set(links.members)
+    let { epoch } = view
+    let untried = new Set(links.members)
     let best: StaleResult | undefined
-    let empty = false
-    while (untried.size > 0) {
+    let [empty, lied] = [false, false]
+    for (;;) {
       signal?.throwIfAborted()
       if (this.closed) throw closedError()
       const spentMs = performance.now() - begunAt
       if (spentMs >= timeoutMs) break
+      if (view.epoch !== epoch) {
+        epoch = view.epoch
+        untried = new Set(links.members)
+      }
+      if (untried.size === 0) {
+        // What proves nothing here may be of an epoch that is being asked about.
+        if (!lied || spentMs >= patienceMs) break
+        await sleep(TICK_MS)
+        continue
+      }
       const replica = this.next(untried)
       if (replica === undefined) {
         // Those that are not connected are waited for, but not long where others have answered.
@@ -95,8 +114,11 @@ export class StaleReads {
       const limits = { timeoutMs: Math.min(patienceMs, timeoutMs - spentMs), ...(signal && { signal }) }
       const got = await this.ask(replica, key, limits)
       if (got === 'no-checkpoint') empty = true
-      else if (got === 'lie') this.parts.counters.add('proof-wrong')
-      else if (got !== undefined) {
+      else if (got === 'lie') {
+        lied = true
+        this.parts.counters.add('proof-wrong')
+        this.parts.doubtMembers()
+      } else if (got !== undefined) {
         if (got.evidence.ageMs <= maxAgeMs) {
           this.preferred = replica
           return got
@@ -132,6 +154,7 @@ export class StaleReads {
 
   private check(replica: ReplicaIndex, key: Uint8Array, { position, values, ...archived }: ProvenState): Got {
     const [given, ...more] = values
+    if (archived.checkpoint.slot < this.parts.view.epoch.start.slot) return 'no-checkpoint'
     const under = this.genuine(archived)
     if (given === undefined || more.length > 0 || under === undefined) return 'lie'
     const { checkpoint, frontier } = under
@@ -144,15 +167,24 @@ export class StaleReads {
     return { value: given.value, slot: checkpoint.slot, evidence }
   }
 
-  /** The checkpoint with signatures that are known to be good, or undefined. */
+  /**
+   * The checkpoint with signatures that are known to be good, or undefined. Of those of epochs that are over only the hand-over will do,
+   * which is in the chain: others could be made by whoever has stolen keys since.
+   */
   private genuine({ checkpoint, frontier }: ArchivedCheckpoint): ArchivedCheckpoint | undefined {
     if (this.verified !== undefined && isSame(this.verified.checkpoint, checkpoint)) return this.verified
     const { slot, logRoot } = checkpoint
+    const { epoch } = this.parts.view
     if (slot < 1 || frontier.size !== slot || !equalBytes(frontierRoot(frontier), logRoot)) return undefined
-    if (!verifyMessage({ kind: 'stable', checkpoint }, this.parts.view.chain.at(slot).verify).ok) return undefined
+    if (!isGood(checkpoint, epoch)) return undefined
     if (slot >= (this.verified?.checkpoint.slot ?? 0)) this.verified = { checkpoint, frontier }
     return { checkpoint, frontier }
   }
+}
+
+function isGood(checkpoint: StableCheckpoint, { start, verify }: EpochContext): boolean {
+  if (checkpoint.slot > start.slot) return verifyMessage({ kind: 'stable', checkpoint }, verify).ok
+  return equalBytes(checkpoint.stateRoot, start.stateRoot) && equalBytes(checkpoint.logRoot, start.logRoot)
 }
 
 /** Whoever signed: what they signed is the same. */

@@ -2,10 +2,10 @@
 // then certainly not executed; unknown, only when the caller's own deadline ran out, and then the same request can be asked
 // about again.
 
-import type { Certificate, Digest, Frontier, PublicKey, ReplicaIndex, Signer } from '../../crypto/index.ts'
+import type { Certificate, Digest, Epoch, Frontier, PublicKey, ReplicaIndex, Signer } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import type { ClientTransport } from '../../net/index.ts'
-import type { SignedRequest, StableCheckpoint } from '../consensus/index.ts'
+import type { EpochChain, Pin, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
 import type {
   KeyValue,
   KvCommand,
@@ -19,6 +19,7 @@ import type {
 } from '../machine/index.ts'
 import type { Archive, ReplicaStatus } from '../wire/index.ts'
 import type { ClientCounter } from './counters.ts'
+import type { ClientError } from './errors.ts'
 import type { Lease, Leases } from './leases.ts'
 import type { Watch, WatchOptions, WatchTarget } from './watch/types.ts'
 
@@ -39,6 +40,10 @@ export interface ConnectOptions {
    * thousand finds it `expired`. Twelve are connected at once, and {@link connect} waits for a place.
    */
   readonly shareStateFile?: boolean
+  /** A hand-over that the chain of epochs must go through: from somebody you trust, where the members may have changed since the genesis. */
+  readonly pin?: Pin
+  /** Told of what the client cannot decide by itself: two chains of epochs, of which it keeps to the one that it has. */
+  readonly onDoubt?: (doubt: ClientError) => void
   readonly signal?: AbortSignal
   /** For tests; libp2p otherwise. */
   readonly transport?: ClientTransport
@@ -94,6 +99,8 @@ export interface OrderedEvidence {
 /** What q replicas said alike; it convinces whoever asked, and nobody else. */
 export interface QuorumEvidence {
   readonly mode: 'quorum'
+  /** Of which all of them are, and whose positions these are. */
+  readonly epoch: Epoch
   readonly replicas: readonly ReplicaIndex[]
   /** The slot that each of them had executed by its own account, in the same order. */
   readonly slots: readonly number[]
@@ -102,6 +109,7 @@ export interface QuorumEvidence {
 /** What the leader said alone, in crash mode, where nobody lies. */
 export interface LeaseEvidence {
   readonly mode: 'lease'
+  readonly epoch: Epoch
   readonly replica: ReplicaIndex
 }
 
@@ -146,6 +154,8 @@ export interface Client {
   readonly publicKey: PublicKey
   /** That of the cluster. */
   readonly genesis: Genesis
+  /** The epochs as far as they were followed: the last one says who the members are, and at which positions. */
+  readonly chain: EpochChain
   readonly leases: Leases
   /**
    * The raw call: any machine's command; resolves with the machine's result.

@@ -105,6 +105,15 @@ export class EpochChain {
     return new EpochChain({ ...this.parts, ...change }, this.links, this.ended.map(judged), judged(this.last))
   }
 
+  /** As it was when `epoch` was its last, which it must have. */
+  upTo(epoch: number): EpochChain {
+    const last = this.epochs[epoch]
+    if (last === undefined) throw new RangeError(`epoch: expected at most ${this.links.length}, got ${epoch}`)
+    if (last === this.last) return this
+    const open = { ...last, lastSlot: undefined, verify: { ...last.verify, lastSlot: undefined } }
+    return new EpochChain(this.parts, this.links.slice(0, epoch), this.ended.slice(0, epoch), open)
+  }
+
   /** All of them, ascending. */
   get epochs(): readonly EpochContext[] {
     return [...this.ended, this.last]

@@ -3,6 +3,7 @@
 export { type BundlePart, openBundle } from './bundle.ts'
 export * from './chain.ts'
 export {
+  isOfEpoch,
   type MessageFault,
   newViewFault,
   replicaVerifiers,

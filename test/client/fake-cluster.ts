@@ -1,31 +1,46 @@
 // A cluster that agrees with itself without any protocol, for tests of the client: it executes what it is sent, in the order in which it
-// comes, and every replica signs. Tests make single replicas silent, let them lie, or answer by hand.
+// comes, and every replica signs. Tests make single replicas silent, let them lie, or answer by hand; and they hand the cluster over to
+// other members. Replicas go by the numbers of their keys, which in the first epoch are their positions.
 
 import {
   type AdmittedKey,
   admitKey,
   type Digest,
+  digest,
   epoch,
   hex,
   inclusionProof,
   leafHash,
+  memberId,
   merkleTree,
   multiProof,
   type PublicKey,
   type ReplicaIndex,
   replicaIndex,
   type Signer,
+  sha256,
   signVote,
   slot as slotOf,
+  utf8,
   type Vote,
   view,
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
-import { DEFAULT_PARAMETERS, type Genesis, type Parameters } from '../../keys/index.ts'
+import { type Charter, membershipOf } from '../../keys/charter/index.ts'
+import { DEFAULT_PARAMETERS, type Genesis, type Parameters, peerIdOf } from '../../keys/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ClientTransport, ClientTransportHandlers } from '../../net/index.ts'
+import { auditContext } from '../../src/audit/verify/index.ts'
 import { type Client, type ConnectOptions, connect } from '../../src/client/index.ts'
-import { genesisStart, type SignedRequest, verifyRequest } from '../../src/consensus/index.ts'
+import {
+  checkpointBytes,
+  type EpochChain,
+  type EpochContext,
+  genesisStart,
+  type HandOver,
+  type SignedRequest,
+  verifyRequest,
+} from '../../src/consensus/index.ts'
 import {
   createExecutor,
   decodeResultRecord,
@@ -78,6 +93,10 @@ export class FakeCluster {
   readonly doors = new Map<number, Door>()
   readonly counters = new Map<number, Counter>()
   readonly down = new Set<number>()
+  /** Everything that was handed over; what replicas show of it unless told otherwise. */
+  chain: EpochChain
+  /** Of replicas that have not followed the last hand-overs: the epoch that they are in. */
+  readonly lagging = new Map<number, number>()
   view = 0
   /** Called when a frame was sent. */
   onSent: () => void = () => {}
@@ -85,10 +104,14 @@ export class FakeCluster {
   private readonly admitted = new Map<string, AdmittedKey>()
   private readonly slotOf = new Map<string, number>()
   private handlers: ClientTransportHandlers | undefined
+  /** At each position of the client's roster: the key there. */
+  private roster: readonly number[]
 
   constructor({ replicas = 4, byzantine = 1, machine = kv, parameters = {} }: FakeClusterOptions = {}) {
     this.genesis = genesisFor(replicas, byzantine, parameters)
     this.executor = createExecutor({ machine, ...stateGenesis(this.genesis) })
+    this.chain = auditContext(this.genesis, nativeVerifier).chain
+    this.roster = this.members
   }
 
   get trust(): number {
@@ -114,13 +137,14 @@ export class FakeCluster {
     return {
       start: async (handlers) => {
         this.handlers = handlers
-        for (const replica of this.members) if (!this.down.has(replica)) handlers.replicaUp(replica)
+        for (const [at, key] of this.roster.entries()) if (!this.down.has(key)) handlers.replicaUp(replicaIndex(at))
       },
       stop: async () => {
         this.handlers = undefined
       },
-      update: () => undefined,
-      send: (to, bytes) => {
+      update: (roster) => this.update(roster.map(({ peerId }) => keyNumber(peerId))),
+      send: (at, bytes) => {
+        const to = this.roster[at] ?? -1
         if (this.down.has(to) || this.handlers === undefined) return false
         const decoded = decodeClientFrame(bytes)
         if (!decoded.ok) throw new Error(`the client sent ${decoded.fault.code}: ${decoded.fault.detail}`)
@@ -129,24 +153,25 @@ export class FakeCluster {
         setImmediate(() => this.receive(to, decoded.value))
         return true
       },
-      connected: (replica) => this.handlers !== undefined && !this.down.has(replica),
+      connected: (at) => this.handlers !== undefined && at in this.roster && !this.down.has(this.roster[at] ?? -1),
     }
   }
 
   raise(replica: number): void {
     this.down.delete(replica)
-    this.handlers?.replicaUp(replicaIndex(replica))
+    this.handlers?.replicaUp(replicaIndex(this.roster.indexOf(replica)))
   }
 
   cut(replica: number): void {
     this.down.add(replica)
-    this.handlers?.replicaDown(replicaIndex(replica))
+    this.handlers?.replicaDown(replicaIndex(this.roster.indexOf(replica)))
   }
 
   /** Hands the client something from replica `from`. */
   say(from: number, what: ReplicaFrame | Uint8Array): void {
     const bytes = what instanceof Uint8Array ? what : encodeReplicaFrame(what)
-    if (!this.down.has(from)) this.handlers?.replicaFrame(replicaIndex(from), bytes)
+    const at = this.roster.indexOf(from)
+    if (at >= 0 && !this.down.has(from)) this.handlers?.replicaFrame(replicaIndex(at), bytes)
   }
 
   /** The requests that were sent to `to`, in frames. */
@@ -155,12 +180,18 @@ export class FakeCluster {
   }
 
   /** The receipt of `replica` for a slot and root of the test's choice. */
-  receipt(replica: number, slot: number, digest: Digest, signer = this.signer(replica)): Vote {
-    const { clusterId, digest: membership } = this.genesis.membership
+  receipt(
+    replica: number,
+    slot: number,
+    digest: Digest,
+    signer = this.signer(replica),
+    { membership: { clusterId, digest: membership }, charter } = this.epochOf(replica),
+  ): Vote {
     const [start, justification] = [view(0), ZERO_DIGEST]
+    const index = charter.members.findIndex(({ id }) => id === replica)
     return signVote(
       { kind: 'receipt', clusterId, membership, view: start, justification, slot: slotOf(slot), digest },
-      replicaIndex(replica),
+      replicaIndex(index < 0 ? replica : index),
       signer,
     )
   }
@@ -209,8 +240,47 @@ export class FakeCluster {
       kind: 'answer',
       id,
       last: true,
-      answer: { kind: 'read', epoch: epoch(0), slot: slotOf(this.executor.slot), first: 0, results },
+      answer: {
+        kind: 'read',
+        epoch: this.epochOf(from).charter.epoch,
+        slot: slotOf(this.executor.slot),
+        first: 0,
+        results,
+      },
     })
+  }
+
+  /** `from` answers what hand-overs it knows, or `links`. */
+  show(from: number, id: number, since: number, links: readonly HandOver[] = this.chain.links): void {
+    const known = links.slice(since, this.lagging.get(from) ?? links.length)
+    this.say(from, { kind: 'answer', id, last: true, answer: { kind: 'chain', links: known } })
+  }
+
+  /** The epoch that a replica is in. */
+  epochOf(replica: number): EpochContext {
+    return this.chain.epochs[this.lagging.get(replica) ?? this.chain.links.length] ?? this.chain.last
+  }
+
+  /** Empty slots up to the next checkpoint, and then the members with these keys. */
+  handOver(keys: readonly number[], change: Partial<Charter> = {}): HandOver {
+    const { checkpointInterval } = this.genesis.parameters
+    do this.execute([])
+    while (this.executor.slot % checkpointInterval !== 0)
+    const link = handOverTo(this.chain.last, keys, this.executor.slot, change)
+    const longer = this.chain.extend(link)
+    if (!longer.ok) throw new Error(longer.fault.code)
+    this.chain = longer.value
+    return link
+  }
+
+  private update(roster: readonly number[]): void {
+    const before = this.roster
+    for (const [at, key] of before.entries()) {
+      if (!roster.includes(key) && !this.down.has(key)) this.handlers?.replicaDown(replicaIndex(at))
+    }
+    this.roster = roster
+    const fresh = roster.filter((key) => !before.includes(key) && !this.down.has(key))
+    for (const key of fresh) setImmediate(() => this.handlers?.replicaUp(replicaIndex(this.roster.indexOf(key))))
   }
 
   private receive(to: number, frame: ClientFrame): void {
@@ -219,6 +289,7 @@ export class FakeCluster {
       const counter = this.counters.get(to)
       if (counter !== undefined) counter(frame.id, frame.question, this)
       else if (frame.question.kind === 'read') this.read(to, frame.id, frame.question.commands)
+      else if (frame.question.kind === 'chain') this.show(to, frame.id, frame.question.from)
       return
     }
     if (frame.kind !== 'requests') return
@@ -237,7 +308,9 @@ export class FakeCluster {
       const verified = verifyRequest(request, context)
       if (!verified.ok) throw new Error(`the client sent a request that is refused: ${JSON.stringify(verified.fault)}`)
     }
-    const fresh = frame.requests.filter(({ id }) => !this.slotOf.has(hex(id)))
+    // What was executed in an epoch that is over is answered again in this one, out of the sessions.
+    const { slot: start } = this.chain.last.start
+    const fresh = frame.requests.filter(({ id }) => (this.slotOf.get(hex(id)) ?? 0) <= start)
     if (fresh.length > 0) this.announce(this.execute(fresh), fresh)
     const again = frame.requests.filter((request) => !fresh.includes(request))
     for (const slot of new Set(again.map(({ id }) => this.slotOf.get(hex(id)) ?? 0))) this.reply(to, slot, again)
@@ -251,8 +324,9 @@ export class FakeCluster {
 
   /** Every replica replies; liars first. */
   private announce(slot: number, requests: readonly SignedRequest[]): void {
-    const liars = this.members.filter((replica) => this.lies.has(replica))
-    const others = this.members.filter((replica) => !this.lies.has(replica))
+    const office = this.chain.last.charter.members.map(({ id }) => id)
+    const liars = office.filter((replica) => this.lies.has(replica))
+    const others = office.filter((replica) => !this.lies.has(replica))
     for (const replica of [...liars, ...others]) this.reply(replica, slot, requests)
   }
 
@@ -263,6 +337,53 @@ export class FakeCluster {
     const frames = lie === undefined ? [{ kind: 'replies', replies: [truth] } as const] : lie(truth, this)
     for (const frame of frames) this.say(replica, frame)
   }
+}
+
+/** A hand-over from `before` to the members with these keys, signed by a quorum of those before. */
+export function handOverTo(
+  before: EpochContext,
+  keys: readonly number[],
+  at: number,
+  change: Partial<Charter> = {},
+): HandOver {
+  const { charter, membership, verify } = before
+  const next: Charter = {
+    ...charter,
+    ...{ epoch: epoch(charter.epoch + 1), previous: membership.digest, start: slotOf(at) },
+    members: keys.map((key) => ({
+      id: memberId(key),
+      consensusKey: admitted(`consensus ${key}`),
+      transportKey: admitted(`transport ${key}`),
+      operator: undefined,
+    })),
+    ...change,
+  }
+  const content = {
+    slot: slotOf(at),
+    logRoot: utf8Digest(`log ${at} ${keys.join()}`),
+    stateRoot: utf8Digest(`state ${at} ${keys.join()}`),
+    next: membershipOf(next, membership.clusterId).digest,
+  }
+  const bytes = checkpointBytes(content, membership, verify.clusterName)
+  const signatures = charter.members.slice(0, membership.quorums.quorum).map(({ id }, position) => ({
+    replica: replicaIndex(position),
+    signature: signerNamed(`consensus ${id}`).sign(bytes),
+  }))
+  return { checkpoint: { signatures, ...content }, charter: next }
+}
+
+function admitted(name: string): AdmittedKey {
+  const key = admitKey(signerNamed(name).publicKey)
+  if (key === undefined) throw new Error(`${name} is no key`)
+  return key
+}
+
+function utf8Digest(text: string): Digest {
+  return digest(sha256(utf8(text)))
+}
+
+function keyNumber(peerId: string): number {
+  for (let key = 0; ; key++) if (peerIdOf(signerNamed(`transport ${key}`).publicKey) === peerId) return key
 }
 
 const known = new Map<string, Genesis>()

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { digest, leafHash, replicaIndex, utf8 } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
+import { auditContext } from '../../src/audit/verify/index.ts'
 import { signBundle } from '../../src/client/bundle.ts'
 import { ClusterView } from '../../src/client/cluster-view.ts'
 import { STRIKES } from '../../src/client/limits.ts'
@@ -23,9 +24,10 @@ function setUp() {
   const counts = new Map<ReceiptFault, number>()
   const receipts = new Receipts({
     client: key.publicKey,
-    view: new ClusterView(genesis, nativeVerifier),
-    verifier: nativeVerifier,
-    find: (sequence) => (sequence === 7 ? request : undefined),
+    view: new ClusterView(genesis, auditContext(genesis, nativeVerifier).chain),
+    ahead: () => undefined,
+
+    find: (sequence) => (sequence === 7 ? { request, epoch: 0 } : undefined),
     bounds: { tallies: TALLIES, bytes: BYTES },
     count: (fault) => counts.set(fault, (counts.get(fault) ?? 0) + 1),
   })

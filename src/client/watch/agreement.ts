@@ -16,6 +16,8 @@ export interface Settled {
   readonly decided: readonly Decided[]
   /** Those who said other things than t others. */
   readonly contradicted: readonly ReplicaIndex[]
+  /** They agree on a slot of an epoch that is not known here: what comes from there on waits until that is. */
+  readonly ahead: boolean
   /** Voices that are missing where those that were heard contradict one another, and nobody knows yet who is right. */
   readonly short: number
 }
@@ -30,9 +32,12 @@ export class Agreement {
   /** Decided up to this slot. */
   position: number
   private readonly trust: number
+  private readonly epoch: number
   private readonly streams = new Map<ReplicaIndex, Stream>()
 
-  constructor(trust: number, position: number) {
+  /** `trust` voices of members of `epoch` settle a slot, of that epoch or those before. */
+  constructor({ epoch, trust, position }: { epoch: number; trust: number; position: number }) {
+    this.epoch = epoch
     this.trust = trust
     this.position = position
   }
@@ -52,7 +57,7 @@ export class Agreement {
     for (;;) {
       for (const stream of this.streams.values()) stream.discard(this.position)
       const reach = this.reach()
-      if (reach <= this.position) return { decided, contradicted, short: 0 }
+      if (reach <= this.position) return { decided, contradicted, ahead: false, short: 0 }
       const next = Math.min(
         ...[...this.streams.values()].map((stream) => stream.next?.slot ?? Number.POSITIVE_INFINITY),
       )
@@ -60,7 +65,10 @@ export class Agreement {
       if (next > reach) continue
       const opinions = this.opinionsOn(next)
       const best = opinions.reduce((a, b) => (b.by.size > a.by.size ? b : a))
-      if (best.by.size < this.trust) return { decided, contradicted, short: this.missing(best.by.size, next) }
+      if (best.by.size < this.trust) {
+        return { decided, contradicted, ahead: false, short: this.missing(best.by.size, next) }
+      }
+      if ((best.slot?.header.epoch ?? 0) > this.epoch) return { decided, contradicted, ahead: true, short: 0 }
       for (const other of opinions) if (other !== best) contradicted.push(...other.by.keys())
       for (const replica of contradicted) this.leave(replica)
       if (best.slot !== undefined) decided.push({ slot: best.slot, said: saidBy(best.by) })

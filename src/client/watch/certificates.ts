@@ -1,7 +1,7 @@
 // Checks the certificates of entries, each once, however many watches see the entry.
 
-import { hex, verifyCertificate } from '../../../crypto/index.ts'
-import { headerDigest } from '../../consensus/index.ts'
+import { hex, type Slot, verifyCertificate } from '../../../crypto/index.ts'
+import { headerDigest, unsignedVotesReason } from '../../consensus/index.ts'
 import type { WatchedSlot } from '../../wire/index.ts'
 import type { ClusterView } from '../cluster-view.ts'
 import { CHECKED_CERTIFICATES } from '../limits.ts'
@@ -12,6 +12,16 @@ export class Certificates {
 
   constructor(view: ClusterView) {
     this.view = view
+  }
+
+  /** Whether certificates of the epoch that decided this slot prove anything. */
+  provable(slot: Slot): boolean {
+    return unsignedVotesReason(this.view.chain.at(slot).charter.parameters) === undefined
+  }
+
+  /** Slots may be of other epochs than was thought. */
+  moved(): void {
+    this.good.clear()
   }
 
   /** A good certificate of this entry: the given one, or one that was checked before; undefined where the given one is bad. */

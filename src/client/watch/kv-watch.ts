@@ -2,6 +2,7 @@
 
 import type { Certificate, ReplicaIndex } from '../../../crypto/index.ts'
 import { type WatchBatch, type WatchEndCode, type WatchRange, watchCost } from '../../wire/index.ts'
+import { type Moves, moveAll } from '../cluster-view.ts'
 import type { Counters } from '../counters.ts'
 import { WATCH_DROPPED, WATCH_REST_MS, WATCH_STRANDED_MS } from '../limits.ts'
 import { Agreement, type Decided } from './agreement.ts'
@@ -18,8 +19,9 @@ export interface KvWatchParts extends Omit<WitnessOptions, 'fromTheFirst'> {
   readonly first: number
   readonly office: SubscriptionOffice
   readonly counters: Counters
-  /** Undefined where certificates prove nothing. */
-  readonly certificates: Certificates | undefined
+  readonly certificates: Certificates
+  /** The members may be others by now. */
+  readonly doubtMembers: () => void
   readonly struck: (replica: ReplicaIndex) => void
   /** It is over, for the one who keeps it. */
   readonly over: () => void
@@ -35,6 +37,8 @@ export class KvWatch implements Watch {
   private readonly fellBehind = new Map<ReplicaIndex, number>()
   private readonly refusals = new Map<ReplicaIndex, WatchEndCode>()
   private strandedAt: number | undefined
+  /** The one replica that it listens to, wherever it stands now. */
+  private only: ReplicaIndex | undefined
   /** Once it is known where it begins. */
   private agreement: Agreement | undefined
   private witness: Witness | undefined
@@ -42,8 +46,9 @@ export class KvWatch implements Watch {
   /** {@link run} is to follow. */
   constructor(parts: KvWatchParts, start: Promise<number>) {
     this.parts = parts
-    const { range, office, only, first } = parts
-    this.subscriptions = new Subscriptions({ ...range, office, only, first })
+    const { range, office, first } = parts
+    this.only = parts.only
+    this.subscriptions = new Subscriptions({ ...range, office, first, only: () => this.only })
     this.started = start
   }
 
@@ -122,6 +127,25 @@ export class KvWatch implements Watch {
     this.settle()
   }
 
+  /** The members are about to change: nothing more is taken from those of before. {@link moved} is to follow. */
+  leaveAll(): void {
+    this.subscriptions.close()
+  }
+
+  /** Others are in office, and asked for everything from the position on. */
+  moved(moves: Moves): void {
+    const { only } = this
+    this.only = only === undefined ? undefined : moves(only)
+    if (only !== undefined && this.only === undefined) {
+      return this.fail(new WatchEnded('left', `replica ${only} is a member no more, and nobody else was listened to`))
+    }
+    this.subscriptions.moved(moves)
+    moveAll(this.fellBehind, moves)
+    moveAll(this.refusals, moves)
+    if (this.agreement !== undefined) this.agreement = this.agreementFrom(this.agreement.position)
+    this.settle()
+  }
+
   lose(replica: ReplicaIndex): void {
     this.leave(replica)
     this.subscriptions.lose(replica)
@@ -132,25 +156,33 @@ export class KvWatch implements Watch {
   settle(): void {
     const { agreement } = this
     if (agreement === undefined || this.reader.ended) return
-    const { decided, contradicted, short } = agreement.settle()
+    const { decided, contradicted, ahead, short } = agreement.settle()
     for (const replica of contradicted) this.drop(replica, 'watch-contradicted')
     for (const each of decided) this.deliver(each)
     if (this.reader.ended) return
+    if (ahead) this.parts.doubtMembers()
     const doubtful = this.replaceStalled(agreement)
     this.fill(agreement, short > 0 ? this.subscriptions.size + short : this.trust + doubtful)
+    // Those that are left may be of an epoch that is over.
+    if (this.subscriptions.size < this.trust) this.parts.doubtMembers()
     this.subscriptions.topUp(this.reader.queued)
     this.judge(agreement)
   }
 
   private get trust(): number {
-    return this.parts.only === undefined ? this.parts.view.membership.quorums.trust : 1
+    return this.only === undefined ? this.parts.view.membership.quorums.trust : 1
   }
 
   private begin(at: number): void {
     if (this.reader.ended) return
-    this.agreement = new Agreement(this.trust, at)
-    if (this.parts.only !== undefined) this.witness = new Witness({ ...this.parts, fromTheFirst: at === 0 })
+    this.agreement = this.agreementFrom(at)
+    if (this.only !== undefined) this.witness = new Witness({ ...this.parts, fromTheFirst: at === 0 })
     this.settle()
+  }
+
+  private agreementFrom(position: number): Agreement {
+    const { epoch } = this.parts.view.epoch.charter
+    return new Agreement({ epoch, trust: this.trust, position })
   }
 
   private replaceStalled({ position }: Agreement): number {
@@ -173,10 +205,10 @@ export class KvWatch implements Watch {
   private deliver({ slot, said }: Decided): void {
     const fault = this.witness?.check(slot)
     if (fault !== undefined) {
-      const text = `replica ${this.parts.only} says what its proofs do not bear out, in slot ${slot.slot}: ${fault}`
+      const text = `replica ${this.only} says what its proofs do not bear out, in slot ${slot.slot}: ${fault}`
       return this.fail(new WatchEnded('lied', text))
     }
-    const events = eventsOf(slot, this.certificateOf(said))
+    const events = eventsOf(slot, this.certificateOf(slot, said))
     if (events === undefined) {
       return this.fail(new TypeError("the cluster's state machine is not the key-value store, and cannot be watched"))
     }
@@ -184,9 +216,9 @@ export class KvWatch implements Watch {
   }
 
   /** The first that is good: they agree on the entry, and at least one of them is honest. */
-  private certificateOf(said: Decided['said']): Certificate | undefined {
+  private certificateOf({ slot: at }: Decided['slot'], said: Decided['said']): Certificate | undefined {
     const { certificates } = this.parts
-    if (certificates === undefined) return undefined
+    if (!certificates.provable(at)) return undefined
     for (const [replica, slot] of said) {
       const certificate = certificates.check(slot)
       if (certificate !== undefined) return certificate
@@ -201,7 +233,7 @@ export class KvWatch implements Watch {
     this.givenUp.push({ replica, reason })
     if (this.givenUp.length > WATCH_DROPPED) this.givenUp.shift()
     const text = `replica ${replica} says what no honest replica says (${reason})`
-    if (this.parts.only !== undefined && reason !== 'watch-stalled') return this.fail(new WatchEnded('lied', text))
+    if (this.only !== undefined && reason !== 'watch-stalled') return this.fail(new WatchEnded('lied', text))
     this.leave(replica)
     this.subscriptions.drop(replica, reason !== 'watch-stalled')
   }
@@ -212,7 +244,8 @@ export class KvWatch implements Watch {
 
   /** Ends it where too few replicas can serve it. */
   private judge({ position }: Agreement): void {
-    const { office, view, only } = this.parts
+    const { only } = this
+    const { office, view } = this.parts
     const { replicas, quorum } = view.membership.quorums
     const gone = [...this.fellBehind.values()].filter((first) => first > position + 1).sort((a, b) => a - b)
     const stranded = gone.length >= this.trust && this.subscriptions.size < this.trust

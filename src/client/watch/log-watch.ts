@@ -2,14 +2,17 @@
 // asked for in pages, one at a time, when the reader has room for what is in them; so neither side keeps more than a page.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type ReplicaIndex, slot } from '../../../crypto/index.ts'
+import { type Epoch, type ReplicaIndex, slot } from '../../../crypto/index.ts'
 import type { AuditContext } from '../../audit/verify/index.ts'
+import type { Executor } from '../../machine/index.ts'
 import { type Question, type WatchedSlot, type WatchRange, watchCost } from '../../wire/index.ts'
+import type { ClusterView, Moves } from '../cluster-view.ts'
 import type { Counters } from '../counters.ts'
 import { ClientError } from '../errors.ts'
 import {
   ARCHIVE_PAGE_SLOTS,
   CALL_TIMEOUT_MS,
+  FOLLOW_LOOKS,
   LOG_ANSWER_MS,
   LOG_BEGINS,
   LOG_CUT_LOOKS,
@@ -31,7 +34,11 @@ export interface LogWatchParts {
   readonly replica: ReplicaIndex
   readonly after: number | undefined
   readonly maxAgeMs: number | undefined
+  readonly view: ClusterView
+  /** Of which the chain is the view's. */
   readonly context: AuditContext
+  /** The members may be others by now. */
+  readonly doubtMembers: () => void
   readonly questions: Questions
   readonly counters: Counters
   /** Milliseconds that never go back. */
@@ -56,6 +63,10 @@ export class LogWatch implements Watch {
   private length = ARCHIVE_PAGE_SLOTS
   /** Pages in a row that did not begin with the next slot. */
   private gaps = 0
+  /** Looks at what it says of an epoch that is not known here, in a row. */
+  private unknown = 0
+  /** Where the replica stands now. */
+  private replica: ReplicaIndex
   /** Until when it was as young as is asked for, or, before it first was, until when the replica has answered. */
   private freshMs = 0
   private wasFresh = false
@@ -64,6 +75,7 @@ export class LogWatch implements Watch {
   /** {@link run} is to follow. */
   constructor(parts: LogWatchParts) {
     this.parts = parts
+    this.replica = parts.replica
     this.after = parts.after
     this.started = new Promise((resolve, reject) => {
       this.start = { resolve, reject }
@@ -124,6 +136,14 @@ export class LogWatch implements Watch {
     this.end(error)
   }
 
+  /** The members are others now. */
+  moved(moves: Moves): void {
+    const now = moves(this.replica)
+    if (now !== undefined) this.replica = now
+    else
+      this.fail(new WatchEnded('left', `replica ${this.parts.replica} is a member no more, and its log does not go on`))
+  }
+
   /** Time goes on. */
   look(nowMs: number): void {
     if (this.waiting !== undefined && nowMs >= this.waiting.untilMs) this.wake()
@@ -148,17 +168,8 @@ export class LogWatch implements Watch {
   }
 
   private async followFromState(): Promise<never> {
-    const { context, after = Number.MAX_SAFE_INTEGER } = this.parts
-    const executor = await stateUpTo(after, {
-      context,
-      ask: async (atMost, path) => {
-        const answer = await this.ask<'state'>({ kind: 'state', atMost: slot(atMost), path })
-        return answer?.part
-      },
-      pause: () => this.pause(LOG_POLL_MS),
-    })
-    if (typeof executor === 'string') throw this.lied(executor)
-    const replay = new LogReplay(context, executor)
+    const { context, view } = this.parts
+    const replay = new LogReplay(context, view, await this.begin())
     this.replay = replay
     if (this.after !== undefined) this.start?.resolve(this.after)
     for (;;) {
@@ -168,12 +179,41 @@ export class LogWatch implements Watch {
     }
   }
 
+  private async begin(): Promise<Executor> {
+    const { context, view, after = Number.MAX_SAFE_INTEGER } = this.parts
+    for (;;) {
+      const executor = await stateUpTo(after, {
+        context: { ...context, chain: view.chain },
+        ask: async (atMost, path) => {
+          const answer = await this.ask<'state'>({ kind: 'state', atMost: slot(atMost), path })
+          return answer?.part
+        },
+        pause: () => this.pause(LOG_POLL_MS),
+      })
+      if (typeof executor !== 'string') return executor
+      // It may be of an epoch that the others know, and this client does not yet.
+      const answer = await this.ask<'status'>({ kind: 'status' })
+      if (answer === undefined || !(await this.isAhead(answer.status.epoch))) throw this.lied(executor)
+    }
+  }
+
+  /** Waits a little where `epoch` is not known here, and the chain has been asked for. */
+  private async isAhead(epoch: Epoch): Promise<boolean> {
+    const { view, doubtMembers } = this.parts
+    if (epoch <= view.epoch.charter.epoch) return false
+    if (++this.unknown === FOLLOW_LOOKS)
+      throw this.lied(`it is of epoch ${epoch}, and nobody shows a hand-over to that`)
+    doubtMembers()
+    await this.pause(LOG_POLL_MS)
+    return true
+  }
+
   /** Takes what the replica has of the next slots; false where it has no more than that. */
   private async page(replay: LogReplay): Promise<boolean> {
     const first = replay.slot + 1
     const last = first + this.length - 1
     const question = { kind: 'slots', from: slot(first), to: slot(last) } as const
-    const answers = await this.attempt((options) => this.parts.questions.ask(this.parts.replica, question, options))
+    const answers = await this.attempt((options) => this.parts.questions.ask(this.replica, question, options))
     // One that does not come is asked for again, half as long: it may be too much at once.
     this.length = answers === undefined ? Math.ceil(this.length / 2) : Math.min(ARCHIVE_PAGE_SLOTS, 2 * this.length)
     if (answers === undefined) return true
@@ -186,6 +226,8 @@ export class LogWatch implements Watch {
         return false
       }
       this.gaps = 0
+      if (await this.isAhead(archived.entry.header.epoch)) return true
+      this.unknown = 0
       const told = replay.take(archived)
       if (typeof told === 'string') throw this.lied(`in slot ${at}: ${told}`)
       await this.deliver(told)
@@ -257,9 +299,9 @@ export class LogWatch implements Watch {
 
   /** The first part of the answer, however long it takes. */
   private async ask<Kind extends 'state' | 'status'>(question: QuestionOf<Kind>): Promise<AnswerTo<Kind> | undefined> {
-    const { questions, replica } = this.parts
+    const { questions } = this.parts
     for (;;) {
-      const answers = await this.attempt((options) => questions.ask<Kind>(replica, question, options))
+      const answers = await this.attempt((options) => questions.ask<Kind>(this.replica, question, options))
       if (answers !== undefined) return answers[0]
     }
   }

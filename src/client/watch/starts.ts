@@ -37,14 +37,14 @@ export class Starts {
 
   /** Undefined where too few answer. @throws {ClientError} once the client is closed. */
   private async ask(): Promise<number | undefined> {
-    const { members, membership } = this.view
+    const { members, membership, epoch } = this.view
     const { quorum, trust } = membership.quorums
     const [answers, enough]: [number[], AbortController] = [[], new AbortController()]
     let closed: unknown
     const asked = members.map(async (replica) => {
       try {
         const [answer] = await this.questions.ask(replica, { kind: 'status' }, { signal: enough.signal })
-        if (answer !== undefined) answers.push(answer.status.executed)
+        if (answer?.status.epoch === epoch.charter.epoch) answers.push(answer.status.executed)
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'closed') closed = error
       }
@@ -52,6 +52,7 @@ export class Starts {
     })
     await Promise.all(asked)
     if (closed !== undefined) throw closed
+    if (this.view.epoch !== epoch) return undefined
     return answers.length < quorum ? undefined : answers.sort((a, b) => b - a)[trust - 1]
   }
 }

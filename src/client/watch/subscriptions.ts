@@ -2,6 +2,7 @@
 
 import type { ReplicaIndex } from '../../../crypto/index.ts'
 import type { WatchBatch, WatchRange } from '../../wire/index.ts'
+import { type Moves, moveAll } from '../cluster-view.ts'
 import { WATCH_CREDIT_SHARE, WATCH_REST_MS, WATCH_STALL_MS, WATCH_WINDOW_BYTES } from '../limits.ts'
 import { Stream } from './stream.ts'
 import type { DropReason } from './types.ts'
@@ -39,13 +40,13 @@ export interface SubscriptionsOptions extends WatchRange {
   /** Asked in turn, so that watches spread. */
   readonly first: number
   /** Listens to this one alone. */
-  readonly only: ReplicaIndex | undefined
+  readonly only: () => ReplicaIndex | undefined
 }
 
 export class Subscriptions {
   private readonly options: SubscriptionsOptions
   private readonly open = new Map<ReplicaIndex, Subscription>()
-  private readonly banned = new Set<ReplicaIndex>()
+  private readonly banned = new Map<ReplicaIndex, true>()
   private readonly restsUntil = new Map<ReplicaIndex, number>()
 
   constructor(options: SubscriptionsOptions) {
@@ -69,7 +70,7 @@ export class Subscriptions {
     const { office, only, start, end } = this.options
     const replica = this.candidate(lacks)
     if (replica === undefined) return undefined
-    const single = only !== undefined
+    const single = only() !== undefined
     const request = { start, end, after, credit: Math.max(0, WATCH_WINDOW_BYTES - queued), single }
     const id = office.begin(replica, request)
     const made = { replica, id, stream: new Stream(request), answered: false, behindSince: undefined }
@@ -107,7 +108,7 @@ export class Subscriptions {
   /** Gives one up for a while, or for good where an honest replica would not have done that. */
   drop(replica: ReplicaIndex, forGood: boolean): void {
     const { office } = this.options
-    if (forGood) this.banned.add(replica)
+    if (forGood) this.banned.set(replica, true)
     else this.restsUntil.set(replica, office.now() + WATCH_REST_MS)
     this.leave(replica)
   }
@@ -138,8 +139,15 @@ export class Subscriptions {
     }
   }
 
+  /** Ends all of them. */
   close(): void {
     for (const replica of [...this.open.keys()]) this.leave(replica)
+  }
+
+  /** The positions are others now; requires that none is open. */
+  moved(moves: Moves): void {
+    moveAll(this.banned, moves)
+    moveAll(this.restsUntil, moves)
   }
 
   private leave(replica: ReplicaIndex): void {
@@ -149,8 +157,9 @@ export class Subscriptions {
   }
 
   private candidate(lacks: (replica: ReplicaIndex) => boolean): ReplicaIndex | undefined {
-    const { office, only, first } = this.options
+    const { office, first } = this.options
     const { members } = office
+    const only = this.options.only()
     const now = office.now()
     const may = (replica: ReplicaIndex) =>
       office.connected(replica) &&

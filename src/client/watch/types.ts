@@ -79,11 +79,11 @@ export interface Watch extends AsyncIterableIterator<WatchedEvents, undefined> {
 
 /**
  * Why a watch ended by itself: the changes after its position are no longer kept, the client has too many watches, it may not watch,
- * the one replica that it listens to lied, or has nothing young enough to tell.
+ * the one replica that it listens to lied, has nothing young enough to tell, or is a member no more.
  */
 export class WatchEnded extends Error {
   override readonly name = 'WatchEnded'
-  readonly code: 'fell-behind' | 'too-many' | 'not-allowed' | 'lied' | 'too-old'
+  readonly code: 'fell-behind' | 'too-many' | 'not-allowed' | 'lied' | 'too-old' | 'left'
   /** With `fell-behind`: the first slot that can still be had; `after: firstSlot - 1` watches from there, with a gap. */
   readonly firstSlot: number | undefined
 

@@ -4,7 +4,7 @@ import { type ReplicaIndex, type SignatureVerifier, slot } from '../../../crypto
 import { type AuditContext, auditContext } from '../../audit/verify/index.ts'
 import { unsignedVotesReason } from '../../consensus/index.ts'
 import type { WatchCredit, WatchRange, WatchUpdate } from '../../wire/index.ts'
-import type { ClusterView } from '../cluster-view.ts'
+import { type ClusterView, type Moves, moveAll } from '../cluster-view.ts'
 import type { Counters } from '../counters.ts'
 import { ClientError, closedError } from '../errors.ts'
 import { WATCH_LOOK_MS, WATCHES } from '../limits.ts'
@@ -26,6 +26,8 @@ export interface WatchesParts {
   readonly questions: Questions
   readonly ticker: Ticker
   readonly counters: Counters
+  /** The members may be others by now. */
+  readonly doubtMembers: () => void
 }
 
 interface Asked {
@@ -36,7 +38,7 @@ interface Asked {
 export class Watches {
   private readonly parts: WatchesParts
   private readonly starts: Starts
-  private readonly certificates: Certificates | undefined
+  private readonly certificates: Certificates
   private context: AuditContext | undefined
   private readonly open = new Set<KvWatch>()
   private readonly logs = new Set<LogWatch>()
@@ -53,14 +55,13 @@ export class Watches {
     this.parts = parts
     const { view, questions, ticker } = parts
     this.starts = new Starts(view, questions)
-    const provable = unsignedVotesReason(view.parameters) === undefined
-    this.certificates = provable ? new Certificates(view) : undefined
+    this.certificates = new Certificates(view)
     ticker.add((nowMs) => this.look(nowMs))
   }
 
   /** @throws {RangeError} for a slot or replica that there cannot be. @throws {ClientError} */
   watch(target: WatchTarget, options: WatchOptions): Watch {
-    const { view, counters } = this.parts
+    const { view, counters, doubtMembers } = this.parts
     const { after, replica, signal } = options
     signal?.throwIfAborted()
     this.refuse(options)
@@ -72,7 +73,7 @@ export class Watches {
     const stop = () => watch.abort(signal?.reason)
     const watch: KvWatch = new KvWatch(
       {
-        ...{ range, counters, view, certificates: this.certificates },
+        ...{ range, counters, view, doubtMembers, certificates: this.certificates },
         ...{ only: replica, first: this.opened++, office: this.officeFor(() => watch) },
         struck: (who) => this.strikes.set(who, (this.strikes.get(who) ?? 0) + 1),
         over: () => {
@@ -118,6 +119,20 @@ export class Watches {
     for (const watch of this.open) watch.lose(replica)
   }
 
+  /** The members are about to change; {@link moved} is to follow. */
+  leaveAll(): void {
+    for (const watch of this.open) watch.leaveAll()
+    this.asked.clear()
+    this.credits.clear()
+  }
+
+  moved(moves: Moves): void {
+    this.certificates.moved()
+    moveAll(this.strikes, moves)
+    for (const watch of [...this.open]) watch.moved(moves)
+    for (const watch of [...this.logs]) watch.moved(moves)
+  }
+
   close(): void {
     this.closed = true
     for (const watch of [...this.open, ...this.logs]) watch.fail(closedError())
@@ -125,11 +140,11 @@ export class Watches {
 
   /** A watch that follows the whole log of one replica. */
   private follow(range: WatchRange, replica: ReplicaIndex, { after, maxAgeMs, signal }: WatchOptions): Watch {
-    const { view, verifier, questions, counters, ticker } = this.parts
-    this.context ??= { ...auditContext(view.genesis, verifier), chain: view.chain }
+    const { view, verifier, questions, counters, ticker, doubtMembers } = this.parts
+    this.context ??= auditContext(view.genesis, verifier)
     const stop = () => watch.abort(signal?.reason)
     const watch: LogWatch = new LogWatch({
-      ...{ range, replica, maxAgeMs, context: this.context, questions, counters },
+      ...{ range, replica, maxAgeMs, view, context: this.context, questions, counters, doubtMembers },
       after: after === undefined ? undefined : slot(after),
       now: () => ticker.now(),
       over: () => {
@@ -164,7 +179,9 @@ export class Watches {
   private officeFor(watch: () => KvWatch): SubscriptionOffice {
     const { links, ticker } = this.parts
     return {
-      members: links.members,
+      get members() {
+        return links.members
+      },
       connected: (replica) => links.connected(replica),
       now: () => ticker.now(),
       strikes: (replica) => this.strikes.get(replica) ?? 0,
