@@ -36,6 +36,7 @@ import {
   type CallOptions,
   type Client,
   type Done,
+  type FollowOptions,
   type OrderedOptions,
   type OrderedRead,
   type PutOptions,
@@ -79,6 +80,10 @@ export class ClusterClient implements Client {
 
   get chain(): EpochChain {
     return this.parts.view.chain
+  }
+
+  follow(options?: FollowOptions): Promise<EpochChain> {
+    return this.parts.follower.follow(options)
   }
 
   submit(command: Uint8Array, options?: CallOptions): Promise<Done<Uint8Array>> {

@@ -6,12 +6,13 @@ import type { EpochChain, HandOver, Pin } from '../consensus/index.ts'
 import { MAX_LINKS } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
-import { ClientError } from './errors.ts'
-import { FOLLOW_ANSWER_MS, FOLLOW_GRACE_MS, FOLLOW_PAUSE_MS, FOLLOW_REST_MS } from './limits.ts'
+import { ClientError, closedError } from './errors.ts'
+import { CALL_TIMEOUT_MS, FOLLOW_ANSWER_MS, FOLLOW_GRACE_MS, FOLLOW_PAUSE_MS, FOLLOW_REST_MS } from './limits.ts'
 import type { Links } from './links.ts'
 import { agreedOf, offerOf } from './offers.ts'
 import type { Questions } from './questions.ts'
 import type { Ticker } from './ticker.ts'
+import type { FollowOptions } from './types.ts'
 
 export interface FollowerParts {
   readonly view: ClusterView
@@ -32,15 +33,29 @@ interface Round {
   /** What replicas have shown. */
   readonly shown: EpochChain[]
   readonly over: AbortController
+  readonly number: number
+  /** Who is asked in all, and who has not answered yet. */
+  readonly targets: number
   asked: number
   /** When it ends without the answers that are missing; infinite until somebody has shown something new. */
   untilMs: number
+}
+
+/** Somebody who waits for the chain. */
+interface Waiting {
+  /** The epoch that it must reach; undefined where what enough members know is enough. */
+  readonly until: number | undefined
+  readonly deadlineAt: number
+  /** The last round that began before. */
+  readonly after: number
+  readonly end: (outcome: EpochChain | Error) => void
 }
 
 export class Follower {
   private readonly parts: FollowerParts
   private round: Round | undefined
   private wanted = false
+  private rounds = 0
   /** When the next round may begin. */
   private mayAt = 0
   /** Between the last two rounds, where those brought nothing new. */
@@ -48,6 +63,7 @@ export class Follower {
   /** Until when those are not asked who showed what is no hand-over. */
   private readonly rests = new Map<ReplicaIndex, number>()
   private readonly doubted = new Set<number>()
+  private readonly waiting = new Set<Waiting>()
   private closed = false
 
   constructor(parts: FollowerParts) {
@@ -64,8 +80,35 @@ export class Follower {
     this.parts.ticker.wake()
   }
 
+  /**
+   * The chain as t members know it, one of whom is honest; or, with `until`, once it has got to that epoch.
+   * @throws {ClientError} where that takes too long.
+   */
+  async follow({ until, signal, timeoutMs = CALL_TIMEOUT_MS }: FollowOptions = {}): Promise<EpochChain> {
+    signal?.throwIfAborted()
+    if (this.closed) throw closedError()
+    const { view, ticker } = this.parts
+    if (until !== undefined && view.chain.links.length >= until) return view.chain
+    let end: Waiting['end'] = () => {}
+    const promise = new Promise<EpochChain>((resolve, reject) => {
+      end = (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome))
+    })
+    const waiting: Waiting = { until, deadlineAt: ticker.now() + timeoutMs, after: this.rounds, end }
+    const stop = () => end(signal?.reason instanceof Error ? signal.reason : new Error('aborted'))
+    signal?.addEventListener('abort', stop, { once: true })
+    this.waiting.add(waiting)
+    this.hint()
+    try {
+      return await promise
+    } finally {
+      this.waiting.delete(waiting)
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
   close(): void {
     this.closed = true
+    for (const { end } of this.waiting) end(closedError())
     this.wanted = false
     this.round?.over.abort(new Error('the client was closed'))
     this.round = undefined
@@ -78,9 +121,10 @@ export class Follower {
 
   private look(now: number): boolean {
     const { round } = this
+    for (const each of this.waiting) if (each.deadlineAt <= now) each.end(tooLate(each))
     if (round !== undefined && now >= round.untilMs) this.finish(round)
     if (this.wanted && this.round === undefined && now >= this.mayAt) this.begin(now)
-    return this.wanted || this.round !== undefined
+    return this.wanted || this.round !== undefined || this.waiting.size > 0
   }
 
   private begin(now: number): void {
@@ -91,7 +135,14 @@ export class Follower {
     // From the hand-over that was followed last: whoever has another one in its place shows it.
     const base = view.chain.upTo(Math.max(0, view.chain.links.length - 1))
     const round: Round = {
-      ...{ base, shown: [], over: new AbortController(), asked: targets.length },
+      ...{
+        base,
+        shown: [],
+        number: ++this.rounds,
+        over: new AbortController(),
+        targets: targets.length,
+        asked: targets.length,
+      },
       untilMs: Number.POSITIVE_INFINITY,
     }
     this.round = round
@@ -136,13 +187,25 @@ export class Follower {
     const { chain, conflict } = agreedOf(view.chain, round.shown, pin)
     const longer = chain.links.length > view.chain.links.length
     const [least, most] = FOLLOW_PAUSE_MS
-    this.pauseMs = longer ? least : Math.min(2 * this.pauseMs, most)
+    // Who asks by himself waits for no pause that others' words have made long.
+    this.pauseMs = longer || this.waiting.size > 0 ? least : Math.min(2 * this.pauseMs, most)
     this.mayAt = ticker.now() + this.pauseMs
     if (longer) {
       this.wanted = false
       follow(chain)
     }
     if (conflict !== undefined) this.doubt(conflict)
+    this.tell(round)
+  }
+
+  private tell({ targets, number }: Round): void {
+    const { chain, membership } = this.parts.view
+    for (const { until, after, end } of this.waiting) {
+      const enough = number > after && targets >= membership.quorums.trust
+      if (until === undefined ? enough : chain.links.length >= until) end(chain)
+      else this.wanted = true
+    }
+    if (this.wanted) this.parts.ticker.wake()
   }
 
   private doubt(epoch: number): void {
@@ -155,4 +218,11 @@ export class Follower {
       'a pin from somebody you trust says which hand-over is meant'
     this.parts.doubt(new ClientError('ambiguous', text))
   }
+}
+
+function tooLate({ until }: Waiting): ClientError {
+  return new ClientError(
+    'no-answer',
+    until === undefined ? 'too few replicas told in time who the members are' : `epoch ${until} has not begun in time`,
+  )
 }

@@ -149,6 +149,11 @@ export type RangeQuery = (
   readonly countOnly?: boolean
 }
 
+export interface FollowOptions extends CallOptions {
+  /** The number of an epoch. */
+  readonly until?: number | undefined
+}
+
 /** The cluster as seen by one client. Calls of one turn of the event loop leave as one bundle under one signature. */
 export interface Client {
   readonly publicKey: PublicKey
@@ -156,6 +161,11 @@ export interface Client {
   readonly genesis: Genesis
   /** The epochs as far as they were followed: the last one says who the members are, and at which positions. */
   readonly chain: EpochChain
+  /**
+   * Asks replicas for the epochs, goes over to what they show, and gives it; with `until` once that epoch has begun.
+   * @throws {ClientError} where too few answer, or it does not begin, in time.
+   */
+  follow(options?: FollowOptions): Promise<EpochChain>
   readonly leases: Leases
   /**
    * The raw call: any machine's command; resolves with the machine's result.

@@ -107,6 +107,58 @@ describe('a change of the members', () => {
   })
 })
 
+describe('who asks for the epochs', () => {
+  it('gets them as they are, without asking for anything else', async () => {
+    const cluster = new FakeCluster(SMALL)
+    const client = await cluster.connect()
+    cluster.handOver([0, 1, 2, 4])
+    const asked = watched(client.follow())
+    await pass(1000)
+    expect(asked.outcome).toMatchObject({ value: { links: { length: 1 } } })
+    expect(membersOf(client)).toEqual([0, 1, 2, 4])
+    await client.close()
+  })
+
+  it('gets no answer from one replica alone, who may lie or lag', async () => {
+    const cluster = new FakeCluster(SMALL)
+    const client = await cluster.connect()
+    for (const cut of [0, 1, 2]) cluster.cut(cut)
+    const asked = watched(client.follow({ timeoutMs: 5000 }))
+    await pass(4000)
+    expect(asked.outcome).toBeUndefined()
+    await pass(2000)
+    expect(asked.outcome).toMatchObject({ error: { code: 'no-answer', message: expect.stringContaining('too few') } })
+    await client.close()
+  })
+
+  it('waits for one that has not begun, and is told when it does or when time is over', async () => {
+    const cluster = new FakeCluster(SMALL)
+    const client = await cluster.connect()
+    const [asked, hasty] = [watched(client.follow({ until: 1 })), watched(client.follow({ until: 1, timeoutMs: 1000 }))]
+    await pass(3000)
+    expect(asked.outcome).toBeUndefined()
+    expect(hasty.outcome).toMatchObject({ error: { code: 'no-answer', message: 'epoch 1 has not begun in time' } })
+    cluster.handOver([0, 1, 2, 4])
+    await pass(2000)
+    expect(asked.outcome).toMatchObject({ value: { links: { length: 1 } } })
+    await client.close()
+  })
+
+  it('is told where the client is closed, or the caller gives up', async () => {
+    const cluster = new FakeCluster(SMALL)
+    const client = await cluster.connect()
+    const abort = new AbortController()
+    const given = watched(client.follow({ until: 1, signal: abort.signal }))
+    const closed = watched(client.follow({ until: 1 }))
+    abort.abort(new Error('enough'))
+    await rounds()
+    expect(given.outcome).toMatchObject({ error: { message: 'enough' } })
+    await client.close()
+    await rounds()
+    expect(closed.outcome).toMatchObject({ error: { code: 'closed' } })
+  })
+})
+
 describe('answers to reads', () => {
   it('count within one epoch alone', async () => {
     const cluster = new FakeCluster(SMALL)
