@@ -103,6 +103,12 @@ export async function loadClientKey(
   return { name: client.name, role: client.role, signer: secret.signer, seed: secret.seed }
 }
 
+/** The consensus key in a replica's folder, whoever's it is. @throws {KeysError} like {@link loadReplicaKeys}. */
+export async function loadConsensusKey(folder: string, { passphrase }: SecretOptions = {}): Promise<Signer> {
+  const path = join(folder, CONSENSUS_KEY_FILE)
+  return nativeSigner(secretKeyOfPem(await readSecretFile(path), path, passphrase))
+}
+
 async function loadSecret(path: string, genesis: Genesis, passphrase: string | undefined): Promise<LoadedSecret> {
   const key = secretKeyOfPem(await readSecretFile(path), path, passphrase)
   const signer = nativeSigner(key)

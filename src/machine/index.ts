@@ -20,6 +20,8 @@ export {
   encodeSystemCommand,
   type Founding,
   isSystemCommand,
+  MAX_HELD_BYTES,
+  MAX_MEMBER_ADDRESSES,
   type NewMember,
   proposalId,
   type Refusal,

@@ -6,6 +6,7 @@ import type { SystemAnswer, SystemCommand } from '../../machine/index.ts'
 import { CLUSTER_OPTIONS } from '../cluster.ts'
 import type { Context, Input, OptionSpec, Outcome } from '../command.ts'
 import { ask } from '../kv/run.ts'
+import { acceptedOf } from '../member/terms.ts'
 import { sentenceOf } from './refusals.ts'
 
 export const ADMIN_OPTIONS: readonly OptionSpec[] = Object.freeze([
@@ -20,10 +21,24 @@ export async function govern(
   command: SystemCommand,
   told: { readonly value: object; readonly text: string },
 ): Promise<Outcome> {
-  const { Refused } = await import('../../client/index.ts')
   const call = (client: Client, options: CallOptions): Promise<Done<SystemAnswer>> => client.system(command, options)
+  return await decide(input, context, call, (answer) =>
+    answer.kind === 'done'
+      ? { status: 'done', value: { ...told.value, outcome: 'done' }, text: told.text }
+      : acceptedOf(answer, false),
+  )
+}
+
+/** Does `call`; `tell` is asked of answers but that more admins must agree, which it is told otherwise. */
+export async function decide(
+  input: Input,
+  context: Context,
+  call: (client: Client, options: CallOptions) => Promise<Done<SystemAnswer>>,
+  tell: (answer: Exclude<SystemAnswer, { readonly kind: 'proposed' }>) => Outcome,
+): Promise<Outcome> {
+  const { Refused } = await import('../../client/index.ts')
   try {
-    return await ask(input, context, call, (answer) => outcomeOf(answer, told))
+    return await ask(input, context, call, (answer) => (answer.kind === 'proposed' ? proposedOf(answer) : tell(answer)))
   } catch (error) {
     if (!(error instanceof Refused) || error.code !== 'refused') throw error
     const { detail } = error
@@ -32,20 +47,12 @@ export async function govern(
   }
 }
 
-function outcomeOf(answer: SystemAnswer, { value, text }: { readonly value: object; readonly text: string }): Outcome {
-  switch (answer.kind) {
-    case 'done':
-      return { status: 'done', value: { ...value, outcome: 'done' }, text }
-    case 'proposed': {
-      const [proposal, missing] = [hex(answer.proposal), answer.needed - answer.approvals]
-      const more = missing === 1 ? 'one more admin has' : `${missing} more admins have`
-      return {
-        status: 'done',
-        value: { outcome: 'proposed', proposal, approvals: answer.approvals, needed: answer.needed },
-        text: `proposed, and ${more} to agree: quorate admin approve ${proposal}`,
-      }
-    }
-    case 'accepted':
-      return { status: 'done', value: { outcome: 'accepted', lastSlot: answer.lastSlot }, text }
+function proposedOf(answer: Extract<SystemAnswer, { readonly kind: 'proposed' }>): Outcome {
+  const [proposal, missing] = [hex(answer.proposal), answer.needed - answer.approvals]
+  const more = missing === 1 ? 'one more admin has' : `${missing} more admins have`
+  return {
+    status: 'done',
+    value: { outcome: 'proposed', proposal, approvals: answer.approvals, needed: answer.needed },
+    text: `proposed, and ${more} to agree: quorate admin approve ${proposal}`,
   }
 }

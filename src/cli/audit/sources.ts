@@ -11,6 +11,7 @@ import {
   loadClientKey,
   readPassphrase,
 } from '../../../keys/index.ts'
+import type { Pin } from '../../consensus/index.ts'
 import type { Archive } from '../../wire/index.ts'
 import { type Context, type Input, UsageError } from '../command.ts'
 import { archiveIn } from './files.ts'
@@ -25,12 +26,13 @@ export async function archiveSource(
   input: Input,
   cluster: string,
   genesis: Genesis,
+  pin: Pin | undefined,
   context: Context,
 ): Promise<ArchiveSource> {
   const folders = input.texts('data')
   return folders.length > 0
     ? await stopped(folders, genesis)
-    : await running(await clientKey(input, cluster, genesis, context), genesis, context)
+    : await running(await clientKey(input, cluster, genesis, context), genesis, pin, context)
 }
 
 async function stopped(folders: readonly string[], genesis: Genesis): Promise<ArchiveSource> {
@@ -47,13 +49,24 @@ async function stopped(folders: readonly string[], genesis: Genesis): Promise<Ar
   return { archives, close }
 }
 
-async function running({ signer, seed }: ClientKey, genesis: Genesis, { signal }: Context): Promise<ArchiveSource> {
+async function running(
+  { signer, seed }: ClientKey,
+  genesis: Genesis,
+  pin: Pin | undefined,
+  { signal }: Context,
+): Promise<ArchiveSource> {
   // libp2p takes a third of a second to load, which other commands should not wait for.
   const { connect } = await import('../../client/index.ts')
-  const client = await connect({ genesis, key: signer, seed, signal })
-  return {
-    archives: [...genesis.members.keys()].map((index) => client.archive(replicaIndex(index))),
-    close: () => client.close(),
+  const client = await connect({ genesis, key: signer, seed, signal, ...(pin !== undefined && { pin }) })
+  try {
+    const { last } = await client.follow({ signal })
+    return {
+      archives: last.charter.members.map((_, index) => client.archive(replicaIndex(index))),
+      close: () => client.close(),
+    }
+  } catch (error) {
+    await client.close()
+    throw error
   }
 }
 

@@ -39,7 +39,7 @@ export const auditExport: Command = {
     const cluster = clusterFolder(input.text('cluster'), context)
     const genesis = await loadGenesis(join(cluster, GENESIS_FILE))
     const out = input.text('out') ?? ''
-    const source = await archiveSource(input, cluster, genesis, context)
+    const source = await archiveSource(input, cluster, genesis, pin, context)
     try {
       const file = await wholeFile(out)
       try {

@@ -10,11 +10,18 @@ import { clientRemove } from './client-remove.ts'
 import { clientRole } from './client-role.ts'
 import { del } from './del.ts'
 import { elect } from './elect.ts'
+import { epochs } from './epochs.ts'
 import { genesisCheck } from './genesis-check.ts'
 import { genesisShow } from './genesis-show.ts'
 import { get } from './get.ts'
 import { keygen } from './keygen.ts'
 import { lock } from './lock.ts'
+import { memberAdd, memberReplace } from './member-add.ts'
+import { memberMove } from './member-move.ts'
+import { memberOperator } from './member-operator.ts'
+import { memberRemove } from './member-remove.ts'
+import { memberRotateKey } from './member-rotate-key.ts'
+import { parameterSet } from './parameter-set.ts'
 import { put } from './put.ts'
 import { range } from './range.ts'
 import { replica } from './replica.ts'
@@ -46,6 +53,14 @@ export const commands: readonly Command[] = Object.freeze([
   clientAdd,
   clientRemove,
   clientRole,
+  memberAdd,
+  memberReplace,
+  memberRemove,
+  memberRotateKey,
+  memberOperator,
+  memberMove,
+  parameterSet,
+  epochs,
   adminApprove,
   adminWithdraw,
   auditExport,
