@@ -6,13 +6,23 @@ import {
   type BatchTree,
   type Digest,
   EMPTY_FRONTIER,
+  type Epoch,
+  equalBytes,
   type Frontier,
   frontierRoot,
   type SignatureVerifier,
   type Slot,
   slot,
+  type VoteStatement,
 } from '../../crypto/index.ts'
-import { digestKey, type Entry, type MachinePosition, type SignedRequest } from '../consensus/index.ts'
+import {
+  type DurableRecord,
+  digestKey,
+  type Entry,
+  type MachinePosition,
+  noopEntry,
+  type SignedRequest,
+} from '../consensus/index.ts'
 import {
   type AuthenticatedMap,
   type EntryResults,
@@ -66,7 +76,10 @@ export class MachineHost {
   private readonly answered = new Map<string, Answered>()
   private readonly snapshots = new Map<number, KeptSnapshot>()
 
-  constructor({ group, scenario, defects }: World, from: KeptSnapshot | undefined) {
+  private readonly epochOf: (membership: Digest) => Epoch | undefined
+
+  constructor({ group, scenario, defects, epochs }: World, from: KeptSnapshot | undefined) {
+    this.epochOf = (membership) => epochs.of(membership)?.membership.epoch
     this.verifier = group.suite.verifier
     this.keptResults = scenario.shell.keptResults
     this.forgets = defects.has('reset-sessions') ? group.clientSigners.map(({ publicKey }) => publicKey) : []
@@ -83,6 +96,34 @@ export class MachineHost {
   /** What the machine says of times to come: when it has something to do by itself, and where the epoch ends. */
   get outlook(): Pick<MachinePosition, 'dueMs' | 'succession'> {
     return { dueMs: this.executor.due(), succession: this.executor.succession() }
+  }
+
+  /**
+   * Executes again what was chosen up to the newest stable checkpoint: a core that begins with that has forgotten those slots, and where
+   * everybody lost power before a snapshot of it was written, nobody else has the state.
+   */
+  replay(records: readonly DurableRecord[]): void {
+    const bodies = new Map<string, Entry>()
+    const chosen = new Map<number, VoteStatement>()
+    let stable = 0
+    for (const record of records) {
+      if (record.kind === 'entry') bodies.set(digestKey(record.entry.digest), record.entry)
+      else if (record.kind === 'chosen') chosen.set(record.certificate.statement.slot, record.certificate.statement)
+      else if (record.kind === 'stable') stable = Math.max(stable, record.checkpoint.slot)
+    }
+    for (let at = this.executor.slot + 1; at <= stable; at++) {
+      const statement = chosen.get(at)
+      const entry = statement && (bodies.get(digestKey(statement.digest)) ?? this.noop(statement))
+      if (entry === undefined) return
+      this.execute(entry, entry.header.timestampMs)
+    }
+  }
+
+  /** The entry that everybody knows and nobody keeps, where it is the one that was chosen. */
+  private noop({ slot: at, membership, digest }: VoteStatement): Entry | undefined {
+    const epoch = this.epochOf(membership)
+    const entry = epoch === undefined ? undefined : noopEntry(at, epoch)
+    return entry !== undefined && equalBytes(entry.digest, digest) ? entry : undefined
   }
 
   /** Executes the next entry; the state root comes at checkpoint slots. */

@@ -108,6 +108,7 @@ export class SimulatedReplica implements ReplicaView {
     this.paused = false
     this.backlog = []
     const host = new MachineHost(world, snapshot)
+    host.replay(records)
     const { reign, effects } = this.reignFrom(records, host, undefined)
     const { behaviour } = this.setup
     const life: Life = {

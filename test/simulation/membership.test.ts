@@ -77,8 +77,8 @@ describe('a seed of the profile membership', () => {
   })
 
   it('holds every invariant, and goes through all its changes', () => {
-    // Among them those that once failed: somebody stood still in each, at the end of an epoch, or because all had left who held the state of its beginning.
-    for (const seed of [1, 2, 3, 4, 5, 11, 24, 40, 1014]) {
+    // Among them those that once failed: somebody stood still in each, at the end of an epoch, because all had left who held the state of its beginning, or because all had lost power before that was on disk.
+    for (const seed of [1, 2, 3, 11, 24, 40, 1014, 1102, 1170]) {
       const scenario = drawScenario(seed, { profile: 'membership' })
       const simulation = new Simulation(scenario, { observers: allChecks })
       expect(simulation.run().failure).toBeUndefined()

@@ -30,11 +30,16 @@ export class CheckpointsCheck implements Observer {
   private readonly logRoots = new Map<number, string>()
   private readonly stateRoots = new Map<number, string>()
   private readonly seen = new WeakSet<object>()
-  /** Slots of the checkpoints that q signed. */
-  private readonly signed = new Set<number>()
+  private readonly isHandOver: (slot: Slot) => boolean
 
-  /** `membershipAt` tells whose slot it is. */
-  constructor(membershipAt: (slot: Slot) => Membership, clusterName: string, verifier: SignatureVerifier) {
+  /** `membershipAt` tells whose slot it is; `isHandOver` whether q members of an epoch are known to have ended it there. */
+  constructor(
+    membershipAt: (slot: Slot) => Membership,
+    clusterName: string,
+    verifier: SignatureVerifier,
+    isHandOver: (slot: Slot) => boolean = () => false,
+  ) {
+    this.isHandOver = isHandOver
     this.membershipAt = membershipAt
     this.clusterName = clusterName
     this.verifier = verifier
@@ -62,7 +67,7 @@ export class CheckpointsCheck implements Observer {
   private stable(replica: ReplicaView, checkpoint: StableCheckpoint): void {
     this.mustBeOfTheLog(replica, checkpoint)
     // The start of an epoch: nobody signs it in that epoch, and q did in the one before.
-    if (checkpoint.signatures.length === 0 && this.signed.has(checkpoint.slot)) return
+    if (checkpoint.signatures.length === 0 && this.isHandOver(checkpoint.slot)) return
     const membership = this.membershipAt(checkpoint.slot)
     const bytes = checkpointBytes(checkpoint, membership, this.clusterName)
     const signers = new Set(
@@ -74,10 +79,7 @@ export class CheckpointsCheck implements Observer {
         .map(({ replica: signer }) => signer),
     )
     const { quorum } = membership.quorums
-    if (signers.size >= quorum) {
-      this.signed.add(checkpoint.slot)
-      return
-    }
+    if (signers.size >= quorum) return
     throw new Violation(
       NAME,
       `r${replica.address} took slot ${checkpoint.slot} for stable with ${signers.size} of ${quorum} signatures`,

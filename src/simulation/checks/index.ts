@@ -65,7 +65,12 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
       (digest) => simulation.liarsOf(epochs.of(digest)?.charter.epoch ?? 0),
     ),
     new ExecutionCheck((epoch) => ({ ...epochs.verifies(epoch), verifier })),
-    new CheckpointsCheck((slot) => epochs.at(slot).membership, CLUSTER_NAME, verifier),
+    new CheckpointsCheck(
+      (slot) => epochs.at(slot).membership,
+      CLUSTER_NAME,
+      verifier,
+      (slot) => epochs.links.some(({ checkpoint }) => checkpoint.slot === slot),
+    ),
     new HistoryCheck(fairnessBoundUs(scenario)),
     new BoundsCheck(() => replicas, parameters, replicas.length, clients),
     new EvidenceCheck(isHonest, accusedBy),
