@@ -6,6 +6,7 @@ import {
   hex,
   markVerified,
   type ReplicaIndex,
+  type Slot,
   sha256,
   statementBytes,
   type Verified,
@@ -54,6 +55,30 @@ export function forgetUnsent(state: CoreState): void {
   const kept = state.outbox.filter(({ outgoing }) => isCurrent(outgoing))
   state.outbox.splice(0, state.outbox.length, ...kept)
   state.fresh = state.fresh.filter(isCurrent)
+}
+
+/**
+ * Forgets what was to be said of slots that are stable, and has not left: q others have gone on without it, and with a disk slower than
+ * theirs it would pile up slot by slot. Its records stay; who is behind gets the entries, or the state.
+ */
+export function forgetSettled(state: CoreState): void {
+  const isOpen = (each: Outgoing) => each.to !== 'all' || !isSettled(each.message, state.stable.slot)
+  const kept = state.outbox.filter(({ outgoing }) => isOpen(outgoing))
+  state.outbox.splice(0, state.outbox.length, ...kept)
+  state.fresh = state.fresh.filter(isOpen)
+}
+
+function isSettled(message: Message, stable: Slot): boolean {
+  switch (message.kind) {
+    case 'propose':
+    case 'vote':
+      return message.vote.statement.slot <= stable
+    case 'checkpoint':
+      // A note of the stable slot itself may still help others to their q.
+      return message.vote.slot < stable
+    default:
+      return false
+  }
 }
 
 /** The view that a message counts in; undefined for those that count whatever the view. */

@@ -29,7 +29,7 @@ import { checkpointConflictOf, sameContent } from './evidence.ts'
 import type { Input } from './io.ts'
 import { checkpointsPerPeer } from './limits.ts'
 import type { CheckpointVote, StableCheckpoint } from './messages.ts'
-import { accuse, emit, persist, publish } from './outbox.ts'
+import { accuse, emit, forgetSettled, persist, publish } from './outbox.ts'
 import { voteForProposals } from './proposal.ts'
 import { dropRequests, forgetRequests, propose, rotationSlot } from './requests.ts'
 import { type CoreState, peerOf, successionIn } from './state.ts'
@@ -161,6 +161,7 @@ function stabilize(state: CoreState, checkpoint: Verified<StableCheckpoint>, fro
   forget(state.ownCheckpoints, (at) => at < checkpoint.slot)
   forget(state.frontiers, (at) => at < checkpoint.slot)
   for (const { checkpoints } of state.peers) forget(checkpoints, (at) => at < checkpoint.slot)
+  forgetSettled(state)
   persist(state, { kind: 'stable', checkpoint, frontier: frontier ?? EMPTY_FRONTIER })
   emit(state, { kind: 'stabilize', checkpoint })
   endEpoch(state, checkpoint, frontier ?? EMPTY_FRONTIER)

@@ -264,4 +264,10 @@ describe('a scenario file', () => {
     const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
     expect(failure).toBeUndefined()
   })
+
+  it('whose disk is slower than all others keeps no votes of slots that are stable without them (membership 21)', () => {
+    const found = new URL('./found/membership-21.json', import.meta.url)
+    const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
+    expect(failure).toBeUndefined()
+  })
 })
