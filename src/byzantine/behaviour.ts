@@ -3,7 +3,15 @@
 // honest and keeps its records, so a liar can go on lying for as long as it likes without getting lost itself.
 
 import { type Membership, type ReplicaIndex, replicaIndex, type Signer, type Slot } from '../../crypto/index.ts'
-import type { ChosenEntry, Effect, EpochStart, Input, Message, ProtocolParameters } from '../consensus/index.ts'
+import type {
+  ChosenEntry,
+  Effect,
+  EpochStart,
+  HandOver,
+  Input,
+  Message,
+  ProtocolParameters,
+} from '../consensus/index.ts'
 
 /** Reproducible chance; the simulator's Random is one. */
 export interface Chance {
@@ -39,6 +47,9 @@ export type Behaviour = (effects: readonly Effect[], input: Input | undefined) =
 /** What a liar hands out in place of a chunk of a snapshot; undefined where it stays silent. */
 export type ChunkLie = (chunk: Uint8Array) => Uint8Array | undefined
 
+/** What a liar shows in place of the hand-overs that led from somebody's epoch to the newest. */
+export type ChainLie = (links: readonly HandOver[]) => readonly HandOver[]
+
 /** One row of the table of behaviours. */
 export interface BehaviourKind {
   /** One sentence for people: what it does, and what it preys on. */
@@ -49,6 +60,10 @@ export interface BehaviourKind {
   make(context: BehaviourContext, argument: string | undefined): Behaviour
   /** For the shell that serves snapshots, which are no effects; it tells the truth where undefined. */
   readonly chunk?: (context: BehaviourContext) => ChunkLie
+  /** For the shell that shows others the chain of epochs; it tells the truth where undefined. */
+  readonly chain?: (context: BehaviourContext) => ChainLie
+  /** Lies about changes of the members alone, and tells the truth while there is none. */
+  readonly aboutEpochs?: true
 }
 
 /** A behaviour or argument that does not exist; the message is one sentence for the user. */
@@ -80,4 +95,17 @@ export function toAll(context: BehaviourContext, ...messages: readonly Message[]
 
 export function sends(to: ReplicaIndex, messages: readonly Message[]): Effect[] {
   return messages.map((message): Effect => ({ kind: 'send', to, message }))
+}
+
+type Send = Effect & { readonly kind: 'send' }
+
+/** A message that is to leave in a frame of this epoch, to its receiver's position there; others leave in frames of the core's own. */
+export function inEpoch(epoch: number, send: Send): Effect {
+  const misplaced: Send & { readonly epoch: number } = { ...send, epoch }
+  return misplaced
+}
+
+/** The epoch in whose frame a liar wants this to leave, if not that of its core. */
+export function frameEpoch(effect: Effect): number | undefined {
+  return 'epoch' in effect && typeof effect.epoch === 'number' ? effect.epoch : undefined
 }

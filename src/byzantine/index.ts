@@ -5,8 +5,10 @@ export {
   type BehaviourContext,
   BehaviourError,
   type BehaviourKind,
+  type ChainLie,
   type Chance,
   type ChunkLie,
+  frameEpoch,
 } from './behaviour.ts'
 export { Liar, nonsense } from './liar.ts'
-export { BEHAVIOURS, type ParsedBehaviour, parseBehaviour } from './registry.ts'
+export { BEHAVIOURS, EPOCH_BEHAVIOURS, type ParsedBehaviour, parseBehaviour } from './registry.ts'

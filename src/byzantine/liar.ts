@@ -17,12 +17,14 @@ import {
   type VoteStatement,
   view,
 } from '../../crypto/index.ts'
+import type { Succession } from '../../keys/charter/index.ts'
 import {
   batchEntry,
   type CheckpointVote,
   checkpointBytes,
   type Effect,
   type Entry,
+  type HandOver,
   type Input,
   type Message,
   type NewView,
@@ -55,6 +57,10 @@ export class Liar {
   readonly archive: Message[] = []
   /** ViewChanges seen for the view that is being changed to, by signer. */
   readonly viewChanges = new Map<number, ViewChange>()
+  /** How the epoch ends, once its end is agreed. */
+  succession: Succession | undefined
+  /** What ended it, once that is on disk. */
+  handOver: HandOver | undefined
   private archived = 0
   private justified: View = view(0)
 
@@ -74,9 +80,14 @@ export class Liar {
   observe(effects: readonly Effect[], input: Input | undefined): void {
     if (input?.kind === 'tick') this.nowMs = Math.max(this.nowMs, input.nowMs)
     if (input?.kind === 'message') this.note(input.message)
+    if ((input?.kind === 'executed' || input?.kind === 'installed') && input.succession !== undefined) {
+      const ends = input.succession.charter.epoch > this.context.membership.epoch
+      if (ends) this.succession = input.succession
+    }
     for (const effect of effects) {
       if (effect.kind === 'send' || effect.kind === 'broadcast') this.note(effect.message)
       else if (effect.kind === 'view') this.view = effect.view
+      else if (effect.kind === 'hand-over') this.handOver = effect.handOver
       else if (effect.kind === 'execute') this.executed = effect.entry.header.slot
       else if (effect.kind === 'stabilize') {
         this.stable = effect.checkpoint.slot

@@ -5,10 +5,12 @@ import {
   type BehaviourContext,
   BehaviourError,
   type BehaviourKind,
+  type ChainLie,
   type ChunkLie,
 } from './behaviour.ts'
 import { badChunk, badSnapshot, forgeCertificate, syncLiar } from './certificates.ts'
 import { checkpointLiar, wrongResult, wrongStateRoot } from './checkpoints.ts'
+import { early, falseChain, forgeChain, pastTheEnd, stillHere, wrongNext } from './epochs.ts'
 import { disobey, doubleVote, equivocate, twoNewViews } from './equivocation.ts'
 import { flood, future } from './flooding.ts'
 import { Liar } from './liar.ts'
@@ -66,6 +68,14 @@ const SINGLE = {
   future: single('speaks of far views and slots', future, ARGUMENTS.perTick),
   mutate: single('changes single fields of its messages', mutate, 'share of the messages, such as 0.25'),
   'torsion-sign': single('signs with torsion in R', torsionSign),
+  'past-the-end': aboutEpochs('votes for slots after the last one of the epoch', pastTheEnd),
+  'still-here': aboutEpochs('goes on voting when it is no member any more', stillHere),
+  early: aboutEpochs('votes in the next epoch before that was handed over to', early),
+  'wrong-next': aboutEpochs('signs for some that another epoch follows', wrongNext),
+  'forge-chain': {
+    ...aboutEpochs('shows those who are behind epochs that nobody handed over to', forgeChain),
+    chain: falseChain,
+  },
 } as const satisfies Readonly<Record<string, Single>>
 
 /** All behaviours by name. */
@@ -76,8 +86,14 @@ export const BEHAVIOURS: Readonly<Record<string, BehaviourKind>> = Object.freeze
     argument: 'seed',
     make: mix,
     chunk: badChunk,
+    chain: falseChain,
   },
 })
+
+/** Those that lie about changes of the members alone. */
+export const EPOCH_BEHAVIOURS: readonly string[] = Object.keys(BEHAVIOURS).filter(
+  (name) => BEHAVIOURS[name]?.aboutEpochs,
+)
 
 export interface ParsedBehaviour {
   readonly name: string
@@ -85,6 +101,8 @@ export interface ParsedBehaviour {
   make(context: BehaviourContext): Behaviour
   /** What it does with the chunks of snapshots that it hands out; the truth where undefined. */
   readonly chunk: ((context: BehaviourContext) => ChunkLie) | undefined
+  /** What it shows of the chain of epochs; the truth where undefined. */
+  readonly chain: ((context: BehaviourContext) => ChainLie) | undefined
 }
 
 /** @throws {BehaviourError} unless `text` is `NAME` or `NAME:ARGUMENT` of a known behaviour. */
@@ -99,7 +117,7 @@ export function parseBehaviour(text: string): ParsedBehaviour {
   if (argument !== undefined && found.argument === undefined) {
     throw new BehaviourError(`behaviour "${name}" takes no argument, got "${argument}"`)
   }
-  return { name, argument, make: (context) => found.make(context, argument), chunk: found.chunk }
+  return { name, argument, make: (context) => found.make(context, argument), chunk: found.chunk, chain: found.chain }
 }
 
 interface Single extends BehaviourKind {
@@ -112,6 +130,10 @@ function single(describe: string, lies: Lies, argument?: string): Single {
     return observing(liar, lies(liar, given))
   }
   return argument === undefined ? { describe, make, lies } : { describe, argument, make, lies }
+}
+
+function aboutEpochs(describe: string, lies: Lies): Single {
+  return { ...single(describe, lies), aboutEpochs: true }
 }
 
 function observing(liar: Liar, behaviour: Behaviour): Behaviour {

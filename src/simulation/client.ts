@@ -15,7 +15,7 @@ import {
   verifyInclusion,
   verifyVote,
 } from '../../crypto/index.ts'
-import { type Request, requestId, type SignedRequest } from '../consensus/index.ts'
+import { type EpochContext, type HandOver, type Request, requestId, type SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import { ClientReads } from './client-reads.ts'
 import type { Operation } from './history.ts'
@@ -57,6 +57,9 @@ export class SimulatedClient {
   private turns = 0
   private leader: ReplicaIndex
   private asleep = false
+  /** The newest epoch to which it has followed the chain. */
+  private epoch = 0
+  private askedUs = -Infinity
   private operations: number
 
   constructor(world: World, index: number, settings: ClientSettings, signer: Signer) {
@@ -92,6 +95,7 @@ export class SimulatedClient {
   }
 
   receive(packet: Packet): void {
+    if (packet.kind === 'chain') this.follow(packet.links)
     if (packet.kind === 'reply') this.take(packet.reply)
     if (packet.kind === 'read-answer') this.takeRead(packet)
   }
@@ -168,6 +172,7 @@ export class SimulatedClient {
   }
 
   private takeRead({ epoch, replica, id, answer }: Packet & { readonly kind: 'read-answer' }): void {
+    if (epoch > this.epoch) return this.askChain()
     const { quorums } = this.world.epochs.context(epoch).membership
     const settled = this.reads?.take({ epoch, replica, quorums }, id, answer)
     const operation = this.waiting.get(id)?.operations[0]
@@ -237,7 +242,7 @@ export class SimulatedClient {
       waiting.receipts.set(key, known)
     }
     known.replicas.add(reply.replica)
-    const epoch = this.world.epochs.of(statement.membership)
+    const epoch = this.epochOf(reply.receipt)
     if (epoch === undefined || known.replicas.size < epoch.membership.quorums.trust) return
     const { quorums } = epoch.membership
     this.leader = replicaIndex(reply.view % quorums.replicas)
@@ -245,10 +250,33 @@ export class SimulatedClient {
     this.finish(waiting, record, record.slot === statement.slot ? index : undefined)
   }
 
+  /** In which a receipt counts: it is one of those that this client has followed, and has the slot. */
+  private epochOf({ statement }: Vote): EpochContext | undefined {
+    const epoch = this.world.epochs.of(statement.membership)
+    if (epoch === undefined || epoch.charter.epoch > this.epoch) return undefined
+    return epoch.lastSlot === undefined || statement.slot <= epoch.lastSlot ? epoch : undefined
+  }
+
   private isGood(receipt: Vote): boolean {
-    const { suite } = this.world.group
-    const epoch = this.world.epochs.of(receipt.statement.membership)
-    return epoch !== undefined && verifyVote(receipt, epoch.membership, suite.verifier).ok
+    const epoch = this.epochOf(receipt)
+    if (epoch === undefined) this.askChain()
+    return epoch !== undefined && verifyVote(receipt, epoch.membership, this.world.group.suite.verifier).ok
+  }
+
+  /** Somebody speaks in an epoch that this client does not know: what led there? At most once a quarter of its patience. */
+  private askChain(): void {
+    const { nowUs, epochs } = this.world
+    if (nowUs - this.askedUs < 250 * this.settings.retryMs) return
+    this.askedUs = nowUs
+    const from = FIRST_CLIENT_ADDRESS + this.index
+    for (const to of epochs.everybody) this.world.transmit(from, to, { kind: 'chain-ask', epoch: this.epoch, from })
+  }
+
+  private follow(links: readonly HandOver[]): void {
+    const news = links.filter(({ charter }) => charter.epoch > this.epoch)
+    const fault = this.world.epochs.fault(this.epoch, news)
+    if (fault === undefined) this.epoch += news.length
+    else this.world.announce('chainRefused', FIRST_CLIENT_ADDRESS + this.index, fault)
   }
 
   /** What t replicas say of one of the commands under this number. */

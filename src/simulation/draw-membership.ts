@@ -1,7 +1,7 @@
 // Runs of the profile `membership`: everything that the swarm has, and changes of the membership in the midst of it.
 
 import { quorumSystem } from '../../crypto/index.ts'
-import { BEHAVIOURS } from '../byzantine/index.ts'
+import { BEHAVIOURS, EPOCH_BEHAVIOURS } from '../byzantine/index.ts'
 import { identitiesIn, membersByEpoch, parametersByEpoch } from './cast.ts'
 import { drawChanges } from './draw-changes.ts'
 import { between, drawFaults, type FaultPlan, span } from './draw-faults.ts'
@@ -27,9 +27,6 @@ const GROUPS: readonly Scenario['group'][] = [
   { replicas: 3, byzantine: 0, crash: 1 },
   { replicas: 5, byzantine: 0, crash: 2 },
 ]
-
-/** Behaviours that are about epochs, which liars here are drawn to. */
-const ABOUT_EPOCHS: readonly string[] = []
 
 export function drawMembership(seed: number, options: DrawOptions): Scenario {
   const random = new Random(`${options.profile} ${seed}`).fork('membership')
@@ -99,7 +96,7 @@ function drawLiars(random: Random, all: readonly number[], epochs: readonly Epoc
   const liars: Liar[] = []
   for (const replica of random.shuffled(all)) {
     if (random.chance(0.4) || !withinLies([...liars.map((liar) => liar.replica), replica], epochs)) continue
-    const names = ABOUT_EPOCHS.length > 0 && random.chance(0.4) ? ABOUT_EPOCHS : behaviours
+    const names = random.chance(0.5) ? EPOCH_BEHAVIOURS : behaviours
     liars.push({ replica, behaviour: random.pick(names) })
   }
   return liars.sort((a, b) => a.replica - b.replica)

@@ -8,8 +8,10 @@ import {
   replicaVerifiers,
   type VerifyContext,
 } from '../consensus/index.ts'
+import { membersByEpoch } from './cast.ts'
 import { CLUSTER_NAME, type Group } from './group.ts'
 import { Violation } from './observer.ts'
+import type { Scenario } from './scenario.ts'
 
 export class Epochs {
   private chain: EpochChain
@@ -21,8 +23,11 @@ export class Epochs {
   private readonly positions: (readonly ReplicaIndex[])[] = []
   /** By epoch: the chain as long as it was then. */
   private readonly chains: EpochChain[] = []
+  /** Identities by epoch, as far as there are to be any; those are addresses, since only a cluster without changes has twins. */
+  private readonly planned: readonly (readonly number[])[]
 
-  constructor(group: Group, twins: readonly number[]) {
+  constructor(group: Group, { twins, ...scenario }: Pick<Scenario, 'group' | 'twins' | 'changes'>) {
+    this.planned = membersByEpoch(scenario)
     const { context, cluster, suite, cast } = group
     const first = cluster.charter.members.length
     const { clusterId, charter } = cluster
@@ -88,6 +93,11 @@ export class Epochs {
     return this.positions[number] ?? []
   }
 
+  /** Of everybody who was ever a member. */
+  get everybody(): readonly number[] {
+    return [...new Set(this.places.flat(2))]
+  }
+
   addressesOf(number: number, index: ReplicaIndex): readonly number[] {
     return this.placesIn(number)[index] ?? []
   }
@@ -132,7 +142,8 @@ export class Epochs {
   }
 
   private placesIn(number: number): readonly (readonly number[])[] {
-    return this.places[number] ?? []
+    // A liar speaks in the next epoch before anybody has begun it.
+    return this.places[number] ?? this.planned[number]?.map((address) => [address]) ?? []
   }
 
   private place(): void {

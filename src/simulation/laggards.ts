@@ -2,48 +2,50 @@
 // of the end from those that still serve its epoch, or leaves its core for the newest epoch where that comes to nothing (M9).
 
 import type { ReplicaIndex } from '../../crypto/index.ts'
+import type { ChainLie } from '../byzantine/index.ts'
 import { AHEAD_PER_PEER, type HandOver } from '../consensus/index.ts'
 import type { Packet } from './packets.ts'
-import type { Place } from './reign.ts'
 import type { World } from './world.ts'
 
 /** Base time-outs without a slot executed, after which what was shown is followed at once. */
 const PATIENCE_TIMEOUTS = 8
 
-type Frame = Packet & { readonly kind: 'message' }
+/** Of a member of its epoch. */
+export type Frame = Packet & { readonly kind: 'message'; readonly from: ReplicaIndex }
 
 export class Laggards {
   private readonly world: World
   private readonly address: number
-  private readonly shownUs = new Map<string, number>()
+  private readonly lie: ChainLie | undefined
+  private readonly shownUs = new Map<number, number>()
   private askedUs = -Infinity
   private early: Frame[] = []
   private stuck: { readonly sinceUs: number; readonly executed: number } | undefined
 
-  constructor(world: World, address: number) {
+  constructor(world: World, address: number, lie: ChainLie | undefined) {
     this.world = world
     this.address = address
+    this.lie = lie
   }
 
-  /** M8. Somebody speaks in an epoch that is over; at most once a quarter time-out each. */
-  show(epoch: number, to: ReplicaIndex, newest: number): void {
+  /** M8. Who is at this address knows no later epoch than this one; at most once a quarter time-out each. */
+  show(epoch: number, to: number, newest: number): void {
     const { world } = this
-    const key = `${epoch}/${to}`
     const { viewTimeoutMs } = world.scenario.parameters
-    if (epoch >= newest || world.nowUs - (this.shownUs.get(key) ?? -Infinity) < 250 * viewTimeoutMs) return
-    this.shownUs.set(key, world.nowUs)
+    if (epoch >= newest || world.nowUs - (this.shownUs.get(to) ?? -Infinity) < 250 * viewTimeoutMs) return
+    this.shownUs.set(to, world.nowUs)
     const links = world.epochs.links.slice(epoch, newest)
-    for (const address of world.epochs.addressesOf(epoch, to))
-      world.transmit(this.address, address, { kind: 'chain', address: this.address, links })
+    const shown = this.lie === undefined ? links : this.lie(links)
+    world.transmit(this.address, to, { kind: 'chain', address: this.address, links: shown })
   }
 
-  /** M8. Somebody speaks in a later epoch than that in which we have this place; at most once a quarter time-out. */
-  ask({ epoch, index }: Place, newer: number, of: ReplicaIndex): void {
+  /** M8. Somebody speaks in a later epoch than this one, in which we are; at most once a quarter time-out. */
+  ask(epoch: number, newer: number, of: ReplicaIndex): void {
     const { world } = this
     if (world.nowUs - this.askedUs < 250 * world.scenario.parameters.viewTimeoutMs) return
     this.askedUs = world.nowUs
     for (const address of world.epochs.addressesOf(newer, of))
-      world.transmit(this.address, address, { kind: 'chain-ask', epoch, from: index })
+      world.transmit(this.address, address, { kind: 'chain-ask', epoch, from: this.address })
   }
 
   /** M8. Holds a frame of the next epoch until that begins here; false where its sender has sent too many. */

@@ -111,11 +111,14 @@ export class MachineHost {
       else if (record.kind === 'chosen') chosen.set(record.certificate.statement.slot, record.certificate.statement)
       else if (record.kind === 'stable') stable = Math.max(stable, record.checkpoint.slot)
     }
-    for (let at = this.executor.slot + 1; at <= stable; at++) {
+    const first = this.executor.slot
+    for (let at = first + 1; at <= stable; at++) {
       const statement = chosen.get(at)
       const entry = statement && (bodies.get(digestKey(statement.digest)) ?? this.noop(statement))
       if (entry === undefined) return
-      this.execute(entry, entry.header.timestampMs)
+      const { stateRoot } = this.execute(entry, entry.header.timestampMs)
+      // No more are open at once than while it runs.
+      if (stateRoot !== undefined) this.release(at, [first])
     }
   }
 

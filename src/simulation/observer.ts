@@ -39,8 +39,8 @@ export interface Observer {
   ignored?(replica: ReplicaView, message: Message): void
   /** It heard somebody speak in an epoch that it has no core of. */
   foreign?(replica: ReplicaView, fate: 'kept' | 'dropped'): void
-  /** What it was shown as the epochs after its own does not follow on it. */
-  chainRefused?(replica: ReplicaView, code: string): void
+  /** What a replica or client was shown as the epochs after its own does not follow on it. */
+  chainRefused?(address: number, code: string): void
   /** It erased its consensus key, which is no member's any more. */
   retired?(replica: ReplicaView): void
   /** It left its epoch for one that was shown to it, so many further on. */

@@ -4,12 +4,17 @@ import type { Digest, Frontier, ReplicaIndex, Slot, View, Vote } from '../../cry
 import type { HandOver, Message, SignedRequest } from '../consensus/index.ts'
 
 export type Packet =
-  /** Sent in this epoch, where its sender has this position. */
-  | { readonly kind: 'message'; readonly epoch: number; readonly from: ReplicaIndex; readonly message: Message }
+  /** In a frame of this epoch, where its sender has this position; undefined for a liar that has none there. */
+  | {
+      readonly kind: 'message'
+      readonly epoch: number
+      readonly from: ReplicaIndex | undefined
+      readonly message: Message
+    }
   /** What came after the epoch that the receiver spoke in, from who is at this address. */
   | { readonly kind: 'chain'; readonly address: number; readonly links: readonly HandOver[] }
-  /** Asks for that, from somebody who is in this epoch and has this position there. */
-  | { readonly kind: 'chain-ask'; readonly epoch: number; readonly from: ReplicaIndex }
+  /** Asks for that, from this address, where this epoch is known. */
+  | { readonly kind: 'chain-ask'; readonly epoch: number; readonly from: number }
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
   | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }

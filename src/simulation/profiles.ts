@@ -2,7 +2,7 @@
 // up, the extreme ones too. Ref: Groce et al., "Swarm testing", 2012.
 
 import { largestByzantine, largestCrash, quorumSystem } from '../../crypto/index.ts'
-import { BEHAVIOURS } from '../byzantine/index.ts'
+import { BEHAVIOURS, EPOCH_BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
 import { MIN_LEASE_TTL_MS } from '../machine/index.ts'
 import type { Defect } from './core.ts'
@@ -230,7 +230,7 @@ function drawLeases(random: Random, timeoutMs: number): Pick<WorkloadSettings, '
 
 function drawLiars(random: Random, { profile }: DrawOptions, group: Scenario['group']): Liar[] {
   if (profile === 'twins' || group.byzantine === 0) return []
-  const behaviours = Object.keys(BEHAVIOURS)
+  const behaviours = Object.keys(BEHAVIOURS).filter((name) => !EPOCH_BEHAVIOURS.includes(name))
   const count = random.between(0, group.byzantine)
   return random.sample(range(group.replicas), count).map((replica) => ({ replica, behaviour: random.pick(behaviours) }))
 }

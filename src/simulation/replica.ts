@@ -2,12 +2,12 @@
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
 import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, replicaIndex, type Slot } from '../../crypto/index.ts'
-import type { ParsedBehaviour } from '../byzantine/index.ts'
+import { frameEpoch, type ParsedBehaviour } from '../byzantine/index.ts'
 import type { DurableRecord, Effect, HandOver, Input, Message } from '../consensus/index.ts'
 import type { Core, CoreFactory, CoreStatus } from './core.ts'
 import { Door } from './door.ts'
 import { Clock, Disk, type Random } from './kernel/index.ts'
-import { Laggards } from './laggards.ts'
+import { type Frame, Laggards } from './laggards.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
@@ -52,6 +52,8 @@ export class SimulatedReplica implements ReplicaView {
   /** Its position in the epoch that it is in. */
   index: ReplicaIndex
   epoch = 0
+  /** The newest epoch that it knows of: a later one where it is no member any more. */
+  private followed = 0
   honest: boolean
   readonly clock: Clock
   readonly disk: Disk<DurableRecord, KeptSnapshot>
@@ -114,7 +116,7 @@ export class SimulatedReplica implements ReplicaView {
     const life: Life = {
       reign,
       former: undefined,
-      laggards: new Laggards(world, this.address),
+      laggards: new Laggards(world, this.address, behaviour?.chain?.(liesOf(world, this.place, random.fork('lies')))),
       leaving: false,
       host,
       door: new Door(world, this, host, () => life.reign),
@@ -139,19 +141,26 @@ export class SimulatedReplica implements ReplicaView {
     )
   }
 
-  /** A new epoch has begun. Who joins with it has its beginning on disk before it says anything. */
-  join(): void {
+  /** Who is to join asks for the chain, again and again, until that ends with an epoch of which it is a member. */
+  seek(): void {
+    const { world, address } = this
+    if (!this.setup.joins || this.joined || !world.stays(this)) return
+    // All that were ever members: those of the newest epoch may all be waiting like this one.
+    for (const to of world.epochs.everybody)
+      if (to !== address) world.transmit(address, to, { kind: 'chain-ask', epoch: 0, from: address })
+    world.at(world.nowUs + 1000 * world.scenario.parameters.viewTimeoutMs, () => this.seek())
+  }
+
+  /** What it begins with is on disk before it says anything. */
+  private join({ links }: Packet & { readonly kind: 'chain' }): void {
     const { world } = this
-    if (
-      !this.setup.joins ||
-      this.joined ||
-      !world.stays(this) ||
-      world.epochs.positionOf(world.epochs.newest, this.address) === undefined
-    )
-      return
+    if (!this.setup.joins || this.joined || !world.stays(this)) return
+    const fault = world.epochs.fault(0, links)
+    if (fault !== undefined) return world.announce('chainRefused', this.address, fault)
+    if (world.epochs.lastPlaceOf(this.address, links.length) === undefined) return
     this.joined = true
     this.joining = true
-    world.at(this.disk.append(handOversOf(world.epochs.links), world.nowUs), () => {
+    world.at(this.disk.append(handOversOf(links), world.nowUs), () => {
       if (!this.joining) return
       this.joining = false
       this.disk.confirm()
@@ -203,6 +212,7 @@ export class SimulatedReplica implements ReplicaView {
   receive(packet: Packet): void {
     const { life } = this
     if (life !== undefined) this.perform(life, () => this.take(life, packet))
+    else if (packet.kind === 'chain') this.join(packet)
   }
 
   /** Runs `action` unless the process that wanted it is gone; where it stands still, when it goes on. */
@@ -230,11 +240,13 @@ export class SimulatedReplica implements ReplicaView {
   private take(life: Life, packet: Packet): void {
     switch (packet.kind) {
       case 'message':
-        return this.takeMessage(life, packet)
+        if (isOfMember(packet)) return this.takeMessage(life, packet)
+        // Of former members data are asked for, and nothing else is heard.
+        return this.world.announce('foreign', this, 'dropped')
       case 'chain':
         return this.takeChain(life, packet)
       case 'chain-ask':
-        return life.laggards.show(packet.epoch, packet.from, this.epoch)
+        return life.laggards.show(packet.epoch, packet.from, this.followed)
       case 'requests': {
         const requests = life.door.take(packet.requests)
         if (requests.length > 0) this.input(life, life.reign, { kind: 'requests', requests })
@@ -262,7 +274,7 @@ export class SimulatedReplica implements ReplicaView {
     }
   }
 
-  private takeMessage(life: Life, packet: Packet & { readonly kind: 'message' }): void {
+  private takeMessage(life: Life, packet: Frame): void {
     const { epoch, from, message } = packet
     const reign = [life.reign, life.former].find((each) => each?.epoch === epoch)
     if (reign === undefined) return this.takeForeign(life, packet)
@@ -273,12 +285,13 @@ export class SimulatedReplica implements ReplicaView {
   }
 
   /** M8. Somebody speaks in an epoch in which we are not. */
-  private takeForeign(life: Life, packet: Packet & { readonly kind: 'message' }): void {
+  private takeForeign(life: Life, packet: Frame): void {
     const { epoch, from } = packet
     const kept = epoch === this.epoch + 1 && life.laggards.keep(packet)
     this.world.announce('foreign', this, kept ? 'kept' : 'dropped')
-    if (epoch < this.epoch) life.laggards.show(epoch, from, this.epoch)
-    else life.laggards.ask(this.place, epoch, from)
+    const { epochs } = this.world
+    if (epoch > this.epoch) return life.laggards.ask(this.epoch, epoch, from)
+    for (const address of epochs.addressesOf(epoch, from)) life.laggards.show(epoch, address, this.followed)
   }
 
   /** What came early for the epoch that has just begun here. */
@@ -293,7 +306,7 @@ export class SimulatedReplica implements ReplicaView {
     const { phase, executed } = life.reign.core.status()
     if (next === undefined || phase === 'over' || life.leaving) return
     const fault = world.epochs.fault(this.epoch, news)
-    if (fault !== undefined) return world.announce('chainRefused', this, fault)
+    if (fault !== undefined) return world.announce('chainRefused', this.address, fault)
     if (life.laggards.leaves(news, executed)) return this.leave(life, news)
     const message = { kind: 'stable', checkpoint: next.checkpoint } as const
     const verified = life.reign.core.verify(message)
@@ -316,6 +329,7 @@ export class SimulatedReplica implements ReplicaView {
     const newest = this.epoch + records.length
     world.announce('leapt', this, records.length)
     this.retire(newest)
+    this.followed = newest
     Object.assign(this, world.epochs.lastPlaceOf(this.address, newest))
     life.leaving = false
     // What the core that is left had executed or asked for is void.
@@ -354,9 +368,9 @@ export class SimulatedReplica implements ReplicaView {
       case 'persist':
         return this.persist(life, reign, effect.number, effect.records)
       case 'send':
-        return this.send(reign, effect.to, effect.message)
+        return this.send(frameEpoch(effect) ?? reign.epoch, effect.to, effect.message)
       case 'broadcast':
-        for (const to of this.world.epochs.members(reign.epoch)) this.send(reign, to, effect.message)
+        for (const to of this.world.epochs.members(reign.epoch)) this.send(reign.epoch, to, effect.message)
         return
       case 'execute':
         return this.execute(life, reign, effect)
@@ -379,10 +393,10 @@ export class SimulatedReplica implements ReplicaView {
     })
   }
 
-  private send({ epoch }: Reign, to: ReplicaIndex, message: Message): void {
+  private send(epoch: number, to: ReplicaIndex, message: Message): void {
     const { epochs } = this.world
     const from = epochs.positionOf(epoch, this.address)
-    if (to === from || from === undefined) return
+    if (to === from || (from === undefined && this.honest)) return
     this.world.announce('sent', this, to, message)
     const packet: Packet = { kind: 'message', epoch, from, message }
     for (const address of epochs.addressesOf(epoch, to)) this.world.transmit(this.address, address, packet)
@@ -414,6 +428,7 @@ export class SimulatedReplica implements ReplicaView {
     world.handOver(handOver)
     const { epoch } = handOver.charter
     const index = world.epochs.positionOf(epoch, this.address)
+    this.followed = Math.max(this.followed, epoch)
     if (over.epoch !== this.epoch) return
     this.retire(epoch)
     if (index === undefined) return
@@ -435,6 +450,7 @@ export class SimulatedReplica implements ReplicaView {
     const { epochs } = this.world
     const links = records.flatMap((record) => (record.kind === 'hand-over' ? [record.handOver] : []))
     for (const link of links) this.world.handOver(link)
+    this.followed = links.length
     const place = epochs.lastPlaceOf(this.address, links.length)
     if (place !== undefined) Object.assign(this, place)
     return place !== undefined
@@ -446,6 +462,10 @@ export class SimulatedReplica implements ReplicaView {
     const lies = behaviour && { behaviour, random: random.fork('lies') }
     return beginReign(this.world, this.place, { make, keys, lies }, { records, machine: host.position, old })
   }
+}
+
+function isOfMember(packet: Packet & { readonly kind: 'message' }): packet is Frame {
+  return packet.from !== undefined
 }
 
 function handOversOf(links: readonly HandOver[]): readonly DurableRecord[] {

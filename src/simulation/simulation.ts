@@ -78,7 +78,7 @@ export class Simulation implements World {
   constructor(scenario: Scenario, options: SimulationOptions = {}) {
     this.scenario = scenario
     this.group = groupOf(scenario, options.suite ?? simulatedSuite)
-    this.epochs = new Epochs(this.group, scenario.twins)
+    this.epochs = new Epochs(this.group, scenario)
     this.defects = new Set(scenario.defects)
     this.random = new Random(scenario.seed)
     this.network = new Network(scenario.network, this.random.fork('network'), (atUs, run) => this.at(atUs, run))
@@ -174,7 +174,6 @@ export class Simulation implements World {
 
   handOver(link: HandOver): void {
     this.epochs.handOver(link)
-    for (const replica of this.replicas) replica.join()
   }
 
   stays({ address, honest }: { readonly address: number; readonly honest: boolean }): boolean {
@@ -222,7 +221,10 @@ export class Simulation implements World {
   }
 
   private begin(): void {
-    for (const replica of this.replicas) replica.start()
+    for (const replica of this.replicas) {
+      replica.start()
+      replica.seek()
+    }
     this.faults.start()
     for (const client of this.clients) this.at(1000, () => client.start())
     this.admin.start()

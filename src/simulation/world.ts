@@ -30,7 +30,7 @@ export interface World {
   transmit(from: number, to: number, packet: Packet): void
   /** Where the copies of a member of the newest epoch are: one, or two for a twin. */
   addressesOf(index: ReplicaIndex): readonly number[]
-  /** An honest replica has ended its epoch: who joins the next one begins. */
+  /** A replica has ended its epoch. */
   handOver(link: HandOver): void
   /** False for those that are switched off for good at the healing. */
   stays(replica: { readonly address: number; readonly honest: boolean }): boolean
