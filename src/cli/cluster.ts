@@ -16,12 +16,14 @@ import {
   loadGenesis,
   readPassphrase,
 } from '../../keys/index.ts'
-import type { CallOptions, Client } from '../client/index.ts'
+import type { CallOptions, Client, ClientError } from '../client/index.ts'
 import { type Context, type Input, type OptionSpec, UsageError } from './command.ts'
 import { clusterFolder } from './folder.ts'
 
 /** In a client's folder, beside its key: the highest sequence number that was reserved. */
 export const SEQUENCE_FILE = 'sequence'
+/** Beside the genesis: what clients that use this keyset know of the members that came after it. */
+export const CLUSTER_FILE = 'cluster.json'
 const DEFAULT_TIMEOUT_S = 30
 const MOST_TIMEOUT_S = 86_400
 
@@ -78,15 +80,15 @@ export function callOptions(
 
 /** Connects, and closes the client whatever comes of `use`. */
 export async function withClient<Value>(
-  { genesis, key, folder }: ClusterAccess,
-  { signal }: Context,
+  access: ClusterAccess,
+  context: Context,
   use: (client: Client) => Promise<Value>,
 ): Promise<Value> {
   // libp2p takes a third of a second to load, which other commands should not wait for.
   const { connect } = await import('../client/index.ts')
-  const stateFile = await stateFileOf(folder, key)
+  const stateFile = await stateFileOf(access.folder, access.key)
   const numbers = stateFile === undefined ? {} : { stateFile, shareStateFile: true }
-  const client = await connect({ genesis, key: key.signer, seed: key.seed, signal, ...numbers })
+  const client = await connect({ ...memberOptions(access, context), ...numbers })
   try {
     return await use(client)
   } finally {
@@ -98,17 +100,25 @@ export async function withClient<Value>(
  * The same for commands that ask for nothing that is numbered, and may run for long: they take none of the places of those that do.
  */
 export async function withReader<Value>(
-  { genesis, key }: ClusterAccess,
-  { signal }: Context,
+  access: ClusterAccess,
+  context: Context,
   use: (client: Client) => Promise<Value>,
 ): Promise<Value> {
   const { connect } = await import('../client/index.ts')
-  const client = await connect({ genesis, key: key.signer, seed: key.seed, signal })
+  const client = await connect(memberOptions(access, context))
   try {
     return await use(client)
   } finally {
     await client.close()
   }
+}
+
+/** Who asks whom; two chains of epochs are told to the user, and a folder that cannot be written is not. */
+export function memberOptions({ cluster, genesis, key }: Omit<ClusterAccess, 'folder'>, { signal, stage }: Context) {
+  const onDoubt = (doubt: ClientError) => {
+    if (doubt.code === 'ambiguous') stage.warn(`quorate: ${doubt.message}`)
+  }
+  return { genesis, key: key.signer, seed: key.seed, signal, clusterFile: join(cluster, CLUSTER_FILE), onDoubt }
 }
 
 /**

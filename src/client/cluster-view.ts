@@ -53,9 +53,25 @@ export class ClusterView {
     return this.members.find((replica) => this.member(replica)?.id === id)
   }
 
+  /** Where members are reached, by their ids. */
+  get whereabouts(): ReadonlyMap<MemberId, readonly string[]> {
+    return this.addresses
+  }
+
   addressesOf(replica: ReplicaIndex): readonly string[] {
     const id = this.member(replica)?.id
     return (id === undefined ? undefined : this.addresses.get(id)) ?? []
+  }
+
+  /** Those who are in office are reached there; false where that was known. */
+  reach(found: ReadonlyMap<MemberId, readonly string[]>): boolean {
+    let changed = false
+    for (const [id, addresses] of found) {
+      if (this.addresses.get(id)?.join() === addresses.join()) continue
+      this.addresses.set(id, addresses)
+      changed = true
+    }
+    return changed
   }
 
   /** Where everybody is reached who is in office in the last epoch of `chain`. */

@@ -3,6 +3,8 @@
 export type ClientErrorCode =
   /** The state file could not be read or written, or holds something else. */
   | 'state-file'
+  /** The file that remembers the members is none of this cluster, does not go through the pin, or cannot be used. */
+  | 'cluster-file'
   /** Another process numbers its requests from it. */
   | 'state-file-in-use'
   /** The replica could not be reached, did not answer in time, or gave an answer that is none. */

@@ -76,6 +76,13 @@ export const FOLLOW_GRACE_MS = 250
 /** Milliseconds for which a replica is not asked that showed a hand-over that is none. */
 export const FOLLOW_REST_MS = 60_000
 
+/** Milliseconds that the addresses of the members are waited for, from one of them. */
+export const ADDRESS_ANSWER_MS = 3_000
+/** Milliseconds from one look at the addresses to the next, while somebody cannot be reached or all are to be learnt. */
+export const ADDRESS_PAUSE_MS = 5_000
+/** Bytes of the file in which a client keeps the chain of epochs: some thousand hand-overs of a dozen members. */
+export const CLUSTER_FILE_BYTES = 64 * 1024 * 1024
+
 /** Questions to replicas under way at once. */
 export const QUESTIONS = 256
 /** Of these, those that ask for the proof of a key; more such reads wait for their turn. */

@@ -5,10 +5,12 @@ import { publicKey, type ReplicaIndex } from '../../crypto/index.ts'
 import type { ClientTransport, ClientTransportHandlers } from '../../net/index.ts'
 import type { EpochChain } from '../consensus/index.ts'
 import { type Answer, decodeReplicaFrame } from '../wire/index.ts'
+import type { Addresses } from './addresses.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import type { Follower } from './follower.ts'
 import type { Pipeline } from './pipeline.ts'
+import type { Proofs } from './proofs.ts'
 import type { Questions } from './questions.ts'
 import type { QuorumReads } from './quorum-reads.ts'
 import type { StaleReads } from './stale-reads.ts'
@@ -22,6 +24,10 @@ export interface ReceiversParts {
   readonly questions: Questions
   readonly direct: readonly QuorumReads[]
   readonly stale: StaleReads
+  readonly proofs: Proofs
+  readonly addresses: Addresses
+  /** To be kept: the chain and the addresses. */
+  readonly keep: () => void
   readonly watches: Watches
   readonly follower: Follower
 }
@@ -45,7 +51,7 @@ export class Receivers {
 
   /** Goes over to the last epoch of `chain`. */
   follow(chain: EpochChain): void {
-    const { view, transport, counters, pipeline, questions, direct, stale, watches, follower } = this.parts
+    const { view, transport, counters, pipeline, questions, direct, stale, watches } = this.parts
     watches.leaveAll()
     const arrived = new Set<ReplicaIndex>()
     this.arrived = arrived
@@ -54,13 +60,23 @@ export class Receivers {
     this.arrived = undefined
     counters.add('epochs-followed', chain.links.length - view.chain.links.length)
     const moves = view.follow(chain)
-    follower.moved()
+    this.parts.follower.moved()
+    this.parts.proofs.moved()
     questions.moved(moves)
     stale.moved()
     pipeline.moved()
     for (const reads of direct) reads.moved()
     watches.moved(moves)
     for (const replica of arrived) this.up(replica)
+    this.parts.addresses.moved()
+    this.parts.keep()
+  }
+
+  /** The members are reached elsewhere. */
+  readonly reach = (): void => {
+    const { view, transport, keep } = this.parts
+    transport.update(view.rosterOf(view.chain))
+    keep()
   }
 
   private take(from: ReplicaIndex, bytes: Uint8Array): void {

@@ -2,15 +2,14 @@
 // replica can give an old checkpoint, never a wrong value; how old is in the proof, and the caller may say how old is too old.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { equalBytes, frontierRoot, type ReplicaIndex } from '../../crypto/index.ts'
-import { type EpochContext, type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
-import { checkStateProof } from '../machine/index.ts'
-import type { ArchivedCheckpoint, ProvenState } from '../wire/index.ts'
+import type { ReplicaIndex } from '../../crypto/index.ts'
+import type { ProvenState } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import { ClientError, closedError } from './errors.ts'
 import { CALL_TIMEOUT_MS, STALE_PATIENCE_SHARE, STALE_READS, TICK_MS, WAITING_REQUESTS } from './limits.ts'
 import type { Links } from './links.ts'
+import type { Proofs } from './proofs.ts'
 import type { Questions } from './questions.ts'
 import { type CallOptions, type ReadOf, Refused, type StaleEvidence } from './types.ts'
 
@@ -18,6 +17,7 @@ export interface StaleReadsParts {
   readonly view: ClusterView
   readonly links: Links
   readonly questions: Questions
+  readonly proofs: Proofs
   readonly counters: Counters
   /** The members may be others by now. */
   readonly doubtMembers: () => void
@@ -32,8 +32,6 @@ export class StaleReads {
   private readonly parts: StaleReadsParts
   /** Asked first: who answered well last, so that a client's reads seldom go back in time. */
   private preferred: ReplicaIndex | undefined
-  /** Of a checkpoint that was verified; the next answers are likely about the same. */
-  private verified: ArchivedCheckpoint | undefined
   private readonly waiting: (() => void)[] = []
   private running = 0
   private closed = false
@@ -58,7 +56,6 @@ export class StaleReads {
   /** The positions are others now. */
   moved(): void {
     this.preferred = undefined
-    this.verified = undefined
   }
 
   close(): void {
@@ -152,44 +149,16 @@ export class StaleReads {
     }
   }
 
-  private check(replica: ReplicaIndex, key: Uint8Array, { position, values, ...archived }: ProvenState): Got {
-    const [given, ...more] = values
-    if (archived.checkpoint.slot < this.parts.view.epoch.start.slot) return 'no-checkpoint'
-    const under = this.genuine(archived)
-    if (given === undefined || more.length > 0 || under === undefined) return 'lie'
-    const { checkpoint, frontier } = under
-    const proof = { key, ...given, position }
-    const checked = checkStateProof(proof, checkpoint)
-    if (!checked.ok) return 'lie'
-    const { timestampMs } = checked
+  private check(replica: ReplicaIndex, key: Uint8Array, state: ProvenState): Got {
+    const proven = this.parts.proofs.check([key], state)
+    const [value] = typeof proven === 'string' ? [] : proven.values
+    if (typeof proven === 'string' || value === undefined) return proven === 'old' ? 'no-checkpoint' : 'lie'
+    const { checkpoint, frontier } = proven.under
+    const { timestampMs } = value
     const ageMs = Math.max(0, Date.now() - timestampMs)
-    const evidence = { mode: 'stale', replica, checkpoint, frontier, timestampMs, ageMs, proof } as const
-    return { value: given.value, slot: checkpoint.slot, evidence }
+    const evidence = { mode: 'stale', replica, checkpoint, frontier, timestampMs, ageMs, proof: value.proof } as const
+    return { value: value.value, slot: checkpoint.slot, evidence }
   }
-
-  /**
-   * The checkpoint with signatures that are known to be good, or undefined. Of those of epochs that are over only the hand-over will do,
-   * which is in the chain: others could be made by whoever has stolen keys since.
-   */
-  private genuine({ checkpoint, frontier }: ArchivedCheckpoint): ArchivedCheckpoint | undefined {
-    if (this.verified !== undefined && isSame(this.verified.checkpoint, checkpoint)) return this.verified
-    const { slot, logRoot } = checkpoint
-    const { epoch } = this.parts.view
-    if (slot < 1 || frontier.size !== slot || !equalBytes(frontierRoot(frontier), logRoot)) return undefined
-    if (!isGood(checkpoint, epoch)) return undefined
-    if (slot >= (this.verified?.checkpoint.slot ?? 0)) this.verified = { checkpoint, frontier }
-    return { checkpoint, frontier }
-  }
-}
-
-function isGood(checkpoint: StableCheckpoint, { start, verify }: EpochContext): boolean {
-  if (checkpoint.slot > start.slot) return verifyMessage({ kind: 'stable', checkpoint }, verify).ok
-  return equalBytes(checkpoint.stateRoot, start.stateRoot) && equalBytes(checkpoint.logRoot, start.logRoot)
-}
-
-/** Whoever signed: what they signed is the same. */
-function isSame(a: StableCheckpoint, b: StableCheckpoint): boolean {
-  return a.slot === b.slot && equalBytes(a.logRoot, b.logRoot) && equalBytes(a.stateRoot, b.stateRoot)
 }
 
 function tooOld({ slot, evidence: { ageMs } }: StaleResult, maxAgeMs: number): Refused {

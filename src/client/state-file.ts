@@ -133,7 +133,7 @@ async function writeHighest(path: string, highest: number): Promise<void> {
 }
 
 /** Windows neither needs nor permits it. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')
   try {
@@ -264,6 +264,6 @@ function unusable(path: string, error: unknown): unknown {
   return new ClientError('state-file', `${path} cannot be used: the system answered ${error.code}`, { cause: error })
 }
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
   return error instanceof Error && 'syscall' in error && 'code' in error
 }

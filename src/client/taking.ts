@@ -50,7 +50,7 @@ export async function take(client: Client, kind: LockKind, name: string, options
       const { value: result, slot, receipt } = await certainly(client, lease, client.kv(command, call), call)
       if (result.response.kind === 'txn' && result.response.succeeded) {
         lease.lost.throwIfAborted()
-        const file = encodeReceiptFile(receipt, client.genesis)
+        const file = encodeReceiptFile(receipt, client.genesis, client.chain)
         return { token: { slot, revision: result.revision, bytes: file, receipt }, lease }
       }
     } catch (error) {

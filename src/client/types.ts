@@ -40,6 +40,11 @@ export interface ConnectOptions {
    * thousand finds it `expired`. Twelve are connected at once, and {@link connect} waits for a place.
    */
   readonly shareStateFile?: boolean
+  /**
+   * Where the chain of epochs and the addresses of the members are remembered, which pins the next client to what this one followed; made
+   * at the first change of the members. Any number of processes may share it.
+   */
+  readonly clusterFile?: string
   /** A hand-over that the chain of epochs must go through: from somebody you trust, where the members may have changed since the genesis. */
   readonly pin?: Pin
   /** Told of what the client cannot decide by itself: two chains of epochs, of which it keeps to the one that it has. */

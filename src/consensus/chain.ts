@@ -150,12 +150,16 @@ export class EpochChain {
   }
 }
 
-/** The chain of all `links`, which must go through `pin` where there is one. */
-export function followChain(parts: ChainParts, links: readonly HandOver[], pin?: Pin): Result<EpochChain, ChainFault> {
-  if (pin !== undefined && !equalBytes(pin.clusterId, parts.clusterId))
+/** The chain of all `links` after the genesis, which may be given as the first epoch of another chain; it must go through `pin` where there is one. */
+export function followChain(
+  from: ChainParts | EpochChain,
+  links: readonly HandOver[],
+  pin?: Pin,
+): Result<EpochChain, ChainFault> {
+  let chain = from instanceof EpochChain ? from.upTo(0) : EpochChain.genesis(from)
+  if (pin !== undefined && !equalBytes(pin.clusterId, chain.last.membership.clusterId))
     return failure({ code: 'pin-of-another-cluster' })
   if (pin !== undefined && links.length < pin.epoch) return failure({ code: 'shorter-than-pin' })
-  let chain = EpochChain.genesis(parts)
   for (const link of links) {
     const longer = chain.extend(link)
     if (!longer.ok) return longer

@@ -6,6 +6,7 @@ export {
   MAX_FRAME_BYTES,
   MAX_LINKS,
   MAX_READS,
+  MAX_STATE_KEYS,
   type WireFault,
   type WireFaultCode,
 } from '../../net/wire/index.ts'
@@ -17,6 +18,7 @@ export {
   encodeArchivedSlot,
 } from './archive-codec.ts'
 export { decodeClientFrame, encodeClientFrame } from './client-frames.ts'
+export { formatCluster, parseCluster, type RememberedCluster } from './cluster-file.ts'
 export { decodeEvidence, encodeEvidence } from './evidence.ts'
 export { type FrameHead, frameHead } from './frame-head.ts'
 export type * from './frames.ts'

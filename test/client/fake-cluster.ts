@@ -97,6 +97,8 @@ export class FakeCluster {
   chain: EpochChain
   /** Of replicas that have not followed the last hand-overs: the epoch that they are in. */
   readonly lagging = new Map<number, number>()
+  /** Where the client looks for each key, once it was told to look elsewhere than the genesis says. */
+  readonly dialled = new Map<number, readonly string[]>()
   view = 0
   /** Called when a frame was sent. */
   onSent: () => void = () => {}
@@ -142,7 +144,10 @@ export class FakeCluster {
       stop: async () => {
         this.handlers = undefined
       },
-      update: (roster) => this.update(roster.map(({ peerId }) => keyNumber(peerId))),
+      update: (roster) => {
+        for (const { peerId, addresses } of roster) this.dialled.set(keyNumber(peerId), addresses)
+        this.update(roster.map(({ peerId }) => keyNumber(peerId)))
+      },
       send: (at, bytes) => {
         const to = this.roster[at] ?? -1
         if (this.down.has(to) || this.handlers === undefined) return false
@@ -262,11 +267,11 @@ export class FakeCluster {
   }
 
   /** Empty slots up to the next checkpoint, and then the members with these keys. */
-  handOver(keys: readonly number[], change: Partial<Charter> = {}): HandOver {
+  handOver(keys: readonly number[], change: Partial<Charter> = {}, roots: Partial<Roots> = {}): HandOver {
     const { checkpointInterval } = this.genesis.parameters
     do this.execute([])
     while (this.executor.slot % checkpointInterval !== 0)
-    const link = handOverTo(this.chain.last, keys, this.executor.slot, change)
+    const link = handOverTo(this.chain.last, keys, this.executor.slot, change, roots)
     const longer = this.chain.extend(link)
     if (!longer.ok) throw new Error(longer.fault.code)
     this.chain = longer.value
@@ -339,12 +344,19 @@ export class FakeCluster {
   }
 }
 
+/** Of the log and the state with which an epoch begins. */
+export interface Roots {
+  readonly logRoot: Digest
+  readonly stateRoot: Digest
+}
+
 /** A hand-over from `before` to the members with these keys, signed by a quorum of those before. */
 export function handOverTo(
   before: EpochContext,
   keys: readonly number[],
   at: number,
   change: Partial<Charter> = {},
+  roots: Partial<Roots> = {},
 ): HandOver {
   const { charter, membership, verify } = before
   const next: Charter = {
@@ -363,6 +375,7 @@ export function handOverTo(
     logRoot: utf8Digest(`log ${at} ${keys.join()}`),
     stateRoot: utf8Digest(`state ${at} ${keys.join()}`),
     next: membershipOf(next, membership.clusterId).digest,
+    ...roots,
   }
   const bytes = checkpointBytes(content, membership, verify.clusterName)
   const signatures = charter.members.slice(0, membership.quorums.quorum).map(({ id }, position) => ({

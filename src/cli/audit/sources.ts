@@ -13,6 +13,7 @@ import {
 } from '../../../keys/index.ts'
 import type { Pin } from '../../consensus/index.ts'
 import type { Archive } from '../../wire/index.ts'
+import { type ClusterAccess, memberOptions } from '../cluster.ts'
 import { type Context, type Input, UsageError } from '../command.ts'
 import { archiveIn } from './files.ts'
 
@@ -32,7 +33,7 @@ export async function archiveSource(
   const folders = input.texts('data')
   return folders.length > 0
     ? await stopped(folders, genesis)
-    : await running(await clientKey(input, cluster, genesis, context), genesis, pin, context)
+    : await running({ cluster, genesis, key: await clientKey(input, cluster, genesis, context) }, pin, context)
 }
 
 async function stopped(folders: readonly string[], genesis: Genesis): Promise<ArchiveSource> {
@@ -50,14 +51,14 @@ async function stopped(folders: readonly string[], genesis: Genesis): Promise<Ar
 }
 
 async function running(
-  { signer, seed }: ClientKey,
-  genesis: Genesis,
+  access: Omit<ClusterAccess, 'folder'>,
   pin: Pin | undefined,
-  { signal }: Context,
+  context: Context,
 ): Promise<ArchiveSource> {
   // libp2p takes a third of a second to load, which other commands should not wait for.
   const { connect } = await import('../../client/index.ts')
-  const client = await connect({ genesis, key: signer, seed, signal, ...(pin !== undefined && { pin }) })
+  const { signal } = context
+  const client = await connect({ ...memberOptions(access, context), ...(pin !== undefined && { pin }) })
   try {
     const { last } = await client.follow({ signal })
     return {

@@ -13,7 +13,7 @@ import {
 } from '../../audit/verify/index.ts'
 import { decodeResultRecord } from '../../machine/index.ts'
 import { shownBytes, statOf, withThreads } from '../audit/files.ts'
-import { PIN_OPTION, wantedPin } from '../audit/pin.ts'
+import { PIN_OPTION, wantedTrust } from '../audit/pin.ts'
 import { stateForPrograms, stateLine } from '../audit/state.ts'
 import { wantedToken, withToken } from '../audit/token.ts'
 import { type Command, type Context, type Input, type Outcome, UsageError } from '../command.ts'
@@ -53,8 +53,9 @@ export const auditVerify: Command = {
     const file = input.argument('FILE')
     const level = levelOf(input)
     const wanted = wantedToken(input)
-    const pin = await wantedPin(input)
-    const genesis = await loadGenesis(input.text('genesis') ?? '')
+    const genesisFile = input.text('genesis') ?? ''
+    const genesis = await loadGenesis(genesisFile)
+    const trust = await wantedTrust(input, genesisFile, genesis)
     const { folder, bytes } = await statOf(file)
     if (folder)
       throw new UsageError(`${file} is a folder: export a bundle from it first, with quorate audit export --data`)
@@ -62,7 +63,7 @@ export const auditVerify: Command = {
     let summary: AuditSummary | undefined
     await withThreads(bytes, async (batch) => {
       const source = shownBytes(file, bytes, `checking ${file}`, context)
-      for await (const each of verifyBundle(source, genesis, { level, verifier: nativeVerifier, pin, ...batch })) {
+      for await (const each of verifyBundle(source, genesis, { level, verifier: nativeVerifier, ...trust, ...batch })) {
         if (each.kind === 'summary') summary = each
         else if (
           each.kind === 'receipt' ||

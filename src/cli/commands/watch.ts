@@ -32,9 +32,9 @@ export const watch: Command = {
     const target = targetOf(input)
     const after = input.integer('after', 0, Number.MAX_SAFE_INTEGER)
     const access = await openCluster(input, context)
-    const replica = replicaOf(input, access.genesis.members.length)
-    const whole = wholeOf(input, replica)
     return withReader(access, context, async (client) => {
+      const replica = replicaOf(input, client.chain.last.charter.members.length)
+      const whole = wholeOf(input, replica)
       const { signal } = context
       const made = client.watch(target, {
         signal,

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import type { Genesis } from '../../../keys/index.ts'
 import { nativeVerifier } from '../../../keys/native/index.ts'
 import type { CallOptions, Client, Done, OrderedRead, Read, ReadMode, StaleEvidence } from '../../client/index.ts'
+import type { EpochChain } from '../../consensus/index.ts'
 import { callOptions, openCluster, withClient } from '../cluster.ts'
 import { type Context, type Input, type OptionSpec, type Outcome, UsageError } from '../command.ts'
 import { ask } from './run.ts'
@@ -44,9 +45,12 @@ export async function readWith<Value>(
   }
   const access = await openCluster(input, context)
   const options = callOptions(input, context)
-  const done = await withClient(access, context, (client) => call(client, { ...options, read }))
+  const [done, chain] = await withClient(access, context, async (client) => {
+    const answer = await call(client, { ...options, read })
+    return [answer, client.chain] as const
+  })
   const outcome = tell(done.value)
-  const facts = await factsOf(done, input, access.genesis)
+  const facts = await factsOf(done, input, access.genesis, chain)
   return { ...outcome, value: { ...outcome.value, slot: done.slot, ...facts } }
 }
 
@@ -87,7 +91,12 @@ function isOrdered<Value>(read: Read<Value>): read is OrderedRead<Value> {
 }
 
 /** For programs: why to believe the answer. A quorum read may have gone through the log. */
-async function factsOf({ evidence }: Read<unknown>, input: Input, genesis: Genesis): Promise<object> {
+async function factsOf(
+  { evidence }: Read<unknown>,
+  input: Input,
+  genesis: Genesis,
+  chain: EpochChain,
+): Promise<object> {
   const { mode } = evidence
   switch (mode) {
     case 'ordered':
@@ -97,7 +106,7 @@ async function factsOf({ evidence }: Read<unknown>, input: Input, genesis: Genes
     case 'lease':
       return { mode, replica: evidence.replica }
     case 'stale': {
-      await keepProof(input, evidence, genesis)
+      await keepProof(input, evidence, genesis, chain)
       const signers = evidence.checkpoint.signatures.map(({ replica }) => Number(replica))
       const { replica, timestampMs, ageMs } = evidence
       return { mode, replica, signers, time: new Date(timestampMs).toISOString(), ageMs: Math.round(ageMs) }
@@ -105,11 +114,11 @@ async function factsOf({ evidence }: Read<unknown>, input: Input, genesis: Genes
   }
 }
 
-async function keepProof(input: Input, evidence: StaleEvidence, genesis: Genesis): Promise<void> {
+async function keepProof(input: Input, evidence: StaleEvidence, genesis: Genesis, chain: EpochChain): Promise<void> {
   const file = input.text('proof')
   if (file === undefined) return
   const { encodeStateFile } = await import('../../audit/verify/index.ts')
-  const bytes = encodeStateFile(evidence, genesis, nativeVerifier)
+  const bytes = encodeStateFile(evidence, genesis, nativeVerifier, chain)
   if (bytes === undefined) throw new Error('unreachable: the checkpoint of the answer was verified')
   try {
     await writeFile(file, bytes)

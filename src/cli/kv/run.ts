@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Genesis } from '../../../keys/index.ts'
 import type { CallOptions, Client, Done } from '../../client/index.ts'
+import type { EpochChain } from '../../consensus/index.ts'
 import { CLUSTER_OPTIONS, type ClusterAccess, callOptions, openCluster, withClient } from '../cluster.ts'
 import { type Context, type Input, type OptionSpec, type Outcome, UsageError } from '../command.ts'
 import { encodeRequestFile } from './request-file.ts'
@@ -32,8 +33,11 @@ export async function ask<Value>(
   const access = await openCluster(input, context)
   const { ResultForgotten } = await import('../../client/index.ts')
   try {
-    const done = await withClient(access, context, (client) => call(client, options))
-    await keepReceipt(input, done, access.genesis)
+    const [done, chain] = await withClient(access, context, async (client) => {
+      const outcome = await call(client, options)
+      return [outcome, client.chain] as const
+    })
+    await keepReceipt(input, done, access.genesis, chain)
     const { slot, receipt } = done
     const signers = receipt.certificate.signatures.map(({ replica }) => Number(replica))
     const outcome = tell(done.value, { slot, signers })
@@ -50,12 +54,17 @@ export async function ask<Value>(
   }
 }
 
-async function keepReceipt(input: Input, { receipt }: Done<unknown>, genesis: Genesis): Promise<void> {
+async function keepReceipt(
+  input: Input,
+  { receipt }: Done<unknown>,
+  genesis: Genesis,
+  chain: EpochChain,
+): Promise<void> {
   const file = input.text('receipt')
   if (file === undefined) return
   const { encodeReceiptFile } = await import('../../audit/verify/index.ts')
   try {
-    await writeFile(file, encodeReceiptFile(receipt, genesis))
+    await writeFile(file, encodeReceiptFile(receipt, genesis, chain))
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     throw new UsageError(`the request was executed, but its receipt could not be written to ${file}: ${reason}`)
