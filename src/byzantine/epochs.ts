@@ -18,6 +18,7 @@ import {
   batchEntry,
   type CheckpointSignature,
   type CheckpointVote,
+  checkpointBytes,
   type Effect,
   type EpochStart,
   type HandOver,
@@ -105,7 +106,7 @@ export function forgeChain(liar: Liar): Behaviour {
   }
 }
 
-const CHAIN_LIES = ['other-charter', 'other-end', 'longer', 'gap'] as const
+const CHAIN_LIES = ['other-charter', 'other-end', 'longer', 'gap', 'self-made'] as const
 
 /** For the shell that shows laggards, joiners and clients what came after their epoch. */
 export function falseChain(context: BehaviourContext): ChainLie {
@@ -127,8 +128,24 @@ export function falseChain(context: BehaviourContext): ChainLie {
         return [...links, linkAfter(context, last)]
       case 'gap':
         return [linkAfter(context, last)]
+      case 'self-made':
+        return [...rest, selfMade(context, last)]
     }
   }
+}
+
+/** In place of `last`, an epoch of which the liar is the only member, and which it alone signed. */
+function selfMade(
+  { membership, signer, self, clusterName }: BehaviourContext,
+  { charter, checkpoint }: HandOver,
+): HandOver {
+  const own =
+    charter.members.find(({ consensusKey }) => equalBytes(consensusKey, signer.publicKey)) ?? charter.members[self]
+  const alone: Charter = { ...charter, members: own === undefined ? [] : [own], quorum: { byzantine: 0, crash: 0 } }
+  const there = membershipOf(alone, membership.clusterId)
+  const content = { ...checkpoint, next: there.digest }
+  const signature = signer.sign(checkpointBytes(content, there, clusterName))
+  return { charter: alone, checkpoint: { ...content, signatures: [{ replica: replicaIndex(0), signature }] } }
 }
 
 /** An epoch after that of `last`, of the same members, to which nobody handed over. */

@@ -37,6 +37,14 @@ export type Mutation =
   | 'forget-prepared'
   /** Time stands still while nobody asks for anything: what is due never happens (E1). */
   | 'no-clock-entries'
+  /** Slots are voted for that may be after the last one of the epoch (M1, P60). */
+  | 'vote-past-the-end'
+  /** View and promises of an epoch go on in the next one (P60). */
+  | 'carry-votes-over'
+  /** t notes hand an epoch over (P60). */
+  | 'hand-over-at-trust'
+  /** An epoch is handed over by the members of the next one (P60). */
+  | 'self-admission'
   /** Crash mode: a leader reads alone though its lease is over (P45). */
   | 'lease-without-end'
   /** Crash mode: who promised a lease leaves all the same (A4). */
@@ -56,6 +64,10 @@ export const MUTATIONS: readonly Mutation[] = [
   'accept-blocks-view-change',
   'forget-prepared',
   'no-clock-entries',
+  'vote-past-the-end',
+  'carry-votes-over',
+  'hand-over-at-trust',
+  'self-admission',
   'lease-without-end',
   'break-lease-promise',
 ]

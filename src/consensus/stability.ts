@@ -120,7 +120,10 @@ export function onCheckpointVote(state: CoreState, vote: Verified<CheckpointVote
 /** K2. */
 function assembleStable(state: CoreState, like: CheckpointVote): Verified<StableCheckpoint> | undefined {
   const { quorums } = state.config.membership
-  const need = state.config.mutations.has('collect-garbage-at-trust') ? quorums.trust : quorums.quorum
+  const { mutations } = state.config
+  const few =
+    mutations.has('collect-garbage-at-trust') || (like.next !== undefined && mutations.has('hand-over-at-trust'))
+  const need = few ? quorums.trust : quorums.quorum
   const same = state.peers.flatMap(({ checkpoints }) => {
     const vote = checkpoints.get(like.slot)
     return vote !== undefined && sameContent(vote, like) ? [vote] : []

@@ -287,6 +287,7 @@ export function successionIn(
  *   3. A leader that lies, or that stands as we do, proposes for slot 257 in the old epoch.
  */
 export function lastVotable({ succession, executed, config }: CoreState): Slot {
+  if (config.mutations.has('vote-past-the-end')) return slot(Number.MAX_SAFE_INTEGER)
   if (succession !== undefined) return succession.lastSlot
   return lastSlotAfter(slot(executed + 1), { start: config.start.slot, parameters: config.parameters })
 }
@@ -294,7 +295,7 @@ export function lastVotable({ succession, executed, config }: CoreState): Slot {
 /** The last slot that anything is kept for; never one after the end of the epoch. */
 export function lastLogSlot(state: CoreState): number {
   const last = state.stable.slot + logWindow(state.config.parameters)
-  return Math.min(last, state.succession?.lastSlot ?? last)
+  return Math.min(last, state.config.mutations.has('vote-past-the-end') ? last : (state.succession?.lastSlot ?? last))
 }
 
 /** True for slots that anything is kept for: above the stable checkpoint, within the log window. */

@@ -39,7 +39,11 @@ function inherit(state: CoreState, old: CoreState): void {
   state.durable = old.durable
   // What was promised in an earlier life was promised in an earlier epoch too, unless it still binds.
   state.lease.freeFrom = old.lease.freeFrom
-  const { membership, parameters } = state.config
+  const { membership, parameters, mutations } = state.config
+  if (mutations.has('carry-votes-over')) {
+    state.view = old.view
+    for (const [replica, viewChange] of old.viewChanges) state.viewChanges.set(replica, viewChange)
+  }
   const positions = new Map(membership.members.map(({ consensusKey }, i) => [bytesKey(consensusKey), replicaIndex(i)]))
   /** Where the members of the old epoch stand now; undefined for those that are gone. */
   const places = old.config.membership.members.map(({ consensusKey }) => positions.get(bytesKey(consensusKey)))

@@ -15,6 +15,7 @@ import {
   type MachinePosition,
   type Message,
   type MessageFault,
+  MUTATIONS,
   type Mutation,
   readIndex,
   status,
@@ -27,7 +28,25 @@ import {
 export type { CoreStatus }
 
 /** Deliberate mistakes that checkers must catch: of the core, and of the shell around it. */
-export type Defect = Mutation | 'accept-torsion' | 'reset-sessions'
+export type Defect = Mutation | ShellDefect
+
+export type ShellDefect =
+  | 'accept-torsion'
+  | 'reset-sessions'
+  /** A change counts from the next checkpoint on: slots above that may have votes already (P60). */
+  | 'effective-at-once'
+  /** All statements name the membership of the first epoch (P05, P60). */
+  | 'epoch-missing-from-statement'
+  /** Where votes were unsigned once, they may be so from then on (P62). */
+  | 'unsigned-votes-across-modes'
+
+export const SHELL_DEFECTS: readonly ShellDefect[] = [
+  'accept-torsion',
+  'reset-sessions',
+  'effective-at-once',
+  'epoch-missing-from-statement',
+  'unsigned-votes-across-modes',
+]
 
 export interface Core {
   step(input: Input): readonly Effect[]
@@ -61,9 +80,7 @@ export type CoreFactory = (start: CoreStart) => StartedCore
 
 /** The defects that are the core's. */
 export function coreMutations(defects: ReadonlySet<Defect>): ReadonlySet<Mutation> {
-  const own = new Set<Mutation>()
-  for (const defect of defects) if (defect !== 'accept-torsion' && defect !== 'reset-sessions') own.add(defect)
-  return own
+  return new Set(MUTATIONS.filter((each) => defects.has(each)))
 }
 
 const states = new WeakMap<Core, CoreState>()

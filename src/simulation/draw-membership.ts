@@ -34,7 +34,7 @@ export function drawMembership(seed: number, options: DrawOptions): Scenario {
   const given = replicas ?? byzantine ?? crash
   const base = drawFixed(seed, { ...(given === undefined && toOptions(random.pick(GROUPS))), ...options, liars: [] })
   const parameters = { ...base.parameters, maxRequestBytes: 16_384 }
-  const changes = drawChanges(random.fork('changes'), { group: base.group, parameters })
+  const changes = options.changes ?? drawChanges(random.fork('changes'), { group: base.group, parameters })
   const scenario: Scenario = { ...base, parameters, changes }
   const epochs = epochsOf(scenario)
   const all = Array.from({ length: identitiesIn(scenario) }, (_, i) => i)

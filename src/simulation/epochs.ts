@@ -5,10 +5,12 @@ import {
   EpochChain,
   type EpochContext,
   type HandOver,
+  type Mutation,
   replicaVerifiers,
   type VerifyContext,
 } from '../consensus/index.ts'
 import { membersByEpoch } from './cast.ts'
+import { coreMutations } from './core.ts'
 import { CLUSTER_NAME, type Group } from './group.ts'
 import { Violation } from './observer.ts'
 import type { Scenario } from './scenario.ts'
@@ -23,10 +25,13 @@ export class Epochs {
   private readonly positions: (readonly ReplicaIndex[])[] = []
   /** By epoch: the chain as long as it was then. */
   private readonly chains: EpochChain[] = []
+  /** What replicas, joiners and clients do wrong when they follow a chain. */
+  private readonly mutations: ReadonlySet<Mutation>
   /** Identities by epoch, as far as there are to be any; those are addresses, since only a cluster without changes has twins. */
   private readonly planned: readonly (readonly number[])[]
 
-  constructor(group: Group, { twins, ...scenario }: Pick<Scenario, 'group' | 'twins' | 'changes'>) {
+  constructor(group: Group, { twins, ...scenario }: Pick<Scenario, 'group' | 'twins' | 'changes' | 'defects'>) {
+    this.mutations = coreMutations(new Set(scenario.defects))
     this.planned = membersByEpoch(scenario)
     const { context, cluster, suite, cast } = group
     const first = cluster.charter.members.length
@@ -132,7 +137,7 @@ export class Epochs {
 
   /** The reason for which who is in this epoch does not follow these links; undefined where they lead on from it. */
   fault(number: number, links: readonly HandOver[]): string | undefined {
-    let chain = this.chains[number] ?? this.chain
+    let chain = (this.chains[number] ?? this.chain).judgedBy({ mutations: this.mutations })
     for (const link of links) {
       const longer = chain.extend(link)
       if (!longer.ok) return longer.fault.code

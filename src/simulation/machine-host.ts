@@ -15,6 +15,7 @@ import {
   slot,
   type VoteStatement,
 } from '../../crypto/index.ts'
+import { membershipOf, type Succession } from '../../keys/charter/index.ts'
 import {
   type DurableRecord,
   digestKey,
@@ -76,9 +77,14 @@ export class MachineHost {
   private readonly answered = new Map<string, Answered>()
   private readonly snapshots = new Map<number, KeptSnapshot>()
 
+  private readonly clusterId: Digest
+  private readonly hurries: boolean
+  private hurriedTo: Slot | undefined
   private readonly epochOf: (membership: Digest) => Epoch | undefined
 
   constructor({ group, scenario, defects, epochs }: World, from: KeptSnapshot | undefined) {
+    this.clusterId = group.cluster.clusterId
+    this.hurries = defects.has('effective-at-once')
     this.epochOf = (membership) => epochs.of(membership)?.membership.epoch
     this.verifier = group.suite.verifier
     this.keptResults = scenario.shell.keptResults
@@ -95,7 +101,18 @@ export class MachineHost {
 
   /** What the machine says of times to come: when it has something to do by itself, and where the epoch ends. */
   get outlook(): Pick<MachinePosition, 'dueMs' | 'succession'> {
-    return { dueMs: this.executor.due(), succession: this.executor.succession() }
+    const succession = this.executor.succession()
+    return { dueMs: this.executor.due(), succession: this.hurries ? this.hurried(succession) : succession }
+  }
+
+  /** The defect `effective-at-once`: the first checkpoint from here on ends the epoch, and not the second. */
+  private hurried(succession: Succession | undefined): Succession | undefined {
+    const office = this.executor.charter()
+    if (succession === undefined || office === undefined || succession.charter.epoch === office.epoch) return succession
+    const { checkpointInterval: interval } = office.parameters
+    this.hurriedTo ??= slot(Math.ceil(this.executor.slot / interval) * interval)
+    const charter = { ...succession.charter, start: this.hurriedTo }
+    return { lastSlot: this.hurriedTo, charter, membership: membershipOf(charter, this.clusterId).digest }
   }
 
   /**

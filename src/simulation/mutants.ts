@@ -2,9 +2,10 @@
 // of one replica would be a liar's; here all honest replicas have it, as with a bug in a release.
 
 import { MUTATIONS } from '../consensus/index.ts'
-import type { Defect } from './core.ts'
+import { type Defect, SHELL_DEFECTS } from './core.ts'
 import type { DrawOptions } from './profiles.ts'
 import type { RunOptions, RunReport } from './run.ts'
+import type { MembershipChange } from './scenario.ts'
 import { runSeed } from './summary.ts'
 
 export interface Mutant {
@@ -24,8 +25,36 @@ export interface Hunt {
 
 const SWARM: DrawOptions = { profile: 'swarm', replicas: 4 }
 
+const JOINS: MembershipChange = { afterMs: 300, add: 1, remove: [] }
+/** From crash mode to Byzantine mode, by one more member. */
+const HARDENS: MembershipChange = {
+  ...JOINS,
+  quorum: { byzantine: 1, crash: 0 },
+  parameters: { signedVotes: true, rotation: { policy: 'sticky' } },
+}
+
 /** Where a defect needs more than the swarm to show. */
 const SPECIAL: Readonly<Partial<Record<Defect, Omit<Mutant, 'defect'>>>> = {
+  'carry-votes-over': { draw: { profile: 'membership' }, seeds: 50 },
+  'effective-at-once': { draw: { profile: 'membership' }, seeds: 50 },
+  'epoch-missing-from-statement': { draw: { profile: 'membership' }, seeds: 50 },
+  'hand-over-at-trust': { draw: { profile: 'membership' }, seeds: 50 },
+  'self-admission': {
+    draw: {
+      ...{ profile: 'membership', replicas: 4, liars: [{ replica: 3, behaviour: 'forge-chain' }] },
+      changes: [JOINS, { afterMs: 300, add: 1, remove: [0] }],
+    },
+    seeds: 50,
+  },
+  'unsigned-votes-across-modes': {
+    draw: {
+      ...{ profile: 'membership', replicas: 3, byzantine: 0, crash: 1 },
+      liars: [{ replica: 3, behaviour: 'forge-certificate' }],
+      changes: [HARDENS],
+    },
+    seeds: 100,
+  },
+  'vote-past-the-end': { draw: { profile: 'membership' }, seeds: 50 },
   'accept-torsion': liesWith('torsion-sign'),
   'count-duplicate-signer': liesWith('duplicate-signer'),
   'first-certificate': { draw: { profile: 'twins', replicas: 4 }, seeds: 400 },
@@ -44,16 +73,14 @@ function liesWith(behaviour: string): Omit<Mutant, 'defect'> {
  */
 export const DIRECTED: ReadonlySet<Defect> = new Set(['lease-without-end', 'break-lease-promise'])
 
-export const MUTANTS: readonly Mutant[] = [
-  ...MUTATIONS.filter((each) => !DIRECTED.has(each)),
-  'accept-torsion' as const,
-  'reset-sessions' as const,
-].map((defect) => ({
-  defect,
-  draw: SWARM,
-  seeds: 200,
-  ...SPECIAL[defect],
-}))
+export const MUTANTS: readonly Mutant[] = [...MUTATIONS.filter((each) => !DIRECTED.has(each)), ...SHELL_DEFECTS].map(
+  (defect) => ({
+    defect,
+    draw: SWARM,
+    seeds: 200,
+    ...SPECIAL[defect],
+  }),
+)
 
 /**
  * Runs seeds until one catches the mutant.

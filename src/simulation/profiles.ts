@@ -8,7 +8,14 @@ import { MIN_LEASE_TTL_MS } from '../machine/index.ts'
 import type { Defect } from './core.ts'
 import { drawFaults, drawLosses, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
-import { type ClientSettings, type Liar, SCENARIO_FORMAT, type Scenario, type WorkloadSettings } from './scenario.ts'
+import {
+  type ClientSettings,
+  type Liar,
+  type MembershipChange,
+  SCENARIO_FORMAT,
+  type Scenario,
+  type WorkloadSettings,
+} from './scenario.ts'
 import { type SplitPlan, splitBrain } from './split-brain.ts'
 
 /**
@@ -27,6 +34,8 @@ export interface DrawOptions {
   readonly defects?: readonly Defect[]
   /** Liars that the user chose; otherwise they are drawn. */
   readonly liars?: readonly Liar[]
+  /** Of the profile `membership`: these changes; otherwise they are drawn. */
+  readonly changes?: readonly MembershipChange[]
 }
 
 /** The group of the fast profile. */

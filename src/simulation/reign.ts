@@ -79,10 +79,15 @@ export function beginReign(
 /** What replicas verify with in an epoch. */
 function contextIn({ group, verdicts, defects, epochs }: World, epoch: number): VerifyContext {
   const context = epochs.verifies(epoch)
+  const { membership, parameters } = context
   const verifier = defects.has('accept-torsion') ? group.suite.lenientVerifier : context.verifier
+  const carried = defects.has('unsigned-votes-across-modes') ? replicaVerifiers(group.context.parameters, verifier) : {}
+  const digest = defects.has('epoch-missing-from-statement') ? group.membership.digest : membership.digest
   return {
     ...context,
-    ...replicaVerifiers(context.parameters, verifier),
+    membership: digest === membership.digest ? membership : { ...membership, digest },
+    ...carried,
+    ...replicaVerifiers(parameters, verifier),
     known: (request: SignedRequest) => verdicts.isGood(request),
   }
 }

@@ -5,6 +5,7 @@ import { quorumFault } from '../../crypto/index.ts'
 import { parseBehaviour } from '../byzantine/index.ts'
 import { MUTATIONS } from '../consensus/index.ts'
 import { identitiesIn, membersByEpoch } from './cast.ts'
+import { SHELL_DEFECTS } from './core.ts'
 import { DAMAGES, type FaultAction, type MembershipChange, SCENARIO_FORMAT, type Scenario } from './scenario.ts'
 
 /** What is wrong with a scenario, in one sentence that begins with the member's path. */
@@ -138,7 +139,7 @@ function checkGroup({ group, core, twins, clocks, defects, changes }: Scenario):
   if (core.some((replica) => !isReplica(replica, all))) throw new ScenarioError('core: no such replica')
   if (twins.some((replica) => !isReplica(replica, group.replicas))) throw new ScenarioError('twins: no such replica')
   if (clocks.length > all + twins.length) throw new ScenarioError('clocks: more than replicas')
-  const known: readonly string[] = [...MUTATIONS, 'accept-torsion', 'reset-sessions']
+  const known: readonly string[] = [...MUTATIONS, ...SHELL_DEFECTS]
   const unknown = defects.find((defect) => !known.includes(defect))
   if (unknown !== undefined) throw new ScenarioError(`defects: no defect ${JSON.stringify(unknown)}`)
 }

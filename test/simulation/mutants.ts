@@ -13,7 +13,7 @@ for (const mutant of MUTANTS) {
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   const how = report?.failure?.invariant ?? ''
   console.log(
-    `${mutant.defect.padEnd(26)} ${mutant.draw.profile.padEnd(6)} ${caught.padEnd(24)} ${how.padEnd(26)} ${seconds} s`,
+    `${mutant.defect.padEnd(30)} ${mutant.draw.profile.padEnd(10)} ${caught.padEnd(24)} ${how.padEnd(26)} ${seconds} s`,
   )
 }
 process.exitCode = escaped === 0 ? 0 : 1
