@@ -41,8 +41,8 @@ export async function openDiskStore(options: DiskSettings, files: Files): Promis
 }
 
 async function openLocked(options: DiskSettings, files: Files, lock: Lock): Promise<Store> {
-  const { path: folder, identity, durability } = options
-  const salt = (await readIdentity(files, folder, identity)) ?? (await createStore(options, files))
+  const { path: folder, identity, otherKey, durability } = options
+  const salt = (await readIdentity(files, folder, identity, otherKey)) ?? (await createStore(options, files))
   const recovered = await recoverLog(files, folder, salt)
   const syncs = durability === 'fsync'
   const snapshots = await Snapshots.open({ files, folder, salt, syncs })
@@ -136,6 +136,7 @@ class DiskStore implements Store {
   readonly #lock: Lock
   readonly #keys = new Keys()
   #putting: Promise<void> = Promise.resolve()
+  #adopting: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
 
   constructor(options: DiskOptions, recovered: RecoveredLog, snapshots: Snapshots, file: WritableFile, lock: Lock) {
@@ -155,6 +156,14 @@ class DiskStore implements Store {
 
   get firstSlot(): number {
     return this.#log.firstSlot
+  }
+
+  async adopt(consensusKey: Uint8Array): Promise<void> {
+    this.#refuseClosed()
+    const { files, folder, identity, salt } = this.#options
+    const adopting = writeIdentity(files, folder, { ...identity, consensusKey }, salt)
+    this.#adopting = adopting.catch(() => {})
+    await adopting
   }
 
   append(records: readonly StoreRecord[], done: () => void): void {
@@ -204,6 +213,7 @@ class DiskStore implements Store {
   async #close(): Promise<void> {
     try {
       await this.#putting
+      await this.#adopting
       await this.#log.close()
     } finally {
       this.#lock.release()

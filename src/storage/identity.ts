@@ -38,18 +38,20 @@ export async function writeIdentity(
 }
 
 /**
- * The salt of the store in `folder`, which belongs to `identity`; undefined where there is no store. A lost copy is made again.
+ * The salt of the store in `folder`, which belongs to `identity`, or to that with `otherKey`; undefined where there is no store. A lost copy
+ * is made again.
  * @throws {StoreError} `foreign`, `format`, or `damaged` where neither file is whole.
  */
 export async function readIdentity(
   files: Files,
   folder: string,
   identity: StoreIdentity,
+  otherKey?: Uint8Array,
 ): Promise<Uint8Array | undefined> {
   const found = await findIdentity(files, folder)
   if (found === undefined) return undefined
-  refuseForeign(folder, found, identity)
-  if (!found.bothWhole) await writeIdentity(files, folder, identity, found.salt)
+  refuseForeign(folder, found, identity, otherKey)
+  if (!found.bothWhole) await writeIdentity(files, folder, found, found.salt)
   return found.salt
 }
 
@@ -81,7 +83,7 @@ interface Identity extends StoreIdentity {
   readonly salt: Uint8Array
 }
 
-function refuseForeign(folder: string, found: StoreIdentity, wanted: StoreIdentity): void {
+function refuseForeign(folder: string, found: StoreIdentity, wanted: StoreIdentity, otherKey?: Uint8Array): void {
   const refuse = (what: string) => {
     throw new StoreError('foreign', `${folder} is the store of ${what}; name the folder of this replica, or a new one`)
   }
@@ -89,7 +91,8 @@ function refuseForeign(folder: string, found: StoreIdentity, wanted: StoreIdenti
     refuse(`another cluster, ${hex(found.clusterId).slice(0, 8)}, not of ${hex(wanted.clusterId).slice(0, 8)}`)
   }
   if (found.replica !== wanted.replica) refuse(`replica ${found.replica}, not of replica ${wanted.replica}`)
-  if (!equalBytes(found.consensusKey, wanted.consensusKey)) {
+  const keys = [wanted.consensusKey, ...(otherKey === undefined ? [] : [otherKey])]
+  if (!keys.some((key) => equalBytes(found.consensusKey, key))) {
     refuse(`replica ${found.replica} with another consensus key, ${hex(found.consensusKey).slice(0, 8)}`)
   }
 }

@@ -56,6 +56,11 @@ class MemoryStore implements Store {
     return this.#contents.firstSlot
   }
 
+  /** There is nothing that says whose it is. */
+  async adopt(): Promise<void> {
+    this.#refuseClosed()
+  }
+
   append(records: readonly StoreRecord[], done: () => void): void {
     this.#refuseClosed()
     checkRecords(records)

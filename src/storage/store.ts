@@ -68,6 +68,11 @@ export interface Store {
   append(records: readonly StoreRecord[], done: () => void): void
   /** Writes a snapshot beside the log; resolves when it is durable and older ones were dropped. One at a time. */
   putSnapshot(slot: number, meta: Uint8Array, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
+  /**
+   * From now on the store is that of the same replica with this consensus key; durable when it resolves. To be called before anything is
+   * appended that the key signed.
+   */
+  adopt(consensusKey: Uint8Array): Promise<void>
   /** Everything about slots up to `slot` may go, but what retention keeps. Whole files are deleted. */
   cut(slot: number): void
   /** Records about slots from `from` to `to` that are still there, in the order of appending; what retention keeps too. */
@@ -89,6 +94,8 @@ export interface StoreIdentity {
 export interface StoreOptions {
   readonly path: string
   readonly identity: StoreIdentity
+  /** Another consensus key that this replica has, or is about to have: whose store it is may have been noted under that one. */
+  readonly otherKey?: Uint8Array | undefined
   readonly durability: Durability
   /** Keeps at least so much below the cut for audits; nothing unless told. */
   readonly retention?: { readonly slots?: number; readonly bytes?: number }

@@ -25,6 +25,7 @@ function damagedStore(store: Store, lost: (record: StoreRecord) => boolean): Sto
     },
     append: (records, done) => store.append(records, done),
     putSnapshot: (at, meta, chunks) => store.putSnapshot(at, meta, chunks),
+    adopt: (key) => store.adopt(key),
     cut: (at) => store.cut(at),
     read: (from, to) => store.read(from, to),
     counters: () => store.counters(),

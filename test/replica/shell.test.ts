@@ -3,8 +3,9 @@ import { replicaIndex } from '../../crypto/index.ts'
 import type { ReplicaTransport } from '../../net/index.ts'
 import { SHELL_LIMITS } from '../../src/replica/limits.ts'
 import { ReplicaProcess } from '../../src/replica/replica.ts'
-import { emptyContents, memoryStore, type Store } from '../../src/storage/index.ts'
+import { emptyContents, memoryStore } from '../../src/storage/index.ts'
 import { decodeMessage } from '../../src/wire/index.ts'
+import { altered } from './altered-store.ts'
 import { keysOf, MemoryCluster, until } from './memory-cluster.ts'
 
 let cluster: MemoryCluster | undefined
@@ -13,22 +14,6 @@ afterEach(async () => {
   await cluster?.close()
   cluster = undefined
 })
-
-/** The same store with some of it replaced. */
-function altered(store: Store, change: Partial<Pick<Store, 'append' | 'putSnapshot' | 'close'>>): Store {
-  return {
-    recovered: store.recovered,
-    get firstSlot() {
-      return store.firstSlot
-    },
-    append: change.append ?? ((records, done) => store.append(records, done)),
-    putSnapshot: change.putSnapshot ?? ((at, meta, chunks) => store.putSnapshot(at, meta, chunks)),
-    cut: (at) => store.cut(at),
-    read: (from, to) => store.read(from, to),
-    counters: () => store.counters(),
-    close: change.close ?? (() => store.close()),
-  }
-}
 
 describe('persist before send', () => {
   it('holds every vote, proposal and note back until the store says that its records are durable', async () => {

@@ -92,6 +92,46 @@ describe('a store of somebody else', () => {
   })
 })
 
+describe('a store whose replica gets another key', () => {
+  const next = bytesOf(9, 32)
+  const renewed = { ...IDENTITY, consensusKey: next }
+
+  it('is that of the new key from then on, and of the old one no more', async () => {
+    const disk = new FaultyDisk()
+    const store = await open(disk)
+    await append(store, [vote(1, 10)])
+    await store.adopt(next)
+    await append(store, [vote(2, 10)])
+    await store.close()
+    await expect(open(disk)).rejects.toMatchObject({ code: 'foreign' })
+    const again = await open(disk, { identity: renewed })
+    expect(again.recovered.records).toEqual([vote(1, 10), vote(2, 10)])
+    await again.close()
+  })
+
+  it('is opened under either, while it is not known how far that came', async () => {
+    const disk = new FaultyDisk()
+    const store = await open(disk)
+    const both = { otherKey: next }
+    await store.close()
+    await (await open(disk, both)).close()
+    const changing = await open(disk)
+    await changing.adopt(next)
+    await changing.close()
+    await (await open(disk, both)).close()
+    await expect(open(disk, { otherKey: bytesOf(8, 32) })).rejects.toMatchObject({ code: 'foreign' })
+  })
+
+  it('has a lost copy made again under the key that it has', async () => {
+    const disk = new FaultyDisk()
+    await (await open(disk)).close()
+    disk.lose(`${FOLDER}/identity.copy`)
+    await (await open(disk, { identity: renewed, otherKey: IDENTITY.consensusKey })).close()
+    disk.lose(`${FOLDER}/identity`)
+    await (await open(disk)).close()
+  })
+})
+
 describe('a store that is open', () => {
   it('cannot be opened a second time, by name of the process, until it is closed', async () => {
     const path = join(folder, 'twice')
