@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 import { type AdmittedKey, equalBytes, type ReplicaIndex, replicaIndex, type Signer } from '../crypto/index.ts'
+import { type ConsensusFiles, consensusFiles, isErased } from './consensus-files.ts'
 import { invalidGenesis, KeysError } from './errors.ts'
 import { readPublicFile, readSecretFile } from './files.ts'
 import { type Genesis, MAX_GENESIS_BYTES, type Role, readGenesis } from './genesis/index.ts'
@@ -13,6 +14,10 @@ import { secretKeyOfPem, seedOf } from './pem.ts'
 export interface ReplicaKeys {
   readonly index: ReplicaIndex
   readonly consensus: Signer
+  /** Made for the next epoch, when it was loaded. */
+  readonly next?: Signer | undefined
+  /** Where they are on disk. Without, a change of its key cannot be followed. */
+  readonly files?: ConsensusFiles | undefined
   readonly transport: {
     readonly publicKey: AdmittedKey
     readonly peerId: string
@@ -53,18 +58,27 @@ export async function loadGenesis(path: string): Promise<Genesis> {
   return result.value
 }
 
+export interface ReplicaKeysOptions extends SecretOptions {
+  /** Only this replica's will do. */
+  readonly index?: ReplicaIndex | undefined
+  /** It has voted: its consensus key may be one that it was given since, which only its store knows. */
+  readonly started?: boolean
+}
+
 /**
- * The two keys in a replica's folder, and whose they are; with `index`, only that replica's will do.
+ * The keys in a replica's folder, and whose they are.
  * @throws {KeysError} where a file is unreadable, open to others, no key, or not the key that `genesis` lists there.
  */
 export async function loadReplicaKeys(
   folder: string,
   genesis: Genesis,
-  { index, passphrase }: SecretOptions & { readonly index?: ReplicaIndex | undefined } = {},
+  { index, passphrase, started = false }: ReplicaKeysOptions = {},
 ): Promise<ReplicaKeys> {
-  const consensus = await loadSecret(join(folder, CONSENSUS_KEY_FILE), genesis, passphrase)
+  const files = consensusFiles(folder, passphrase)
+  const next = await files.next()
+  const consensus = await loadConsensus(folder, genesis, passphrase, next)
   const transport = await loadSecret(join(folder, TRANSPORT_KEY_FILE), genesis, passphrase)
-  const owner = consensus.owner
+  const owner = started && consensus.owner === undefined ? memberOf(transport) : consensus.owner
   if (owner?.kind !== 'consensus') throw misplaced(consensus, genesis, "a replica's consensus key")
   if (index !== undefined && owner.index !== index) {
     throw misplaced(consensus, genesis, `the consensus key of replica ${index}`)
@@ -77,6 +91,7 @@ export async function loadReplicaKeys(
   return {
     index: replicaIndex(owner.index),
     consensus: consensus.signer,
+    ...{ next, files },
     transport: { publicKey: transport.signer.publicKey, peerId: member.peerId, seed: transport.seed },
   }
 }
@@ -109,6 +124,24 @@ export async function loadConsensusKey(folder: string, { passphrase }: SecretOpt
   return nativeSigner(secretKeyOfPem(await readSecretFile(path), path, passphrase))
 }
 
+/** The key in office; the next one where an erasure was interrupted that is for its sake. */
+async function loadConsensus(
+  folder: string,
+  genesis: Genesis,
+  passphrase: string | undefined,
+  next: Signer | undefined,
+): Promise<Omit<LoadedSecret, 'seed'>> {
+  const path = join(folder, CONSENSUS_KEY_FILE)
+  if (next !== undefined && (await isErased(path)))
+    return { path, signer: next, owner: ownerOf(next.publicKey, genesis) }
+  return loadSecret(path, genesis, passphrase)
+}
+
+/** The replica whose transport key it is, as the owner of a consensus key. */
+function memberOf({ owner }: LoadedSecret): Owner | undefined {
+  return owner?.kind === 'transport' ? { kind: 'consensus', index: owner.index } : undefined
+}
+
 async function loadSecret(path: string, genesis: Genesis, passphrase: string | undefined): Promise<LoadedSecret> {
   const key = secretKeyOfPem(await readSecretFile(path), path, passphrase)
   const signer = nativeSigner(key)
@@ -124,7 +157,7 @@ function ownerOf(key: AdmittedKey, { members, clients }: Genesis): Owner | undef
   return client && { kind: 'client', name: client.name }
 }
 
-function misplaced({ path, owner }: LoadedSecret, { label }: Genesis, expected: string): KeysError {
+function misplaced({ path, owner }: Omit<LoadedSecret, 'seed'>, { label }: Genesis, expected: string): KeysError {
   if (owner === undefined) {
     return new KeysError(
       'wrong-key',

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { replicaIndex, utf8 } from '../../crypto/index.ts'
 import {
   clientFolder,
+  consensusFiles,
   DEFAULT_PARAMETERS,
   defaultClients,
   type Genesis,
@@ -288,6 +289,42 @@ describe('secrets are refused', () => {
     await rm(path)
     await mkdir(path, { mode: 0o700 })
     await expect(loadClientKey(folder, genesis)).rejects.toMatchObject({ code: 'unreadable' })
+  })
+})
+
+describe('the consensus key of a replica that has started', () => {
+  const files = { 'consensus.pem': 'replica-0/consensus.pem', 'transport.pem': 'replica-0/transport.pem' }
+
+  it('may be one that the genesis does not list; that of a replica that has not may not', async () => {
+    const folder = await folderOf(files)
+    const next = await nextConsensusKey(folder)
+    await consensusFiles(folder).replace(next.publicKey)
+    const keys = await loadReplicaKeys(folder, genesis, { index: replicaIndex(0), started: true })
+    expect(keys).toMatchObject({ index: 0, next: undefined })
+    expect(keys.consensus.publicKey).toEqual(next.publicKey)
+    await expect(loadReplicaKeys(folder, genesis, { index: replicaIndex(0) })).rejects.toThrow('does not list this key')
+    const another = loadReplicaKeys(folder, genesis, { index: replicaIndex(1), started: true })
+    await expect(another).rejects.toMatchObject({ code: 'wrong-key' })
+  })
+
+  it.each([
+    ['overwritten', (path: string) => writeFile(path, new Uint8Array(119))],
+    ['unlinked', (path: string) => rm(path)],
+  ])('is the next one where the one before was %s and no more', async (_, erase) => {
+    const folder = await folderOf(files)
+    const next = await nextConsensusKey(folder)
+    await erase(join(folder, 'consensus.pem'))
+    const keys = await loadReplicaKeys(folder, genesis, { index: replicaIndex(0), started: true })
+    expect(keys.consensus.publicKey).toEqual(next.publicKey)
+    expect(keys.next?.publicKey).toEqual(next.publicKey)
+  })
+
+  it('is the one before as long as that is there, whatever was made for the next epoch', async () => {
+    const folder = await folderOf(files)
+    const next = await nextConsensusKey(folder)
+    const keys = await loadReplicaKeys(folder, genesis, { index: replicaIndex(0), started: true })
+    expect(keys.consensus.publicKey).toEqual(genesis.members[0]?.consensusKey)
+    expect(keys.next?.publicKey).toEqual(next.publicKey)
   })
 })
 

@@ -16,6 +16,7 @@ import { BehaviourError, type ParsedBehaviour, parseBehaviour } from '../../byza
 import { type Context, type Input, UsageError } from '../command.ts'
 import { clusterFolder } from '../folder.ts'
 import { DURABILITIES, listenFault, type ReplicaConfig, readConfig } from './config.ts'
+import { hasStarted } from './started.ts'
 
 /** Read where no `--config` is given and it exists. */
 export const CONFIG_FILE = 'config.yaml'
@@ -46,7 +47,8 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
   const index = input.integer('index', 0, genesis.members.length - 1) ?? 0
   const folder = replicaFolder(cluster, index)
   const passphrase = await readPassphrase({ file: input.text('passphrase-file'), environment: context.environment })
-  const keys = await loadReplicaKeys(folder, genesis, { index: replicaIndex(index), passphrase })
+  const started = await hasStarted(folder)
+  const keys = await loadReplicaKeys(folder, genesis, { index: replicaIndex(index), passphrase, started })
   const config = await configFor(input, folder)
   const liar = input.text('liar') ?? config.liar
   return {
