@@ -13,9 +13,15 @@ import {
 } from '../consensus/index.ts'
 
 /** An epoch of which this replica is a member. */
-export interface Place {
+export interface Seat {
   readonly epoch: EpochContext
   readonly self: ReplicaIndex
+  /** Its consensus key in this epoch. */
+  readonly key: PublicKey
+}
+
+/** A seat, and what it signs with there. */
+export interface Place extends Omit<Seat, 'key'> {
   readonly signer: Signer
 }
 
@@ -25,15 +31,15 @@ export interface EpochsOptions {
   readonly stateRoot: ChainParts['stateRoot']
   readonly verifier: ChainParts['verifier']
   readonly admit: ChainParts['admit']
-  /** The consensus keys that this replica holds. */
-  readonly signers: readonly Signer[]
+  /** Of this replica: who it is, whatever the epoch. */
+  readonly transportKey: PublicKey
 }
 
 export class Epochs {
   private known: EpochChain
-  private readonly signers: readonly Signer[]
+  private readonly transportKey: PublicKey
 
-  constructor({ genesis, signers, ...parts }: EpochsOptions) {
+  constructor({ genesis, transportKey, ...parts }: EpochsOptions) {
     const { clusterId, contents } = genesis
     this.known = EpochChain.genesis({
       ...parts,
@@ -41,7 +47,7 @@ export class Epochs {
       clusterName: contents.name,
       charter: genesisCharter(genesis),
     })
-    this.signers = signers
+    this.transportKey = transportKey
   }
 
   get chain(): EpochChain {
@@ -69,20 +75,18 @@ export class Epochs {
     return undefined
   }
 
-  /** Undefined where no key of this replica is a member's in `epoch`. */
-  placeIn(epoch: EpochContext): Place | undefined {
-    for (const signer of this.signers) {
-      const index = epoch.charter.members.findIndex(({ consensusKey }) => equalBytes(consensusKey, signer.publicKey))
-      if (index >= 0) return { epoch, self: replicaIndex(index), signer }
-    }
-    return undefined
+  /** Undefined where this replica is no member in `epoch`. */
+  seatIn(epoch: EpochContext): Seat | undefined {
+    const index = epoch.charter.members.findIndex(({ transportKey }) => equalBytes(transportKey, this.transportKey))
+    const member = epoch.charter.members[index]
+    return member && { epoch, self: replicaIndex(index), key: member.consensusKey }
   }
 
-  /** The last epoch with a place for this replica; undefined where there is none. */
-  lastPlace(): Place | undefined {
+  /** In the last epoch of which this replica is a member; undefined where there is none. */
+  lastSeat(): Seat | undefined {
     for (const epoch of [...this.known.epochs].reverse()) {
-      const place = this.placeIn(epoch)
-      if (place !== undefined) return place
+      const seat = this.seatIn(epoch)
+      if (seat !== undefined) return seat
     }
     return undefined
   }

@@ -38,7 +38,7 @@ export interface FollowingOptions {
   readonly reigns: Reigns
   readonly verifier: CachingVerifier
   readonly counters: Counters
-  readonly retirement: Pick<Retirement, 'lingers' | 'hear'>
+  readonly retirement: Pick<Retirement, 'lingers' | 'see'>
   readonly send: (to: Peer, frame: Uint8Array) => void
   readonly deliver: (reign: Reign, from: ReplicaIndex, message: Verified<Message>) => void
   /** A chain that goes on after the known one; to be followed once it is on disk. */
@@ -46,6 +46,8 @@ export interface FollowingOptions {
   /** A new proof of a lie. False where it is known. */
   readonly evidence: (evidence: Evidence) => boolean
 }
+
+type Shown = ChainMessage & { readonly kind: 'chain' }
 
 export class Following implements InboundFollowing {
   /** Of the epoch that is next, for when it begins. */
@@ -66,13 +68,12 @@ export class Following implements InboundFollowing {
   hearNewer(from: Peer, epoch: number, frame: Uint8Array, nowMs: number): void {
     const { reigns, retirement } = this.options
     const { current } = reigns
-    if (retirement.lingers) return retirement.hear(frame)
-    if (epoch === current.core.epoch + 1) this.next.keep(from, frame)
+    if (epoch === current.core.epoch + 1 && !retirement.lingers) this.next.keep(from, frame)
     if (this.asked.allows(from, nowMs, this.gapMs)) this.say(from, { kind: 'fetch-chain', from: current.core.epoch })
   }
 
   take(from: Peer, message: ChainMessage, nowMs: number): number {
-    if (message.kind === 'chain') return this.takeChain(from, message.links, nowMs)
+    if (message.kind === 'chain') return this.takeChain(from, message, nowMs)
     this.show(from, message.from, nowMs)
     return 0
   }
@@ -99,7 +100,11 @@ export class Following implements InboundFollowing {
       if (links.length > 0 && bytes > CHAIN_BYTES) break
       links.push({ checkpoint, charter: encoded })
     }
-    return links.length === 0 ? undefined : encodeMessage({ kind: 'chain', links }, reigns.current.core.epoch)
+    if (links.length === 0) return undefined
+    const { core, epoch: present } = reigns.current
+    const { stable } = core.status()
+    const newest = stable.slot > present.start.slot ? stable : undefined
+    return encodeMessage({ kind: 'chain', links, stable: newest }, core.epoch)
   }
 
   private get gapMs(): number {
@@ -110,17 +115,7 @@ export class Following implements InboundFollowing {
   private show(to: Peer, epoch: number, nowMs: number): void {
     if (epoch >= this.options.epochs.newest || !this.shown.allows(to, nowMs, this.gapMs)) return
     const frame = this.chainFrame(epoch)
-    if (frame === undefined) return
-    this.options.send(to, frame)
-    this.reassure(to)
-  }
-
-  /** Who has been removed stops once it sees that the others have gone on. */
-  private reassure(to: Peer): void {
-    const { seats, core, epoch } = this.options.reigns.current
-    const { stable } = core.status()
-    if (seats.includes(to) || stable.slot <= epoch.start.slot) return
-    this.options.send(to, encodeMessage({ kind: 'stable', checkpoint: stable }, core.epoch))
+    if (frame !== undefined) this.options.send(to, frame)
   }
 
   private say(to: Peer, message: ChainMessage): void {
@@ -128,16 +123,18 @@ export class Following implements InboundFollowing {
   }
 
   /** What it has cost, in signature checks. */
-  private takeChain(from: Peer, links: readonly ShownLink[], nowMs: number): number {
-    const { epochs, reigns, verifier, counters, follow } = this.options
+  private takeChain(from: Peer, { links, stable }: Shown, nowMs: number): number {
+    const { epochs, reigns, retirement, verifier, counters, follow } = this.options
     const before = verifier.checks
     const judged = this.judge(links)
-    const cost = verifier.checks - before
     if (!judged.ok) {
+      const cost = verifier.checks - before
       // Whoever made it may stand elsewhere than we think; who makes up many pays for them.
       counters.ignore(judged.fault)
       return (cost + 1) * BAD_FRAME_FACTOR
     }
+    if (stable !== undefined && retirement.lingers) retirement.see(judged.value, stable)
+    const cost = verifier.checks - before
     const { core } = reigns.current
     const ahead = judged.value.links.length - core.epoch
     if (ahead <= 0) return cost

@@ -1,7 +1,7 @@
 // One life of a replica: everything between an opened store and a closed one, put together. replica.ts starts and stops it.
 
 import { performance } from 'node:perf_hooks'
-import { equalBytes, type ReplicaIndex, type Verified } from '../../crypto/index.ts'
+import { equalBytes, type ReplicaIndex, type Signer, type Verified } from '../../crypto/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
 import type { ReplicaTransport, ReplicaTransportHandlers } from '../../net/index.ts'
 import type { Effect, EpochChain, Input, Message, ProtocolParameters, StableCheckpoint } from '../consensus/index.ts'
@@ -11,10 +11,11 @@ import { encodeTransferFrame, frameHead, type ReplicaStatus } from '../wire/inde
 import { admission } from './core.ts'
 import { Counters } from './counters.ts'
 import { Door } from './door.ts'
-import { Epochs, type Place } from './epochs.ts'
+import { Epochs, type Place, type Seat } from './epochs.ts'
 import { Following } from './following.ts'
 import { Inbound } from './inbound.ts'
 import { Journal } from './journal.ts'
+import { Keyring } from './keyring.ts'
 import { LentStates } from './lent-states.ts'
 import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
@@ -79,6 +80,7 @@ interface Common extends LifeParts {
 export async function bringToLife(parts: LifeParts): Promise<Life> {
   const { options, store, transport, log, limits, fatal, signal } = parts
   const { genesis, keys, machine = kv } = options
+  const transportKey = keys.transport.publicKey
   const startedMs = performance.now()
   const host = new MachineHost({
     ...{ machine, genesis },
@@ -86,16 +88,18 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   })
   const verifier = new CachingVerifier(nativeVerifier)
   const admit = admission(genesis.clients.map(({ key }) => key))
-  const epochs = new Epochs({ genesis, verifier, admit, stateRoot: host.stateRoot(), signers: [keys.consensus] })
+  const epochs = new Epochs({ genesis, verifier, admit, stateRoot: host.stateRoot(), transportKey })
   const recovered = await recover({ path: options.data, recovered: store.recovered, epochs, host, log, signal })
-  const place = epochs.lastPlace()
-  if (place === undefined) throw strange(options)
+  const seat = epochs.lastSeat()
+  if (seat === undefined) throw strange(options)
+  const keyring = new Keyring(keys, store)
+  const signer = seat.epoch === epochs.chain.last ? await settled(keyring, seat) : keyring.current
   const counters = new Counters()
   const begin = (to: Place, from: ReignStart) => beginReign(to, from, { counters, liar: options.liar })
-  const { reign, effects } = begin(place, { records: recovered.records, machine: host.position })
+  const { reign, effects } = begin({ ...seat, signer }, { records: recovered.records, machine: host.position })
   const reigns = new Reigns(reign)
   const name = `replica ${keys.index}`
-  const retirement = new Retirement({ name, epochs, reigns, host, retire: parts.retire })
+  const retirement = new Retirement({ ...{ name, epochs, host, keyring, fatal }, retire: parts.retire })
   const common: Common = {
     ...parts,
     ...{ epochs, reigns, retirement, host, verifier, recovered, counters },
@@ -112,7 +116,7 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
     follow: (chain) => succession.follow(chain),
   })
   const succession: Succession = new Succession({
-    ...{ ...common, journal, snapshots, inbound, notices, begin, next: following.next },
+    ...{ ...common, keyring, journal, snapshots, inbound, notices, begin, next: following.next },
     turn: () => turn,
   })
   const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, watches, notices, succession })
@@ -130,9 +134,18 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   }
 }
 
+/** The key of this seat; what a crash kept from being done for it is done now. @throws {StoreError} where it is not here. */
+async function settled(keyring: Keyring, { key }: Seat): Promise<Signer> {
+  try {
+    return keyring.find(key) ?? (await keyring.replace(key))
+  } catch (error) {
+    throw new StoreError('foreign', error instanceof Error ? error.message : String(error))
+  }
+}
+
 function strange({ data, keys }: ReplicaOptions): StoreError {
   const what = `replica ${keys.index} is a member in no epoch that ${data} knows of`
-  return new StoreError('foreign', `${what}; is its consensus key the one that the cluster has taken?`)
+  return new StoreError('foreign', `${what}; is its transport key the one that the cluster has taken?`)
 }
 
 /** What is kept: on disk, and as states of checkpoints. */

@@ -186,5 +186,14 @@ function storeOptions(options: ReplicaOptions, onFailure: (error: Error) => void
   const { genesis, keys, data, durability = 'fsync', retention, create = false } = options
   const { clusterId } = genesis
   const identity = { clusterId, replica: keys.index, consensusKey: keys.consensus.publicKey }
-  return { path: data, identity, durability, create, onFailure, ...(retention !== undefined && { retention }) }
+  const otherKey = keys.next?.publicKey
+  return {
+    path: data,
+    identity,
+    otherKey,
+    durability,
+    create,
+    onFailure,
+    ...(retention !== undefined && { retention }),
+  }
 }

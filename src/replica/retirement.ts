@@ -2,12 +2,11 @@
 // need it, until a quorum of the next epoch is seen to have gone on. Then, or where nobody is heard of for long, it stops by itself.
 
 import type { CharterMember } from '../../keys/charter/index.ts'
-import { type EpochContext, verifyMessage } from '../consensus/index.ts'
-import { decodeMessage } from '../wire/index.ts'
+import { type EpochChain, type EpochContext, type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
 import type { Epochs } from './epochs.ts'
+import type { Keyring } from './keyring.ts'
 import { LINGER_TIMEOUTS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
-import type { Reigns } from './reign.ts'
 
 /** Why a replica stopped: it has been removed, and is no more needed. */
 export interface Retired {
@@ -21,9 +20,10 @@ export interface Retired {
 export interface RetirementParts {
   /** What it is called. */
   readonly name: string
-  readonly epochs: Epochs
-  readonly reigns: Reigns
+  readonly epochs: Pick<Epochs, 'newest'>
   readonly host: Pick<MachineHost, 'changedAt'>
+  readonly keyring: Pick<Keyring, 'erase'>
+  readonly fatal: (error: unknown) => void
   /** It may stop. */
   readonly retire: (retired: Retired) => void
 }
@@ -33,6 +33,7 @@ export class Retirement {
   /** The epoch after its last one, and since when it waits for that to go on. */
   private lingering: { readonly next: EpochContext; sinceMs: number | undefined } | undefined
   private retired = false
+  private erasing: Promise<void> | undefined
 
   constructor(parts: RetirementParts) {
     this.parts = parts
@@ -50,6 +51,8 @@ export class Retirement {
   /** The last epoch of which this replica is a member is over, and `next` begins without it. */
   linger(next: EpochContext): void {
     this.lingering ??= { next, sinceMs: undefined }
+    this.erasing ??= this.parts.keyring.erase()
+    this.erasing.catch(this.parts.fatal)
     if (this.parts.epochs.newest > next.charter.epoch) this.retire(next)
   }
 
@@ -66,25 +69,21 @@ export class Retirement {
     if (nowMs - lingering.sinceMs > LINGER_TIMEOUTS * viewTimeoutCapMs) this.retire(lingering.next)
   }
 
-  /** A frame of the next epoch, perhaps with a checkpoint that a quorum there signed. */
-  hear(frame: Uint8Array): void {
+  /** A verified chain, and a checkpoint of its last epoch, perhaps one that a quorum there signed. */
+  see({ last }: EpochChain, checkpoint: StableCheckpoint): void {
     const { lingering } = this
-    if (lingering === undefined) return
-    const { verify, start } = lingering.next
-    const decoded = decodeMessage(frame, verify.parameters)
-    if (!decoded.ok || decoded.value.message.kind !== 'stable') return
-    const { checkpoint } = decoded.value.message
-    if (checkpoint.slot > start.slot && verifyMessage({ kind: 'stable', checkpoint }, verify).ok)
-      this.retire(lingering.next)
+    if (lingering === undefined || checkpoint.slot <= lingering.next.start.slot) return
+    if (verifyMessage({ kind: 'stable', checkpoint }, last.verify).ok) this.retire(lingering.next)
   }
 
   private retire({ charter, start }: EpochContext): void {
     if (this.retired) return
     this.retired = true
-    const { name, host, retire } = this.parts
+    const { name, host, keyring, retire, fatal } = this.parts
     const change = host.changedAt === undefined ? '' : ` by the change in slot ${host.changedAt}`
     const epoch = charter.epoch - 1
     const why = `${name} was removed${change}; epoch ${epoch} ended with slot ${start.slot}; its key is erased`
-    retire({ epoch, slot: start.slot, why })
+    this.erasing ??= keyring.erase()
+    this.erasing.then(() => retire({ epoch, slot: start.slot, why }), fatal)
   }
 }

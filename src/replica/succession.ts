@@ -3,9 +3,10 @@
 // from this epoch alone. A replica that is epochs behind leaves its core for that of the last one.
 
 import type { Effect, EpochChain, EpochContext, HandOver } from '../consensus/index.ts'
-import type { Epochs, Place } from './epochs.ts'
+import type { Epochs, Place, Seat } from './epochs.ts'
 import type { Inbound } from './inbound.ts'
 import type { Journal } from './journal.ts'
+import type { Keyring } from './keyring.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Network } from './network.ts'
 import type { NextFrames } from './next-frames.ts'
@@ -24,8 +25,9 @@ export interface SuccessionParts {
   readonly inbound: Pick<Inbound, 'push'>
   readonly next: NextFrames
   readonly turn: () => Pick<Turn, 'enter' | 'later' | 'forgetExecutions'>
-  readonly notices: Pick<Notices, 'epoch'>
+  readonly notices: Pick<Notices, 'epoch' | 'fatal'>
   readonly retirement: Retirement
+  readonly keyring: Keyring
   readonly begin: (place: Place, start: ReignStart) => { readonly reign: Reign; readonly effects: readonly Effect[] }
 }
 
@@ -49,8 +51,8 @@ export class Succession {
     if (reign !== reigns.current) return
     const next = epochs.chain.epochs[reign.core.epoch + 1]
     if (next === undefined) throw new Error('unreachable: the hand-over was followed')
-    const place = epochs.placeIn(next)
-    if (place !== undefined) return this.enter(place, reign)
+    const seat = epochs.seatIn(next)
+    if (seat !== undefined) return this.sit(seat, reign)
     retirement.linger(next)
     network.refresh()
   }
@@ -83,19 +85,34 @@ export class Succession {
     epochs.adopt(chain)
     const { last } = epochs.chain
     if (last.charter.epoch <= reigns.current.core.epoch) return
-    const place = epochs.placeIn(last)
-    if (place === undefined) return retirement.leave(this.afterTheLast())
+    const seat = epochs.seatIn(last)
+    if (seat === undefined) return retirement.leave(this.afterTheLast())
     // What the core that is left had executed or asked for is void.
     turn().forgetExecutions()
     snapshots.abandon()
-    this.enter(place, undefined)
+    this.sit(seat, undefined)
   }
 
   /** The epoch after the last one of which this replica is a member. */
   private afterTheLast(): EpochContext {
     const { epochs, reigns } = this.parts
-    const last = epochs.lastPlace()?.epoch ?? reigns.current.epoch
+    const last = epochs.lastSeat()?.epoch ?? reigns.current.epoch
     return epochs.chain.epochs[last.charter.epoch + 1] ?? epochs.chain.last
+  }
+
+  /** Enters an epoch once the key is there, and the only one, that it is entered with. */
+  private sit(seat: Seat, over: Reign | undefined): void {
+    const { keyring, turn, notices, reigns } = this.parts
+    const signer = keyring.find(seat.key)
+    if (signer !== undefined) return this.enter({ ...seat, signer }, over)
+    const before = reigns.current
+    keyring.replace(seat.key).then(
+      (next) =>
+        turn().later(() => {
+          if (reigns.current === before) this.enter({ ...seat, signer: next }, over)
+        }),
+      notices.fatal,
+    )
   }
 
   private enter(place: Place, over: Reign | undefined): void {

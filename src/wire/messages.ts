@@ -33,8 +33,13 @@ import {
 export type ChainMessage =
   /** Asks for the hand-overs from the one on that ended this epoch. */
   | { readonly kind: 'fetch-chain'; readonly from: Epoch }
-  /** Ascending, {@link wire.MAX_LINKS} at most. */
-  | { readonly kind: 'chain'; readonly links: readonly ShownLink[] }
+  | {
+      readonly kind: 'chain'
+      /** Ascending, {@link wire.MAX_LINKS} at most. */
+      readonly links: readonly ShownLink[]
+      /** The newest one of the epoch that the sender is in: a quorum of its members has gone on. Undefined before the first. */
+      readonly stable: StableCheckpoint | undefined
+    }
 
 /**
  * A hand-over as it is shown: with a charter that is still bytes, since admitting its keys costs more than checking first whether a
@@ -116,7 +121,7 @@ function toWire(message: PeerMessage): WithoutEpoch<wire.Message> {
     case 'fetch-chain':
       return { kind: 'fetchChain', value: message }
     case 'chain':
-      return { kind: 'chain', value: { links: message.links.map(toWireLink) } }
+      return { kind: 'chain', value: toWireChain(message) }
   }
 }
 
@@ -169,8 +174,16 @@ function fromWire({ kind, value }: wire.Message, most: number | undefined): Peer
     case 'fetchChain':
       return { kind: 'fetch-chain', from: epochOf(value.from) }
     case 'chain':
-      return { kind: 'chain', links: value.links.map(fromWireLink) }
+      return {
+        kind: 'chain',
+        links: value.links.map(fromWireLink),
+        stable: value.stable && fromWireStable(value.stable),
+      }
   }
+}
+
+function toWireChain({ links, stable }: ChainMessage & { readonly kind: 'chain' }): wire.ShownChain {
+  return { links: links.map(toWireLink), stable: stable && toWireStable(stable) }
 }
 
 function toWireLink({ checkpoint, charter }: ShownLink): wire.HandOver {

@@ -46,9 +46,10 @@ function entrance() {
   const verifier = new CachingVerifier(nativeVerifier)
   const counters = new Counters()
   const admit = admission(genesis.clients.map(({ key }) => key))
-  const signers = [signerNamed(`consensus ${self}`)]
-  const place = new Epochs({ genesis, stateRoot: host.stateRoot(), verifier, admit, signers }).lastPlace()
-  if (place === undefined) throw new Error('no place')
+  const { publicKey: transportKey } = signerNamed(`transport ${self}`)
+  const seat = new Epochs({ genesis, stateRoot: host.stateRoot(), verifier, admit, transportKey }).lastSeat()
+  if (seat === undefined) throw new Error('no seat')
+  const place = { ...seat, signer: signerNamed(`consensus ${self}`) }
   const { reign } = beginReign(place, { records: [], machine: host.position }, { counters, liar: undefined })
   const { core } = reign
   const said: unknown[][] = []

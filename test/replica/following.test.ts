@@ -75,7 +75,7 @@ function stand(known: number) {
   const evidence: Evidence[] = []
   const following = new Following({
     ...{ epochs: { chain, newest: known }, reigns: new Reigns(reign), verifier, counters },
-    retirement: { lingers: false, hear: () => {} },
+    retirement: { lingers: false, see: () => {} },
     send(to, frame) {
       const decoded = decodeMessage(frame)
       if (decoded.ok) sent.push({ to, message: decoded.value.message })
@@ -131,21 +131,21 @@ describe('who speaks in an epoch that has not begun here', () => {
 describe('a chain that is shown', () => {
   it('goes to the core as a stable checkpoint where it is one epoch ahead', () => {
     const { following, peer, delivered, followed } = stand(0)
-    following.take(peer(2), { kind: 'chain', links: chainOf(1).links.map(shown) }, 0)
+    following.take(peer(2), { kind: 'chain', links: chainOf(1).links.map(shown), stable: undefined }, 0)
     expect(delivered).toEqual([{ from: 2, kind: 'stable' }])
     expect(followed).toEqual([])
   })
 
   it('is followed to its end where it is two epochs ahead or more', () => {
     const { following, peer, delivered, followed } = stand(1)
-    following.take(peer(2), { kind: 'chain', links: chainOf(4).links.map(shown) }, 0)
+    following.take(peer(2), { kind: 'chain', links: chainOf(4).links.map(shown), stable: undefined }, 0)
     expect(delivered).toEqual([])
     expect(followed.map(({ links }) => links.length)).toEqual([4])
   })
 
   it('is followed also from one epoch behind, where nothing was executed for long', () => {
     const { following, peer, followed } = stand(0)
-    const message = { kind: 'chain', links: chainOf(1).links.map(shown) } as const
+    const message = { kind: 'chain', links: chainOf(1).links.map(shown), stable: undefined } as const
     following.take(peer(2), message, 0)
     following.take(peer(2), message, STUCK_TIMEOUTS * TIMEOUT_MS)
     expect(followed).toEqual([])
@@ -160,7 +160,11 @@ describe('a chain that is shown', () => {
     ['is no charter', (links) => links.map(({ checkpoint }) => ({ checkpoint, charter: FRAME }))],
   ])('is passed over where it %s, at its sender’s cost, and is not held against it', (_, change) => {
     const { following, peer, delivered, followed, counters } = stand(0)
-    const cost = following.take(peer(2), { kind: 'chain', links: change(chainOf(3).links.map(shown)) }, 0)
+    const cost = following.take(
+      peer(2),
+      { kind: 'chain', links: change(chainOf(3).links.map(shown)), stable: undefined },
+      0,
+    )
     expect(cost).toBeGreaterThan(1)
     expect(delivered).toEqual([])
     expect(followed).toEqual([])
@@ -173,9 +177,9 @@ it('no key in a charter is admitted, which is dear, before a quorum was seen to 
   const { following, peer, admitted } = stand(0)
   const [link] = chainOf(1).links.map(shown)
   if (link === undefined) throw new Error('no link')
-  following.take(peer(2), { kind: 'chain', links: [without(link)] }, 0)
+  following.take(peer(2), { kind: 'chain', links: [without(link)], stable: undefined }, 0)
   expect(admitted).toEqual([])
-  following.take(peer(2), { kind: 'chain', links: [link] }, 0)
+  following.take(peer(2), { kind: 'chain', links: [link], stable: undefined }, 0)
   expect(admitted.length).toBeGreaterThan(0)
 })
 

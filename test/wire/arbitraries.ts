@@ -240,6 +240,7 @@ export const chainMessages: Arbitraries<ChainMessage> = {
   chain: fc.record({
     kind: kind('chain'),
     links: fc.array(fc.record({ checkpoint: anyStable, charter: anyBytes }), { maxLength: 3 }),
+    stable: fc.option(anyStable, { nil: undefined }),
   }),
 }
 

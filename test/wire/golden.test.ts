@@ -296,7 +296,7 @@ it('the formats of wire and disk stay as they are', () => {
       fetchChain: hex(encodeMessage({ kind: 'fetch-chain', from: epoch(2) }, epoch(2))),
       chain: hex(
         encodeMessage(
-          { kind: 'chain', links: [{ checkpoint: handedOver, charter: encodeCharter(charter) }] },
+          { kind: 'chain', links: [{ checkpoint: handedOver, charter: encodeCharter(charter) }], stable },
           epoch(3),
         ),
       ),
