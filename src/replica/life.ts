@@ -199,6 +199,7 @@ function entranceOf(common: Common, status: () => ReplicaStatus, { lent, journal
   const clock = () => performance.now()
   const readsOptions: ReadsOptions = {
     ...{ host, lent, counters, clock },
+    signed: (checkpoint) => epochs.signed(checkpoint),
     core: () => reigns.current.core,
     viewTimeoutMs: () => reigns.current.core.parameters.viewTimeoutMs,
   }

@@ -30,6 +30,8 @@ export interface ReadsOptions {
   readonly core: () => Pick<Core, 'epoch' | 'readIndex' | 'leaseIndex' | 'status'>
   readonly host: Pick<MachineHost, 'read' | 'position' | 'snapshotAt'>
   readonly lent: Pick<LentStates, 'lend'>
+  /** The checkpoint as everybody can verify it; see `Epochs.signed`. */
+  readonly signed: (checkpoint: StableCheckpoint) => StableCheckpoint
   readonly viewTimeoutMs: () => number
   readonly counters: Counters
   /** Milliseconds that never go back. */
@@ -182,7 +184,7 @@ export class Reads {
 
   private provenState(keys: readonly Uint8Array[]): ProvenState | undefined {
     const { stable } = this.options.core().status()
-    if (this.stateOf(stable) !== undefined) this.proven = stable
+    if (this.stateOf(stable) !== undefined) this.proven = this.options.signed(stable)
     const checkpoint = this.proven
     const kept = checkpoint && this.stateOf(checkpoint)
     if (checkpoint === undefined || kept === undefined) return undefined

@@ -2,7 +2,17 @@
 // in for; test/replica/reads-cluster.test.ts has whole replicas.
 
 import { describe, expect, it } from 'vitest'
-import { EMPTY_FRONTIER, epoch, equalBytes, type Slot, slot, utf8, ZERO_DIGEST } from '../../crypto/index.ts'
+import {
+  EMPTY_FRONTIER,
+  epoch,
+  equalBytes,
+  replicaIndex,
+  type Slot,
+  signature,
+  slot,
+  utf8,
+  ZERO_DIGEST,
+} from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { CoreStatus, StableCheckpoint } from '../../src/consensus/index.ts'
 import { createExecutor, encodeKvCommand, kv, kvStateKey, verifyStateProof } from '../../src/machine/index.ts'
@@ -32,6 +42,7 @@ class Stand {
   readonly snapshots = new Map<number, KeptSnapshot>()
   readonly counters = new Counters()
   lent: (atMost: number) => LentState | undefined = () => undefined
+  signed = (checkpoint: StableCheckpoint) => checkpoint
   readonly executor = createExecutor({ machine: kv, clients: [{ key: KEY, role: 'writer' }] })
   readonly answers: { readonly id: number; readonly last: boolean; readonly answer: Answer }[] = []
   readonly reads: Reads
@@ -46,6 +57,7 @@ class Stand {
       return Object.assign(Object.create(null), { ...rest, stable, transferring })
     }
     this.reads = new Reads({
+      signed: (checkpoint) => this.signed(checkpoint),
       core: () => ({
         epoch: epoch(0),
         readIndex: () => slot(this.readIndex),
@@ -258,6 +270,17 @@ describe('too many reads', () => {
 
 describe('a proof', () => {
   const prove = { kind: 'prove', keys: [kvStateKey(utf8('k')), kvStateKey(utf8('none'))] } as const
+
+  it('shows the checkpoint with which an epoch began as those before it signed it', async () => {
+    const stand = new Stand()
+    stand.put('k', 'v')
+    stand.checkpoint()
+    const signatures = [{ replica: replicaIndex(2), signature: signature(new Uint8Array(64)) }]
+    stand.signed = (checkpoint) => ({ ...checkpoint, signatures })
+    stand.reads.ask(stand.link(), 1, prove, 0)
+    stand.flush()
+    expect(stand.answers).toMatchObject([{ answer: { state: { checkpoint: { slot: 1, signatures } } } }])
+  })
 
   it('is of the newest stable checkpoint, of presence or absence, and waits for nothing', () => {
     const stand = new Stand()
