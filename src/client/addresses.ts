@@ -7,7 +7,7 @@ import { MAX_STATE_KEYS } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import { ClientError } from './errors.ts'
-import { ADDRESS_ANSWER_MS, ADDRESS_PAUSE_MS } from './limits.ts'
+import { ADDRESS_ANSWER_MS, ADDRESS_PAUSE_MS, ADDRESS_RETRY_MS } from './limits.ts'
 import type { Links } from './links.ts'
 import type { Proofs } from './proofs.ts'
 import type { Questions } from './questions.ts'
@@ -57,7 +57,7 @@ export class Addresses {
     const [up, all] = [links.up().length, links.members.length]
     const due = this.wanted || (up > 0 && up < all)
     if (due && !this.asking && now >= this.mayAt && !this.ending.signal.aborted) {
-      this.mayAt = now + ADDRESS_PAUSE_MS
+      this.mayAt = now + (this.wanted ? ADDRESS_RETRY_MS : ADDRESS_PAUSE_MS)
       void this.ask()
     }
     return this.wanted

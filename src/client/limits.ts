@@ -78,7 +78,9 @@ export const FOLLOW_REST_MS = 60_000
 
 /** Milliseconds that the addresses of the members are waited for, from one of them. */
 export const ADDRESS_ANSWER_MS = 3_000
-/** Milliseconds from one look at the addresses to the next, while somebody cannot be reached or all are to be learnt. */
+/** Milliseconds from one look at the addresses to the next, while those of a new epoch are to be learnt. */
+export const ADDRESS_RETRY_MS = 500
+/** The same while somebody cannot be reached, who may be elsewhere. */
 export const ADDRESS_PAUSE_MS = 5_000
 /** Bytes of the file in which a client keeps the chain of epochs: some thousand hand-overs of a dozen members. */
 export const CLUSTER_FILE_BYTES = 64 * 1024 * 1024

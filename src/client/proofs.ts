@@ -55,19 +55,25 @@ export class Proofs {
     if (this.verified !== undefined && isSame(this.verified.checkpoint, checkpoint)) return this.verified
     const { slot, logRoot } = checkpoint
     if (slot < 1 || frontier.size !== slot || !equalBytes(frontierRoot(frontier), logRoot)) return undefined
-    if (!isGood(checkpoint, this.view.chain)) return undefined
-    if (slot >= (this.verified?.checkpoint.slot ?? 0)) this.verified = { checkpoint, frontier }
-    return { checkpoint, frontier }
+    const signed = signedOf(checkpoint, this.view.chain)
+    if (signed === undefined) return undefined
+    const good = { checkpoint: signed, frontier }
+    if (slot >= (this.verified?.checkpoint.slot ?? 0)) this.verified = good
+    return good
   }
 }
 
-/** The one with which the epoch began was signed by those before it, and is in the chain. */
-function isGood(checkpoint: StableCheckpoint, chain: EpochChain): boolean {
-  const { slot, stateRoot, logRoot } = checkpoint
-  const { start } = chain.last
-  const isStart = equalBytes(stateRoot, start.stateRoot) && equalBytes(logRoot, start.logRoot)
-  if (slot === start.slot && !isStart) return false
-  return verifyMessage({ kind: 'stable', checkpoint }, chain.at(slot).verify).ok
+/**
+ * With signatures that are good. In its epoch nobody signs the one with which that began, which those before signed: they are in the
+ * chain.
+ */
+function signedOf(checkpoint: StableCheckpoint, { last, links }: EpochChain): StableCheckpoint | undefined {
+  const { start, verify } = last
+  if (checkpoint.slot > start.slot) {
+    return verifyMessage({ kind: 'stable', checkpoint }, verify).ok ? checkpoint : undefined
+  }
+  const handedOver = links.at(-1)?.checkpoint
+  return handedOver !== undefined && isSame(checkpoint, handedOver) ? handedOver : undefined
 }
 
 /** Whoever signed: what they signed is the same. */

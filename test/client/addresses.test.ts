@@ -38,7 +38,14 @@ async function moved(lies: Partial<Record<number, Lie>> = {}): Promise<{ cluster
     cluster.counters.set(key, (id, question) => {
       if (question.kind === 'chain') cluster.show(key, id, question.from)
       if (question.kind !== 'prove') return
-      const truth = { checkpoint, frontier, position: partOf(POSITION_STATE_KEY), values: question.keys.map(partOf) }
+      // Of its start a replica has no signatures: those before it have signed it.
+      const start = { ...checkpoint, next: undefined, signatures: [] }
+      const truth = {
+        checkpoint: start,
+        frontier,
+        position: partOf(POSITION_STATE_KEY),
+        values: question.keys.map(partOf),
+      }
       const said = (lies[key] ?? ((same) => same))(truth)
       cluster.say(key, { kind: 'answer', id, last: true, answer: { kind: 'prove', state: said } })
     })

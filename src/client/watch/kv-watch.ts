@@ -37,6 +37,8 @@ export class KvWatch implements Watch {
   private readonly fellBehind = new Map<ReplicaIndex, number>()
   private readonly refusals = new Map<ReplicaIndex, WatchEndCode>()
   private strandedAt: number | undefined
+  /** Nobody is asked under a position that is about to be somebody else's. */
+  private moving = false
   /** The one replica that it listens to, wherever it stands now. */
   private only: ReplicaIndex | undefined
   /** Once it is known where it begins. */
@@ -129,11 +131,13 @@ export class KvWatch implements Watch {
 
   /** The members are about to change: nothing more is taken from those of before. {@link moved} is to follow. */
   leaveAll(): void {
+    this.moving = true
     this.subscriptions.close()
   }
 
   /** Others are in office, and asked for everything from the position on. */
   moved(moves: Moves): void {
+    this.moving = false
     const { only } = this
     this.only = only === undefined ? undefined : moves(only)
     if (only !== undefined && this.only === undefined) {
@@ -155,7 +159,7 @@ export class KvWatch implements Watch {
   /** Decides what can be decided, and sees to it that enough replicas are asked. */
   settle(): void {
     const { agreement } = this
-    if (agreement === undefined || this.reader.ended) return
+    if (agreement === undefined || this.reader.ended || this.moving) return
     const { decided, contradicted, ahead, short } = agreement.settle()
     for (const replica of contradicted) this.drop(replica, 'watch-contradicted')
     for (const each of decided) this.deliver(each)
