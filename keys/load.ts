@@ -142,13 +142,20 @@ function memberOf({ owner }: LoadedSecret): Owner | undefined {
   return owner?.kind === 'transport' ? { kind: 'consensus', index: owner.index } : undefined
 }
 
+/** The transport key in a replica's folder, whoever's it is. @throws {KeysError} like {@link loadReplicaKeys}. */
+export async function loadTransportKey(folder: string, { passphrase }: SecretOptions = {}): Promise<Signer> {
+  const path = join(folder, TRANSPORT_KEY_FILE)
+  return nativeSigner(secretKeyOfPem(await readSecretFile(path), path, passphrase))
+}
+
 async function loadSecret(path: string, genesis: Genesis, passphrase: string | undefined): Promise<LoadedSecret> {
   const key = secretKeyOfPem(await readSecretFile(path), path, passphrase)
   const signer = nativeSigner(key)
   return { path, signer, seed: seedOf(key), owner: ownerOf(signer.publicKey, genesis) }
 }
 
-function ownerOf(key: AdmittedKey, { members, clients }: Genesis): Owner | undefined {
+/** Where a key stands in a genesis; undefined where that does not list it. */
+export function ownerOf(key: AdmittedKey, { members, clients }: Genesis): Owner | undefined {
   for (const [index, { consensusKey, transportKey }] of members.entries()) {
     if (equalBytes(key, consensusKey)) return { kind: 'consensus', index }
     if (equalBytes(key, transportKey)) return { kind: 'transport', index }

@@ -1,6 +1,6 @@
 // The client: requests through the pipeline, questions to single replicas, and the key-value store's commands on top.
 
-import { type PublicKey, type ReplicaIndex, utf8 } from '../../crypto/index.ts'
+import { type PublicKey, type ReplicaIndex, type Slot, utf8 } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import type { EpochChain, SignedRequest } from '../consensus/index.ts'
 import {
@@ -21,7 +21,7 @@ import {
   type Transaction,
   type TransactionResponse,
 } from '../machine/index.ts'
-import type { Archive, ReplicaStatus } from '../wire/index.ts'
+import type { Archive, ReplicaStatus, StatePart } from '../wire/index.ts'
 import { RemoteArchive } from './archive.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { ClientCounter, Counters } from './counters.ts'
@@ -166,6 +166,16 @@ export class ClusterClient implements Client {
     const [answer] = await this.parts.questions.ask(this.member(replica), { kind: 'status' }, options)
     if (answer === undefined) throw new ClientError('no-answer', `replica ${replica} gave an empty answer`)
     return answer.status
+  }
+
+  async state(
+    replica: ReplicaIndex,
+    question: { readonly atMost: Slot; readonly path: Uint8Array },
+    options?: CallOptions,
+  ): Promise<StatePart | undefined> {
+    const [answer] = await this.parts.questions.ask(this.member(replica), { kind: 'state', ...question }, options)
+    if (answer === undefined) throw new ClientError('no-answer', `replica ${replica} gave an empty answer`)
+    return answer.part
   }
 
   archive(replica: ReplicaIndex): Archive {

@@ -2,7 +2,7 @@
 // then certainly not executed; unknown, only when the caller's own deadline ran out, and then the same request can be asked
 // about again.
 
-import type { Certificate, Digest, Epoch, Frontier, PublicKey, ReplicaIndex, Signer } from '../../crypto/index.ts'
+import type { Certificate, Digest, Epoch, Frontier, PublicKey, ReplicaIndex, Signer, Slot } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import type { ClientTransport } from '../../net/index.ts'
 import type { EpochChain, Pin, SignedRequest, StableCheckpoint } from '../consensus/index.ts'
@@ -17,7 +17,7 @@ import type {
   Transaction,
   TransactionResponse,
 } from '../machine/index.ts'
-import type { Archive, ReplicaStatus } from '../wire/index.ts'
+import type { Archive, ReplicaStatus, StatePart } from '../wire/index.ts'
 import type { ClientCounter } from './counters.ts'
 import type { ClientError } from './errors.ts'
 import type { Lease, Leases } from './leases.ts'
@@ -203,6 +203,12 @@ export interface Client {
   watch(target: WatchTarget, options?: WatchOptions): Watch
   /** One replica's own account. @throws {ClientError} where it does not answer. */
   status(replica: ReplicaIndex, options?: CallOptions): Promise<ReplicaStatus>
+  /** A chunk of the newest agreed state up to slot `atMost` that one replica has; undefined where it has none. Nothing in it is verified. */
+  state(
+    replica: ReplicaIndex,
+    question: { readonly atMost: Slot; readonly path: Uint8Array },
+    options?: CallOptions,
+  ): Promise<StatePart | undefined>
   /** What one replica keeps for auditors. */
   archive(replica: ReplicaIndex): Archive
   connected(): readonly ReplicaIndex[]

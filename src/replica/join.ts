@@ -12,12 +12,12 @@ export interface JoinState {
   readonly checkpoint: StableCheckpoint
   /** The log up to there. */
   readonly frontier: Frontier
-  readonly chunks: Iterable<Uint8Array>
+  readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 }
 
 /**
- * Fills a new store; it is durable when this resolves. `links` are those of a verified chain, from the first on up to the epoch in which
- * the replica is a member.
+ * Fills the store of a replica that joins; it is durable when this resolves, and may be called again with more. `links` are of a verified
+ * chain, in the end from the first on up to the epoch in which the replica is a member.
  */
 export async function beginStore(
   store: Pick<Store, 'append' | 'putSnapshot'>,

@@ -41,13 +41,18 @@ export async function decide(
     return await ask(input, context, call, (answer) => (answer.kind === 'proposed' ? proposedOf(answer) : tell(answer)))
   } catch (error) {
     if (!(error instanceof Refused) || error.code !== 'refused') throw error
-    const { detail } = error
-    const text = sentenceOf(detail)
-    return { status: 'refused', value: { outcome: 'refused', code: detail, message: text }, text }
+    return refusedOf(error.detail)
   }
 }
 
-function proposedOf(answer: Extract<SystemAnswer, { readonly kind: 'proposed' }>): Outcome {
+/** The cluster agreed not to do it. */
+export function refusedOf(code: string): Outcome {
+  const text = sentenceOf(code)
+  return { status: 'refused', value: { outcome: 'refused', code, message: text }, text }
+}
+
+/** More admins must agree. */
+export function proposedOf(answer: Extract<SystemAnswer, { readonly kind: 'proposed' }>): Outcome {
   const [proposal, missing] = [hex(answer.proposal), answer.needed - answer.approvals]
   const more = missing === 1 ? 'one more admin has' : `${missing} more admins have`
   return {

@@ -19,9 +19,9 @@ const SENTENCES: Readonly<Record<string, string>> = Object.freeze({
   'no-such-member': 'the cluster refused: it has no such member',
   'no-edits': 'the cluster refused: nothing is to be changed',
   'not-joined':
-    'the cluster refused: the new member did not show that it holds a state of this epoch; run quorate replica join again',
+    'the cluster refused: the new member did not show that it holds a state of this epoch; run quorate member join again',
   'join-too-old':
-    'the cluster refused: the state that the new member holds is too old by now; run quorate replica join again',
+    'the cluster refused: the state that the new member holds is too old by now; run quorate member join again',
   'bad-address': 'the cluster refused: an address is none, or another member has it',
   'quorum-rule':
     'the cluster refused: so few members cannot bear so many faults; change --byzantine or --crash with it',

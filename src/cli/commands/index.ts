@@ -17,6 +17,7 @@ import { get } from './get.ts'
 import { keygen } from './keygen.ts'
 import { lock } from './lock.ts'
 import { memberAdd, memberReplace } from './member-add.ts'
+import { memberJoin } from './member-join.ts'
 import { memberMove } from './member-move.ts'
 import { memberOperator } from './member-operator.ts'
 import { memberRemove } from './member-remove.ts'
@@ -53,6 +54,7 @@ export const commands: readonly Command[] = Object.freeze([
   clientAdd,
   clientRemove,
   clientRole,
+  memberJoin,
   memberAdd,
   memberReplace,
   memberRemove,

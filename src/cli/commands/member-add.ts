@@ -55,6 +55,6 @@ async function joiningIn(file: string, { membership, charter }: EpochContext): P
   if (!equalBytes(clusterId, membership.clusterId)) throw new UsageError(`${file} is for another cluster`)
   if (equalBytes(base, membership.digest)) return member
   throw new UsageError(
-    `${file} was made for other members than those of epoch ${charter.epoch}; run quorate replica join again`,
+    `${file} was made for other members than those of epoch ${charter.epoch}; run quorate member join again`,
   )
 }

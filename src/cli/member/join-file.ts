@@ -75,7 +75,7 @@ export async function readJoin(file: string): Promise<Join> {
     throw new UsageError(`${file} cannot be read: ${error.message}`)
   })
   const refuse = (why: string) =>
-    new UsageError(`${file} is no file of a joining replica: ${why}; quorate replica join writes one`)
+    new UsageError(`${file} is no file of a joining replica: ${why}; quorate member join writes one`)
   if (text.length > MAX_FILE_BYTES) throw refuse(`it is longer than ${MAX_FILE_BYTES} bytes`)
   const parsed = schema.safeParse(jsonOf(text))
   if (!parsed.success) {

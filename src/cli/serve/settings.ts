@@ -7,10 +7,12 @@ import {
   GENESIS_FILE,
   type Genesis,
   loadGenesis,
+  loadJoinedKeys,
   loadReplicaKeys,
   type ReplicaKeys,
   readPassphrase,
   replicaFolder,
+  TRANSPORT_KEY_FILE,
 } from '../../../keys/index.ts'
 import { BehaviourError, type ParsedBehaviour, parseBehaviour } from '../../byzantine/index.ts'
 import { type Context, type Input, UsageError } from '../command.ts'
@@ -21,6 +23,8 @@ import { hasStarted } from './started.ts'
 /** Read where no `--config` is given and it exists. */
 export const CONFIG_FILE = 'config.yaml'
 export const DATA_FOLDER = 'data'
+/** The highest number of a replica's folder: those that join after the genesis have numbers above its members'. */
+export const MOST_INDEX = 9_999
 
 export interface Settings {
   readonly cluster: string
@@ -44,11 +48,10 @@ export interface Settings {
 export async function settingsOf(input: Input, context: Context): Promise<Settings> {
   const cluster = clusterFolder(input.optionalArgument('DIR'), context)
   const genesis = await loadGenesis(join(cluster, GENESIS_FILE))
-  const index = input.integer('index', 0, genesis.members.length - 1) ?? 0
+  const index = input.integer('index', 0, MOST_INDEX) ?? 0
   const folder = replicaFolder(cluster, index)
   const passphrase = await readPassphrase({ file: input.text('passphrase-file'), environment: context.environment })
-  const started = await hasStarted(folder)
-  const keys = await loadReplicaKeys(folder, genesis, { index: replicaIndex(index), passphrase, started })
+  const keys = await keysOf(folder, genesis, index, passphrase)
   const config = await configFor(input, folder)
   const liar = input.text('liar') ?? config.liar
   return {
@@ -66,6 +69,24 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
     log: config.log ?? {},
     create: input.flag('create'),
   }
+}
+
+async function keysOf(
+  folder: string,
+  genesis: Genesis,
+  index: number,
+  passphrase: string | undefined,
+): Promise<ReplicaKeys> {
+  const { length } = genesis.members
+  if (index < length) {
+    const started = await hasStarted(folder)
+    return await loadReplicaKeys(folder, genesis, { index: replicaIndex(index), passphrase, started })
+  }
+  if (existsSync(join(folder, TRANSPORT_KEY_FILE))) return await loadJoinedKeys(folder, genesis, { index, passphrase })
+  throw new UsageError(
+    `--index must be a whole number from 0 to ${length - 1}, or that of a replica that joined; ${index} is neither: ` +
+      'quorate member join makes one',
+  )
 }
 
 /** The behaviour that `text` names. @throws {UsageError} where there is none; the sentence lists them. */

@@ -53,7 +53,7 @@ describe('the file of a joining replica', () => {
     expect(error).toBeInstanceOf(UsageError)
     expect(String(error)).toContain(`${path} is no file of a joining replica: `)
     expect(String(error)).toContain(sentence)
-    expect(String(error)).toContain('quorate replica join writes one')
+    expect(String(error)).toContain('quorate member join writes one')
   })
 
   it('that is not there is said to be', async () => {

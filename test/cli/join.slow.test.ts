@@ -1,0 +1,83 @@
+// Replicas that join a running cluster and are let in, on real processes: grow from 4 to 7, and replace one that is gone.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
+import { freePorts } from '../../src/cli/launch/ports.ts'
+import { quorateIn } from './run.ts'
+
+let root: string
+let cluster: LocalCluster
+let ports: readonly number[]
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'quorate-join-'))
+  const parameters = { window: 16, checkpointInterval: 16 }
+  cluster = await LocalCluster.make({ folder: join(root, 'cluster'), replicas: 4, clients: 2, parameters })
+  await cluster.startAll()
+  ports = await freePorts(4)
+})
+
+afterAll(async () => {
+  await cluster.dispose()
+  await rm(root, { recursive: true, force: true })
+})
+
+const quorate = (...args: string[]) => quorateIn({ QUORATE_CLUSTER: cluster.folder }, ...args)
+const joining = (index: number, ...args: string[]) =>
+  quorate('member', 'join', '--index', `${index}`, '--address', `/ip4/127.0.0.1/tcp/${ports[index - 4]}`, ...args)
+const fileOf = (index: number) => join(cluster.folder, `replica-${index}`, 'join.json')
+
+describe('three replicas that have joined', () => {
+  it('are let in with one step, and decide from then on', async () => {
+    expect(await quorate('put', 'k', 'before')).toMatchObject({ code: 0 })
+    for (const index of [4, 5, 6]) {
+      const ready = await joining(index, '--no-wait')
+      expect(ready).toMatchObject({ code: 0, out: expect.stringContaining(`${fileOf(index)} is ready`) })
+    }
+    const added = await quorate('member', 'add', fileOf(4), fileOf(5), fileOf(6), '--byzantine', '2')
+    expect(added.out).toContain('members 0, 1, 2, 3, 4, 5, 6; up to 2 may lie, up to 0 more may stop; 5 decide')
+    for (const index of [4, 5, 6]) {
+      expect((await joining(index)).out).toContain(`it is member ${index} from epoch 1 on`)
+      await cluster.start(index)
+    }
+    // Five of seven: without those that joined nobody decides anything.
+    await Promise.all([cluster.kill(0), cluster.kill(1)])
+    expect(await quorate('put', 'k', 'after')).toMatchObject({ code: 0 })
+    expect(await quorate('get', 'k')).toMatchObject({ code: 0, out: expect.stringContaining('after') })
+  })
+
+  it('are members also after all were killed and started again', async () => {
+    await Promise.all([2, 3, 4, 5, 6].map((index) => cluster.kill(index)))
+    for (const index of [0, 1, 2, 4, 5, 6]) await cluster.start(index)
+    expect(await quorate('put', 'k', 'again')).toMatchObject({ code: 0 })
+  })
+})
+
+describe('a replica that joins', () => {
+  it('takes the place of one that is gone, asked for by an admin on its machine', async () => {
+    const replaced = await joining(7, '--replace', '3')
+    expect(replaced.out).toContain('members 0, 1, 2, 7, 4, 5, 6;')
+    expect(replaced).toMatchObject({ code: 0, out: expect.stringContaining('it is member 7 from epoch 2 on') })
+    await cluster.start(7)
+    await Promise.all([cluster.kill(0), cluster.kill(1)])
+    expect(await quorate('put', 'k', 'without three')).toMatchObject({ code: 0 })
+  })
+
+  it('is refused where its file is of members that are so no more, and is told what to do', async () => {
+    const stale = await quorate('member', 'add', fileOf(4))
+    expect(stale).toMatchObject({ code: 2, error: expect.stringContaining('run quorate member join again') })
+  })
+
+  it.each([
+    [['--index', '2', '--address', '/ip4/127.0.0.1/tcp/1'], '--index must be a whole number from 4 to 9999'],
+    [['--index', '8'], 'name with --address where it is reached'],
+    [['--index', '8', '--address', 'here'], '--address "here":'],
+    [['--index', '8', '--address', '/ip4/127.0.0.1/tcp/1', '--add', '--replace', '1'], 'exclude one another'],
+  ])('is not made for what makes no sense: %j', async (args, sentence) => {
+    const run = await quorate('member', 'join', ...args)
+    expect(run).toMatchObject({ code: 2, out: '', error: expect.stringContaining(sentence) })
+  })
+})
