@@ -1,13 +1,15 @@
 // The shell around one core, simulated: verifies what comes, steps the core, and carries out its effects on a simulated disk,
 // network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
 
-import { type Digest, EMPTY_FRONTIER, type ReplicaIndex, replicaIndex, type Slot } from '../../crypto/index.ts'
+import { type Digest, type ReplicaIndex, replicaIndex, type Slot } from '../../crypto/index.ts'
 import { frameEpoch, type ParsedBehaviour } from '../byzantine/index.ts'
 import type { DurableRecord, Effect, HandOver, Input, Message } from '../consensus/index.ts'
 import type { Core, CoreFactory, CoreStatus } from './core.ts'
 import { Door } from './door.ts'
+import { handOversOf, Joiner } from './joiner.ts'
 import { Clock, Disk, type Random } from './kernel/index.ts'
 import { type Frame, Laggards } from './laggards.ts'
+import type { Life } from './life.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
 import { kindOf, type Packet } from './packets.ts'
@@ -26,24 +28,6 @@ export interface ReplicaSetup {
   readonly honest: boolean
   /** It is no member of the first epoch. */
   readonly joins: boolean
-}
-
-/** One life of the process, from a start to a power cut. */
-interface Life {
-  /** Of the epoch in office, and the one before, which serves who is behind. */
-  reign: Reign
-  former: Reign | undefined
-  readonly laggards: Laggards
-  /** Until the hand-overs are on disk with which it goes to a later epoch. */
-  leaving: boolean
-  readonly host: MachineHost
-  readonly door: Door
-  readonly reads: Reads
-  readonly storage: Storage
-  readonly snapshots: SnapshotService
-  executeFreeUs: number
-  /** Counts installed snapshots: executions planned before one are void. */
-  installs: number
 }
 
 export class SimulatedReplica implements ReplicaView {
@@ -65,9 +49,7 @@ export class SimulatedReplica implements ReplicaView {
   private diskFails = false
   /** It found its disk damaged in a way that may hide a promise of its own. */
   private staysOut = false
-  private joined = false
-  /** What it joins with is on the way to its disk. */
-  private joining = false
+  private readonly joiner: Joiner | undefined
   private keys = new Keys()
   private backlog: (() => void)[] = []
 
@@ -82,6 +64,12 @@ export class SimulatedReplica implements ReplicaView {
     this.random = world.random.fork(`replica ${setup.address}`)
     this.clock = new Clock(clocks[setup.address] ?? { offsetMs: 0, driftPpm: 0 })
     this.disk = new Disk(disk, this.random.fork('disk'))
+    const parts = {
+      ...{ address: this.address, disk: this.disk },
+      stays: () => world.stays(this),
+      start: () => this.start(),
+    }
+    this.joiner = setup.joins ? new Joiner(world, parts) : undefined
   }
 
   get up(): boolean {
@@ -141,31 +129,9 @@ export class SimulatedReplica implements ReplicaView {
     )
   }
 
-  /** Who is to join asks for the chain, again and again, until that ends with an epoch of which it is a member. */
+  /** Who is to join looks for the epoch that names it. */
   seek(): void {
-    const { world, address } = this
-    if (!this.setup.joins || this.joined || !world.stays(this)) return
-    // All that were ever members: those of the newest epoch may all be waiting like this one.
-    for (const to of world.epochs.everybody)
-      if (to !== address) world.transmit(address, to, { kind: 'chain-ask', epoch: 0, from: address })
-    world.at(world.nowUs + 1000 * world.scenario.parameters.viewTimeoutMs, () => this.seek())
-  }
-
-  /** What it begins with is on disk before it says anything. */
-  private join({ links }: Packet & { readonly kind: 'chain' }): void {
-    const { world } = this
-    if (!this.setup.joins || this.joined || !world.stays(this)) return
-    const fault = world.epochs.fault(0, links)
-    if (fault !== undefined) return world.announce('chainRefused', this.address, fault)
-    if (world.epochs.lastPlaceOf(this.address, links.length) === undefined) return
-    this.joined = true
-    this.joining = true
-    world.at(this.disk.append(handOversOf(links), world.nowUs), () => {
-      if (!this.joining) return
-      this.joining = false
-      this.disk.confirm()
-      this.start()
-    })
+    this.joiner?.seek()
   }
 
   /** The power goes. */
@@ -196,7 +162,7 @@ export class SimulatedReplica implements ReplicaView {
     this.disk.wipe()
     this.staysOut = false
     this.honest = false
-    this.joining = false
+    this.joiner?.giveUp()
     this.keys = new Keys()
   }
 
@@ -212,7 +178,7 @@ export class SimulatedReplica implements ReplicaView {
   receive(packet: Packet): void {
     const { life } = this
     if (life !== undefined) this.perform(life, () => this.take(life, packet))
-    else if (packet.kind === 'chain') this.join(packet)
+    else if (packet.kind === 'chain') this.joiner?.take(packet.links)
   }
 
   /** Runs `action` unless the process that wanted it is gone; where it stands still, when it goes on. */
@@ -466,8 +432,4 @@ export class SimulatedReplica implements ReplicaView {
 
 function isOfMember(packet: Packet & { readonly kind: 'message' }): packet is Frame {
   return packet.from !== undefined
-}
-
-function handOversOf(links: readonly HandOver[]): readonly DurableRecord[] {
-  return links.map((handOver) => ({ kind: 'hand-over', handOver, frontier: EMPTY_FRONTIER }))
 }
