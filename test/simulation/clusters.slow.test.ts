@@ -15,7 +15,7 @@ import {
   type Witness,
 } from '../../src/simulation/index.ts'
 
-const SEEDS: Readonly<Record<ProfileName, number>> = { fast: 60, swarm: 60, crash: 60, twins: 30, membership: 60 }
+const SEEDS: Readonly<Record<ProfileName, number>> = { fast: 60, swarm: 60, crash: 60, twins: 30, membership: 40 }
 
 function runAll(profile: ProfileName): Summary {
   const summary = emptySummary(1)
