@@ -1,6 +1,7 @@
-// Makes a failing scenario small: takes away faults, then requests and clients, then liars, then what disturbs the network, as
+// Makes a failing scenario small: takes away faults, then changes of the members, requests and clients, then liars, then what disturbs the network, as
 // long as the same invariant still fails. Each part of a run draws from a stream of its own, so what stays behaves as it did.
 
+import { identitiesIn } from './cast.ts'
 import type { Scenario } from './scenario.ts'
 import type { Failure } from './simulation.ts'
 
@@ -37,6 +38,7 @@ type Pass = (best: Best, attempt: Try) => Best
 
 const PASSES: readonly Pass[] = [
   withoutSome('faults'),
+  fewerChanges,
   fewerRequests,
   withoutSome('clients'),
   withoutSome('liars'),
@@ -64,6 +66,25 @@ function withoutSome(name: 'faults' | 'clients' | 'liars' | 'twins'): Pass {
     }
     return best
   }
+}
+
+/** Without the last changes of the members, and without those that only they bring. */
+function fewerChanges(start: Best, attempt: Try): Best {
+  let best = start
+  while (best.scenario.changes.length > 0) {
+    const { scenario } = best
+    const changes = scenario.changes.slice(0, -1)
+    const left = identitiesIn({ ...scenario, changes })
+    const found = attempt({
+      ...{ ...scenario, changes },
+      core: scenario.core.filter((replica) => replica < left),
+      liars: scenario.liars.filter(({ replica }) => replica < left),
+      clocks: scenario.clocks.slice(0, left + scenario.twins.length),
+    })
+    if (found === undefined) return best
+    best = found
+  }
+  return best
 }
 
 function fewerRequests(start: Best, attempt: Try): Best {

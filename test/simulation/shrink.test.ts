@@ -6,6 +6,7 @@ import {
   type Fault,
   runScenario,
   type Scenario,
+  scenarioOf,
   shrink,
 } from '../../src/simulation/index.ts'
 
@@ -28,6 +29,21 @@ describe('the shrinker', () => {
     expect(scenario.clients.map(({ operations }) => operations)).toEqual([1])
     expect(scenario.network.lossProbability).toBe(0)
     expect(runs).toBeLessThan(100)
+  })
+
+  it('drops the last changes of the members that do not matter, and whoever joins with them', () => {
+    const grow = { afterMs: 0, add: 1, remove: [] }
+    const big: Scenario = {
+      ...CALM,
+      changes: [grow, grow, grow],
+      core: [0, 1, 2, 3, 4, 6],
+      liars: [{ replica: 5, behaviour: 'mute' }],
+    }
+    const { scenario } = shrink(big, failure, ({ changes }) => (changes.length > 0 ? failure : undefined))
+    expect(scenario.changes).toEqual([grow])
+    expect(scenario.core).toEqual([0, 1, 2, 3, 4])
+    expect(scenario.liars).toEqual([])
+    expect(scenarioOf(JSON.parse(JSON.stringify(scenario))).changes).toEqual([grow])
   })
 
   it('does not take another failure for the one it was given', () => {

@@ -34,12 +34,13 @@ export function failureText({ what, report, repeat, commit, shrunk }: FailureRep
   return lines.join('\n')
 }
 
-function scheduleLines({ group, liars, twins, faults, clients }: Scenario): string[] {
+function scheduleLines({ group, liars, twins, changes, faults, clients }: Scenario): string[] {
   const { replicas, byzantine, crash } = group
   return [
     `n = ${replicas}, b = ${byzantine}, c = ${crash}; clients ask ${clients.map(({ operations }) => operations).join(', ')}`,
     ...liars.map(({ replica, behaviour }) => `replica ${replica} lies: ${behaviour}`),
     ...twins.map((replica) => `replica ${replica} runs twice`),
+    ...changes.map((change, i) => `change ${i + 1} of the members: ${JSON.stringify(change)}`),
     ...faults.map(faultLine),
   ]
 }
