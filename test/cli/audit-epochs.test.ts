@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeReceiptFile } from '../../src/audit/verify/index.ts'
 import { main } from '../../src/cli/main.ts'
 import { formatPin } from '../../src/consensus/index.ts'
+import { formatCluster } from '../../src/wire/index.ts'
 import { GENESIS, GENESIS_BYTES } from '../audit/epochs-keys.ts'
 import { captured, type EpochsLog, rotateAll, secondEpoch, threeEpochs } from '../audit/epochs-log.ts'
 
@@ -125,5 +126,36 @@ describe('quorate audit blame', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^nobody in cluster/)
     expect(out).toContain('stolen.jsonl, epoch 2: the hand-over to this epoch is another than the one that is pinned')
+  })
+})
+
+describe('quorate audit verify beside a cluster.json', () => {
+  const beside = async (text: string) => {
+    const folder = await mkdtemp(join(root, 'keyset-'))
+    await writeFile(join(folder, 'genesis.json'), GENESIS_BYTES)
+    await writeFile(join(folder, 'cluster.json'), text)
+    return (file: string, ...options: string[]) =>
+      quorate('audit', 'verify', at(file), '--genesis', join(folder, 'genesis.json'), ...options)
+  }
+
+  it('goes by the hand-overs that clients have followed, also for logs of before', async () => {
+    const verified = await beside(formatCluster(log.chain, new Map()))
+    expect((await verified('log.jsonl')).code).toBe(0)
+    const behind = await beside(formatCluster(log.chain.upTo(1), new Map()))
+    expect((await behind('log.jsonl')).code).toBe(3)
+  })
+
+  it('goes by the pin that is given in its place', async () => {
+    const verified = await beside(formatCluster(log.chain, new Map()))
+    const { code, out, error } = await verified('log.jsonl', '--pin', at('other'))
+    expect(code).not.toBe(0)
+    expect(`${out}${error}`).toContain('pin')
+  })
+
+  it('says in one sentence where the file holds no chain', async () => {
+    const text = formatCluster(log.chain, new Map()).replace(/(quorate-pin-1 [0-9a-f]{64} [0-9] )..../, '$10000')
+    const { code, error } = await (await beside(text))('log.jsonl')
+    expect(code).toBe(2)
+    expect(error).toContain('cluster.json holds no chain of this cluster (not-through-pin): remove it, or give a --pin')
   })
 })

@@ -1,10 +1,10 @@
 // A client of real replicas over libp2p, at work while the members change.
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { memberId } from '../../crypto/index.ts'
+import { memberId, replicaIndex } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
 import { freePorts } from '../../src/cli/launch/ports.ts'
-import { type Client, connect, type Watch } from '../../src/client/index.ts'
+import { type Client, connect, lock, verifyFencingToken, type Watch } from '../../src/client/index.ts'
 import type { StableCheckpoint } from '../../src/consensus/index.ts'
 import { seedNamed, signerNamed } from '../keys/sample.ts'
 import { ChangingCluster } from '../replica/changing-cluster.ts'
@@ -81,6 +81,8 @@ describe('a client at work', () => {
     await made.start(0, 1, 2, 3)
     const [admin, client] = [await clientOf(made, 'admin'), await clientOf(made, 'writer-1')]
     const watch = client.watch({ prefix: 'k ' }, { after: 0 })
+    const alone = client.watch({ prefix: 'k ' }, { after: 0, replica: replicaIndex(3) })
+    const whole = client.watch({ prefix: 'k ' }, { after: 0, replica: replicaIndex(3), wholeLog: true })
     const lease = await client.leases.grant({ ttlMs: 60_000 })
     await client.put('held', 'by the lease', { lease })
     const worker = new Worker(client)
@@ -117,11 +119,20 @@ describe('a client at work', () => {
     expect(new Map(events)).toEqual(worker.written)
     expect(events).toHaveLength(worker.written.size)
     expect(events.map(([, slot]) => slot)).toEqual(events.map(([, slot]) => slot).toSorted((a, b) => a - b))
+    for (const single of [alone, whole]) expect(await eventsOf(single, events.length)).toEqual(events)
     await lease.keepAlive()
     expect(lease.lost.aborted).toBe(false)
     expect((await client.get('held', { read: 'quorum' })).value).toBeDefined()
     const late = await client.range({ prefix: 'k ', countOnly: true })
     expect(late.value.count).toBe(worker.written.size)
-    watch.close()
+    for (const each of [watch, alone, whole]) each.close()
+
+    const { token } = await lock(client, 'db')
+    const { genesis } = made
+    const checked = await verifyFencingToken(token.bytes, { genesis, name: 'db', chain: client.chain })
+    expect(checked).toMatchObject({ ok: true, value: { slot: token.slot, retired: false } })
+    expect(await verifyFencingToken(token.bytes, { genesis, name: 'db' })).toMatchObject({
+      fault: { code: 'ambiguous' },
+    })
   }, 120_000)
 })
