@@ -1,9 +1,10 @@
 // Replicas that serve watches as real ones do, from slots of a test's making; single ones may change what they say on its way out.
 
 import { epoch, fromUtf8, publicKey, replicaIndex, sha256, slot, utf8, view, ZERO_DIGEST } from '../../crypto/index.ts'
+import type { Charter } from '../../keys/charter/index.ts'
 import type { ClientLink } from '../../net/index.ts'
 import type { Watch, WatchEvent } from '../../src/client/index.ts'
-import { batchEntry } from '../../src/consensus/index.ts'
+import { batchEntry, noopEntry } from '../../src/consensus/index.ts'
 import { createExecutor, type Executor, encodeKvCommand, type KvCommand, kv } from '../../src/machine/index.ts'
 import { ChangeLog, type ExecutedSlot } from '../../src/replica/change-log.ts'
 import { Watches } from '../../src/replica/watches.ts'
@@ -39,11 +40,13 @@ export class WatchFakes {
   private handled = 0
   private nowMs = 0
 
-  constructor(options: FakeClusterOptions = {}) {
+  /** With `newcomers` that become members later, under the next key numbers. */
+  constructor({ newcomers = 0, ...options }: FakeClusterOptions & { readonly newcomers?: number } = {}) {
     this.cluster = new FakeCluster(options)
     const client = publicKey(sha256(utf8('client 1')))
     this.executor = createExecutor({ machine: kv, track: true, clients: [{ key: client, role: 'writer' }] })
-    this.replicas = this.cluster.members.map((index) => this.replica(index))
+    const count = this.cluster.members.length + newcomers
+    this.replicas = Array.from({ length: count }, (_, index) => this.replica(index))
     this.cluster.onSent = () => this.receive()
   }
 
@@ -51,12 +54,35 @@ export class WatchFakes {
   execute(...commands: readonly KvCommand[]): number {
     const at = slot(this.executor.slot + 1)
     const requests = bundleOf(commands.map(encodeKvCommand), 1, 100 * at)
-    const entry = batchEntry(at, epoch(0), 1000 * at, requests)
+    const { charter, membership } = this.cluster.chain.last
+    const keyAt = keysOf(charter)
+    const entry = batchEntry(at, charter.epoch, 1000 * at, requests)
     const { changes } = this.executor.execute({ slot: at, timestampMs: 1000 * at, requests })
-    const certificate = certificateOf(entry, this.cluster.genesis.membership, [0, 1, 2])
+    const certificate = certificateOf(entry, membership, [0, 1, 2], keyAt)
     this.done.push({ entry, certificate, timestampMs: 1000 * at, changes })
     this.tell()
     return at
+  }
+
+  /** The members with these keys are in office after the next checkpoint, up to which nothing happens. */
+  handOver(keys: readonly number[]): void {
+    const { charter, membership } = this.cluster.chain.last
+    const keyAt = keysOf(charter)
+    this.cluster.handOver(keys)
+    while (this.executor.slot < this.cluster.executor.slot) {
+      const at = slot(this.executor.slot + 1)
+      this.executor.execute({ slot: at, timestampMs: 1000 * at, requests: [] })
+      const entry = noopEntry(at, membership.epoch)
+      this.done.push({
+        ...{
+          entry,
+          certificate: certificateOf(entry, membership, [0, 1, 2], keyAt),
+          timestampMs: 1000 * at,
+          changes: [],
+        },
+      })
+    }
+    this.tell()
   }
 
   put(key: string, value: string): number {
@@ -114,12 +140,17 @@ export class WatchFakes {
     if (frame.kind === 'watch') watches.open(link, frame)
     if (frame.kind === 'credit') watches.credit(link, frame.credits)
     if (frame.kind === 'unwatch') watches.close(link, frame.id)
-    if (frame.kind === 'ask') {
+    if (frame.kind === 'ask' && frame.question.kind === 'status') {
       const answer = { kind: 'status', status: status(to, log.last) } as const
       this.cluster.say(to, { kind: 'answer', id: frame.id, last: true, answer })
     }
     watches.flush()
   }
+}
+
+/** The key number at each position. */
+function keysOf({ members }: Charter): (position: number) => number {
+  return (position) => members[position]?.id ?? position
 }
 
 function status(replica: number, executed: number): ReplicaStatus {

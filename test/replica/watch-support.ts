@@ -13,13 +13,14 @@ export function certificateOf(
     digest: ZERO_DIGEST,
   },
   signers: readonly number[] = [],
+  keyAt: (position: number) => number = (position) => position,
 ): Certificate {
   const statement = {
     ...({ kind: 'accept', clusterId, membership, view: view(0), justification: ZERO_DIGEST } as const),
     ...{ slot: header.slot, digest },
   }
   const signatures = signers.map((index) => {
-    const { replica, signature } = signVote(statement, replicaIndex(index), signerNamed(`consensus ${index}`))
+    const { replica, signature } = signVote(statement, replicaIndex(index), signerNamed(`consensus ${keyAt(index)}`))
     return { replica, signature }
   })
   return { statement, signatures }
