@@ -65,3 +65,19 @@ export function highestOf({ result }: ResultRecord): number | undefined {
 export function doorRefusal(code: Exclude<RefusalCode, 'busy'>): Refused {
   return new Refused(code, '', DOOR[code])
 }
+
+export function notSent(why: string): Refused {
+  return new Refused('not-sent', '', `the request ${why}; it was not executed and will not be`)
+}
+
+export function tooLarge(bytes: number, most: number): Refused {
+  return new Refused(
+    'too-large',
+    '',
+    `the request has ${bytes} bytes, and the cluster takes at most ${most} (maxRequestBytes)`,
+  )
+}
+
+export function queueFull(waiting: number): Refused {
+  return new Refused('queue-full', '', `${waiting} requests wait to be sent already; this one was not sent`)
+}

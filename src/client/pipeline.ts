@@ -26,7 +26,7 @@ import {
   WITNESSED_EVERY,
 } from './limits.ts'
 import type { Links } from './links.ts'
-import { doorRefusal, highestOf, verdictOf } from './outcome.ts'
+import { doorRefusal, highestOf, notSent, queueFull, tooLarge, verdictOf } from './outcome.ts'
 import { Receipts, type Settled } from './receipts.ts'
 import type { Sequences } from './sequence.ts'
 import type { Ticker } from './ticker.ts'
@@ -382,22 +382,6 @@ export class Pipeline {
 
 function isSigned(call: Call): call is Signed {
   return call.request !== undefined
-}
-
-function notSent(why: string): Refused {
-  return new Refused('not-sent', '', `the request ${why}; it was not executed and will not be`)
-}
-
-function tooLarge(bytes: number, most: number): Refused {
-  return new Refused(
-    'too-large',
-    '',
-    `the request has ${bytes} bytes, and the cluster takes at most ${most} (maxRequestBytes)`,
-  )
-}
-
-function queueFull(waiting: number): Refused {
-  return new Refused('queue-full', '', `${waiting} requests wait to be sent already; this one was not sent`)
 }
 
 function seconds(ms: number): string {
