@@ -90,7 +90,7 @@ function missing({ path, identity }: StoreOptions): StoreError {
   const what = `${path} holds no store, and replica ${identity.replica} may have voted before: without its memory it could lie`
   return new StoreError(
     'missing',
-    `${what}; replace it by a replica with a new key, or start with --create if this key has never voted`,
+    `${what}; put a replica with a new key in its place: quorate member join --replace ${identity.replica}`,
   )
 }
 

@@ -16,7 +16,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   if (!options.create) {
     throw new StoreError(
       'missing',
-      'a store in memory is empty at every start; keep one on disk, or start with --create if this key has never voted',
+      'a store in memory is empty at every start, and its key may have voted; put a replica with a new key in its place: quorate member join --replace',
     )
   }
   return memoryStore(options.retention === undefined ? {} : { retention: options.retention })

@@ -1,6 +1,7 @@
 // Replicas that join a running cluster and are let in, on real processes: grow from 4 to 7, and replace one that is gone.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -79,5 +80,33 @@ describe('a replica that joins', () => {
   ])('is not made for what makes no sense: %j', async (args, sentence) => {
     const run = await quorate('member', 'join', ...args)
     expect(run).toMatchObject({ code: 2, out: '', error: expect.stringContaining(sentence) })
+  })
+})
+
+describe('a member', () => {
+  it('has another key from the next epoch on, and erases the old one by itself', async () => {
+    const folder = join(cluster.folder, 'replica-2')
+    const before = await readFile(join(folder, 'consensus.pem'), 'utf8')
+    const rotated = await quorate('member', 'rotate-key', folder)
+    expect(rotated).toMatchObject({ code: 0, out: expect.stringContaining('epoch 3 began') })
+    await cluster.until('the old key is gone', () => readdirSync(folder).every((name) => name !== 'next-consensus.pem'))
+    expect(await readFile(join(folder, 'consensus.pem'), 'utf8')).not.toBe(before)
+    await cluster.kill(2)
+    await cluster.start(2)
+    expect(await quorate('put', 'k', 'under another key')).toMatchObject({ code: 0 })
+  })
+
+  it('whose store is lost says by which command a new one takes its place, and that does it', async () => {
+    for (const index of [0, 1]) await cluster.start(index)
+    await cluster.stop(2)
+    await rm(join(cluster.folder, 'replica-2', 'data'), { recursive: true })
+    const refused = await quorate('replica', cluster.folder, '--index', '2')
+    expect(refused.code).toBe(1)
+    const [, line = ''] = /put a new replica in its place: quorate (.*)/.exec(refused.error) ?? []
+    expect(line).toMatch(/^member join --cluster .* --index 8 --replace 2 --address /)
+    const joined = await quorate(...line.split(' '))
+    expect(joined).toMatchObject({ code: 0, out: expect.stringContaining('it is member 8 from epoch 4 on') })
+    await cluster.start(8)
+    expect(await quorate('put', 'k', 'under a new replica')).toMatchObject({ code: 0 })
   })
 })

@@ -29,7 +29,7 @@ afterAll(() => rm(root, { recursive: true, force: true }))
 
 describe('quorate replica', () => {
   it.each([
-    [['--index', '4'], '--index must be a whole number from 0 to 1, not "4"'],
+    [['--index', '4'], '--index must be a whole number from 0 to 1, or that of a replica that joined; 4 is neither'],
     [['--index', '0', '--liar', 'nonsense'], 'unknown behaviour "nonsense"; known are: mute,'],
     [['--index', '0', '--durability', 'disk'], '--durability must be fsync, os, memory, not "disk"'],
     [['--index', '0', '--listen', '127.0.0.1'], '--listen: "127.0.0.1" is not of the form'],
@@ -58,7 +58,7 @@ describe('quorate replica', () => {
 
   it('finds its keyset by QUORATE_CLUSTER', async () => {
     const run = await quorate(['replica', '--index', '7'], { QUORATE_CLUSTER: cluster })
-    expect(run.error).toContain('from 0 to 1, not "7"')
+    expect(run.error).toContain('from 0 to 1, or that of a replica that joined; 7 is neither')
   })
 
   it('refuses a key file that others can read', async () => {

@@ -18,7 +18,6 @@ export const replica: Command = {
       repeatable: true,
     },
     { flags: '--metrics-port <port>', describe: 'serve Prometheus metrics and /healthz on this loopback port' },
-    { flags: '--create', describe: 'make a new store although this key has started before: only where it never voted' },
     { flags: '--passphrase-file <file>', describe: 'of its secret keys (or set QUORATE_PASSPHRASE)' },
   ],
   examples: [

@@ -7,14 +7,14 @@ import type { Context, Outcome } from '../command.ts'
 import { REPORT_EVERY_MS, type ReplicaMessage, reportOf } from '../launch/messages.ts'
 import { logOf } from './log.ts'
 import type { Settings } from './settings.ts'
-import { hasStarted, lostStoreText, noteStarted } from './started.ts'
+import { hasStarted, lostStoreText, noteStarted, replaceCommand } from './started.ts'
 
 /** A replica that has not stopped by then is ended all the same: it is meant to survive that. */
 const STOP_WITHIN_MS = 10_000
 
 /** Runs until the signal, the parent's end, or a failure of the replica itself, which is thrown. */
 export async function serve(settings: Settings, context: Context): Promise<Outcome> {
-  const create = await mayCreate(settings, context)
+  const create = await mayCreate(settings)
   const { signal, parent } = context
   const stop = AbortSignal.any(parent === undefined ? [signal] : [signal, parent.gone])
   const failed = new AbortController()
@@ -31,7 +31,7 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
     reports = reporting(replica, context)
     await aborted(AbortSignal.any([stop, failed.signal, removed.signal]))
   } catch (error) {
-    if (!stop.aborted) throw error instanceof StoreError && error.code === 'missing' ? lost(settings) : error
+    if (!stop.aborted) throw explained(error, settings)
   } finally {
     clearInterval(reports)
     await ended(replica)
@@ -42,38 +42,35 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
 }
 
 /** Whether the store may be made; see started.ts for the order. @throws {StoreError} where this key must not start from nothing. */
-async function mayCreate(settings: Settings, { stage }: Context): Promise<boolean> {
-  const { genesis, folder, keys, data, durability, create } = settings
-  if (!(await hasStarted(folder))) {
-    const store = await openStore({
-      path: data,
-      identity: identityOf(settings),
-      durability,
-      create: true,
-      onFailure() {},
-    })
-    await store.close()
-    await noteStarted(folder, genesis)
-    return true
-  }
-  if (!create) {
+async function mayCreate(settings: Settings): Promise<boolean> {
+  const { genesis, folder, data, durability } = settings
+  if (await hasStarted(folder)) {
+    // What it kept in memory is gone with its process.
     if (durability === 'memory') throw lost(settings)
     return false
   }
-  if (genesis.membership.quorums.byzantine === 0) {
-    const sentence = `replica ${keys.index} has started before, and in crash mode (b = 0) none may forget what it voted: `
-    throw new StoreError(
-      'missing',
-      `${sentence}--create is refused; bring its store back, or make a new cluster (quorate keygen)`,
-    )
-  }
-  const sentence = `replica ${keys.index} has started before and may now contradict its own votes, which makes it a liar for all to prove`
-  stage.warn(stage.paintError('red', sentence))
+  const store = await openStore({
+    path: data,
+    identity: identityOf(settings),
+    durability,
+    create: true,
+    onFailure() {},
+  })
+  await store.close()
+  await noteStarted(folder, genesis)
   return true
 }
 
-function lost({ keys, data, folder }: Settings): StoreError {
-  return new StoreError('missing', lostStoreText(keys.index, data, folder))
+function lost(settings: Settings): StoreError {
+  return new StoreError('missing', lostStoreText(settings))
+}
+
+/** What is wrong with the store, and the one command that gets the cluster a whole replica again, where nothing else does. */
+function explained(error: unknown, settings: Settings): unknown {
+  if (!(error instanceof StoreError)) return error
+  if (error.code === 'missing') return lost(settings)
+  if (error.code !== 'damaged') return error
+  return new StoreError('damaged', `${error.message}; a new replica in its place: ${replaceCommand(settings)}`)
 }
 
 function identityOf({ genesis, keys }: Settings): StoreIdentity {

@@ -40,8 +40,6 @@ export interface Settings {
   readonly dial: Readonly<Record<number, string>>
   readonly metricsPort: number | undefined
   readonly log: NonNullable<ReplicaConfig['log']>
-  /** `--create`. */
-  readonly create: boolean
 }
 
 /** @throws {UsageError} {@link KeysError} with one sentence for whatever is wrong. */
@@ -67,7 +65,6 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
     dial: dialOf(config.peers ?? {}, genesis, index),
     metricsPort: input.integer('metrics-port', 0, 65_535) ?? config.metricsPort,
     log: config.log ?? {},
-    create: input.flag('create'),
   }
 }
 

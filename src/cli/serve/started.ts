@@ -7,10 +7,12 @@
 //
 // A crash between any two of these steps leaves a state that is read correctly: a store without the file is an unused one.
 
+import { existsSync } from 'node:fs'
 import { access, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { hex } from '../../../crypto/index.ts'
-import { fileError, type Genesis } from '../../../keys/index.ts'
+import { equalBytes, hex } from '../../../crypto/index.ts'
+import { fileError, type Genesis, replicaFolder } from '../../../keys/index.ts'
+import type { Settings } from './settings.ts'
 
 export const STARTED_FILE = 'started'
 
@@ -55,9 +57,23 @@ export async function noteStarted(folder: string, { label, clusterId }: Genesis)
 }
 
 /** Why a replica whose store is missing stays out: one sentence, with what to do. */
-export function lostStoreText(index: number, data: string, folder: string): string {
+export function lostStoreText({ keys, data, ...rest }: Settings): string {
   return (
-    `replica ${index} has voted before, but there is no store in ${data}: bring that folder back, or give up this replica's ` +
-    `keys and make a new cluster (quorate keygen); if it is certain that it never voted, add --create (${startedFile(folder)})`
+    `replica ${keys.index} has voted before, but there is no store in ${data}: bring that folder back, and never an older copy ` +
+    `of it; if it is lost, put a new replica in its place: ${replaceCommand({ keys, data, ...rest })}`
   )
+}
+
+/** The command that puts a new replica into the place of this one, at the same address. */
+export function replaceCommand({ cluster, genesis, keys }: Settings): string {
+  const { index } = keys
+  let free = genesis.members.length
+  while (existsSync(replicaFolder(cluster, free))) free++
+  const member = genesis.members[index]
+  const operator = genesis.clients.find(({ key }) => member?.operator !== undefined && equalBytes(key, member.operator))
+  return [
+    `quorate member join --cluster ${cluster} --index ${free} --replace ${member === undefined ? 'ID' : index}`,
+    ...(member?.addresses ?? ['MULTIADDR']).map((address) => `--address ${address}`),
+    ...(operator === undefined ? [] : [`--client ${operator.name}`]),
+  ].join(' ')
 }
