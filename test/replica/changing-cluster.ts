@@ -147,7 +147,10 @@ export class ChangingCluster {
 
   /** Clients go on with these members. */
   meet(...numbers: readonly number[]): void {
-    for (const { transport } of this.clients) transport.update(numbers.map((number) => this.entryOf(number)))
+    for (const { client, transport } of this.clients) {
+      transport.update(numbers.map((number) => this.entryOf(number)))
+      client.members = numbers.length
+    }
   }
 
   /** How the epochs began, as a replica tells it that stands at `position` of the client's roster. */

@@ -190,6 +190,8 @@ export class TestClient {
   readonly refusals: { readonly from: ReplicaIndex; readonly code: string }[] = []
   /** Replicas that sent records which their receipts are not about. */
   readonly badProofs = new Set<number>()
+  /** Members of the roster of its transport. */
+  members: number
   /** Frames of replies that came. */
   replyFrames = 0
   private readonly genesis: Genesis
@@ -202,6 +204,7 @@ export class TestClient {
 
   constructor(genesis: Genesis, transport: ClientTransport, signer: Signer) {
     this.genesis = genesis
+    this.members = genesis.members.length
     this.signer = signer
     this.transport = transport
   }
@@ -243,7 +246,7 @@ export class TestClient {
   }
 
   sendFrame(frame: Uint8Array, ...to: readonly number[]): void {
-    const all = to.length > 0 ? to : this.genesis.members.map((_, i) => i)
+    const all = to.length > 0 ? to : Array.from({ length: this.members }, (_, i) => i)
     for (const index of all) this.transport.send(replicaIndex(index), frame)
   }
 

@@ -1,0 +1,64 @@
+// Changes of the membership over libp2p on the loopback interface: addresses, connections and positions change with the members.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { memberId } from '../../crypto/index.ts'
+import { genesisCharter } from '../../keys/charter/index.ts'
+import { freePorts } from '../../src/cli/launch/ports.ts'
+import { ChangingCluster, type ChangingOptions } from './changing-cluster.ts'
+import { type TestClient, until } from './memory-cluster.ts'
+
+let cluster: ChangingCluster | undefined
+
+afterEach(async () => {
+  await cluster?.close()
+  expect(cluster?.fatal).toEqual([])
+  cluster = undefined
+})
+
+async function started(options: ChangingOptions = {}): Promise<ChangingCluster> {
+  cluster = new ChangingCluster({ ports: await freePorts(7), parameters: { viewTimeoutMs: 500 }, ...options })
+  await cluster.start(...cluster.genesis.members.keys())
+  return cluster
+}
+
+async function write(client: TestClient, count: number, key = 'key'): Promise<void> {
+  for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
+}
+
+describe('over libp2p', () => {
+  it('a member is replaced while requests run, and the one that left stops by itself', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    const base = genesisCharter(c.genesis)
+    const edit = { op: 'replace', id: memberId(1), member: c.newcomer(4, base) } as const
+    await Promise.all([admin.submit([c.change(base, { edits: [edit] })]), write(client, 20, 'meanwhile')])
+    await c.inEpoch(1, 0, 2, 3)
+    await c.join(4, await c.links(client, 2))
+    await c.start(4)
+    c.meet(0, 4, 2, 3)
+    await write(client, 20, 'after')
+    await until(() => c.retired.length > 0)
+    await c.stop(3)
+    await write(client, 4, 'without another')
+    await c.settled(0, 4, 2)
+    expect(c.retired.map(({ number }) => number)).toEqual([1])
+    expect(c.status(4)).toMatchObject({ replica: 1, epoch: 1, alarms: [], lies: [] })
+  })
+
+  it('four become seven, and go on without two of the first ones', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    const base = genesisCharter(c.genesis)
+    const edits = [4, 5, 6].map((number) => ({ op: 'add', member: c.newcomer(number, base) }) as const)
+    await admin.submit([c.change(base, { edits, quorum: { byzantine: 2, crash: 0 } })])
+    await c.inEpoch(1, 0, 1, 2, 3)
+    const links = await c.links(client, 0)
+    for (const number of [4, 5, 6]) await c.join(number, links)
+    await c.start(4, 5, 6)
+    c.meet(0, 1, 2, 3, 4, 5, 6)
+    await c.stop(0, 1)
+    await write(client, 10, 'after')
+    await c.settled(2, 3, 4, 5, 6)
+  })
+})
