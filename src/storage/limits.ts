@@ -7,8 +7,8 @@ const MIB = 1024 * KIB
 export const MAX_RECORD_BYTES = 64 * MIB
 /** UTF-8 bytes of a record's key; one byte holds the length, and a head with its key fits into a sector. */
 export const MAX_KEY_BYTES = 64
-/** Keys of records about no slot: proofs of lies are the most, 8 for each of 100 replicas; the rest are a handful. */
-export const MAX_KEYS = 1024
+/** Keys of records about no slot: a hand-over for each of 4,096 epochs, 8 proofs of lies for each of 100 replicas, and a handful. */
+export const MAX_KEYS = 8192
 /** Bytes of the newest records of all keys. They are held in memory, and written again at the head of each segment. */
 export const MAX_KEYED_BYTES = 128 * MIB
 /** Bytes of one append: some records of the largest size. */

@@ -31,7 +31,10 @@ describe('an absent store', () => {
     'is refused (%s) with what to do, unless it may be made',
     async (durability) => {
       const refused = real({ durability, create: false })
-      await expect(refused).rejects.toMatchObject({ code: 'missing', message: expect.stringContaining('quorate member join') })
+      await expect(refused).rejects.toMatchObject({
+        code: 'missing',
+        message: expect.stringContaining('quorate member join'),
+      })
       await (await real({ durability })).close()
     },
   )
