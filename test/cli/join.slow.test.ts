@@ -1,7 +1,7 @@
 // Replicas that join a running cluster and are let in, on real processes: grow from 4 to 7, and replace one that is gone.
 
 import { readdirSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -38,6 +38,7 @@ describe('three replicas that have joined', () => {
       const ready = await joining(index, '--no-wait')
       expect(ready).toMatchObject({ code: 0, out: expect.stringContaining(`${fileOf(index)} is ready`) })
     }
+    await copyFile(fileOf(4), join(root, 'kept.json'))
     const added = await quorate('member', 'add', fileOf(4), fileOf(5), fileOf(6), '--byzantine', '2')
     expect(added.out).toContain('members 0, 1, 2, 3, 4, 5, 6; up to 2 may lie, up to 0 more may stop; 5 decide')
     for (const index of [4, 5, 6]) {
@@ -68,7 +69,7 @@ describe('a replica that joins', () => {
   })
 
   it('is refused where its file is of members that are so no more, and is told what to do', async () => {
-    const stale = await quorate('member', 'add', fileOf(4))
+    const stale = await quorate('member', 'add', join(root, 'kept.json'))
     expect(stale).toMatchObject({ code: 2, error: expect.stringContaining('run quorate member join again') })
   })
 

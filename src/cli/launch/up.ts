@@ -10,6 +10,7 @@ import { clusterFolder } from '../folder.ts'
 import { type LiarOption, liarOf } from '../liars.ts'
 import { durabilityOf } from '../serve/settings.ts'
 import { LaunchError, launchReplica, type ReplicaProcess } from './child.ts'
+import { replicasIn } from './replicas-in.ts'
 import { type ClusterFacts, type Seen, seenValue, summaryLine, tableLines } from './view.ts'
 
 const SHOW_EVERY_MS = 1000
@@ -35,7 +36,7 @@ export async function runCluster(input: Input, context: Context): Promise<Outcom
     notices.push(`[${index}] ${line}`)
     if (context.stage.redraw === undefined) context.stage.warn(`[${index}] ${line}`)
   }
-  const replicas = genesis.members.map((_, index) =>
+  const replicas = (await replicasIn(cluster, genesis)).map((index) =>
     launchReplica({ cluster, index, options: optionsOf(index, liars, input), onError: onError(index) }),
   )
   context.signal.addEventListener('abort', () => {

@@ -19,6 +19,8 @@ import {
 import { MAX_HELD_BYTES, MAX_MEMBER_ADDRESSES, type NewMember } from '../../machine/index.ts'
 import { UsageError } from '../command.ts'
 
+/** In the folder of the replica that joins, until it is a member. */
+export const JOIN_FILE = 'join.json'
 const FORMAT = 'quorate-join-1'
 /** Addresses and the note at their longest, and everything else. */
 const MAX_FILE_BYTES = 2 * MAX_HELD_BYTES

@@ -1,7 +1,7 @@
 // Joining: somebody who is no member yet gets ready to be one, says so under its keys, and waits until the members let it in. It votes for
 // nothing before, and is asked for nothing.
 
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   assembleStableCheckpoint,
@@ -19,10 +19,7 @@ import type { EpochChain, StableCheckpoint } from '../../consensus/index.ts'
 import { beginStore } from '../../replica/index.ts'
 import { openStore, type Store, type StoreIdentity } from '../../storage/index.ts'
 import { fetchState } from './fetch-state.ts'
-import { type Join, joinText } from './join-file.ts'
-
-/** In the folder of the replica that joins. */
-export const JOIN_FILE = 'join.json'
+import { JOIN_FILE, type Join, joinText } from './join-file.ts'
 
 export interface Joiner {
   readonly folder: string
@@ -64,6 +61,8 @@ export async function makeReady(joiner: Joiner, chain: EpochChain, around: Surro
 /** The replica is a member: its store says how the epochs up to there began. */
 export async function letIn(joiner: Joiner, chain: EpochChain): Promise<void> {
   await withStore(joiner, (store) => beginStore(store, { links: chain.links }))
+  // It is of no more use, and who has none waits for nothing.
+  await rm(join(joiner.folder, JOIN_FILE), { force: true })
 }
 
 async function withStore<Value>({ data, identity }: Joiner, use: (store: Store) => Promise<Value>): Promise<Value> {
