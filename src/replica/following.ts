@@ -94,7 +94,9 @@ export class Following implements InboundFollowing {
     const { epochs, reigns } = this.options
     const links: ShownLink[] = []
     let bytes = 0
-    for (const { checkpoint, charter } of epochs.chain.links.slice(epoch, epoch + MAX_LINKS)) {
+    const told = epochs.chain.links.slice(epoch, epoch + MAX_LINKS)
+    const { lies } = reigns.current
+    for (const { checkpoint, charter } of lies?.chain?.(told) ?? told) {
       const encoded = encodeCharter(charter)
       bytes += encoded.length
       if (links.length > 0 && bytes > CHAIN_BYTES) break

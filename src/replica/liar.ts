@@ -2,7 +2,7 @@
 
 import { Point } from '@noble/ed25519'
 import { hex, type Signer, signature } from '../../crypto/index.ts'
-import type { Behaviour, BehaviourContext, ChunkLie, ParsedBehaviour } from '../byzantine/index.ts'
+import type { Behaviour, BehaviourContext, ChainLie, ChunkLie, ParsedBehaviour } from '../byzantine/index.ts'
 import { seededChance } from './chance.ts'
 import type { Counters } from './counters.ts'
 import type { Place } from './epochs.ts'
@@ -13,6 +13,7 @@ const TORSION = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b
 export interface Lies {
   readonly effects: Behaviour
   readonly chunk: ChunkLie | undefined
+  readonly chain: ChainLie | undefined
   /** As it was asked for: `equivocate`, `censor:1f`. */
   readonly name: string
 }
@@ -28,7 +29,8 @@ export function liesOf(behaviour: ParsedBehaviour, { epoch, self, signer }: Plac
     torsionSigner: torsionSigner(signer),
     random: seededChance(`${hex(membership.clusterId)}/${self}/${text}`),
   }
-  return { effects: behaviour.make(context), chunk: behaviour.chunk?.(context), name: text }
+  const [chunk, chain] = [behaviour.chunk?.(context), behaviour.chain?.(context)]
+  return { effects: behaviour.make(context), chunk, chain, name: text }
 }
 
 /** The same signer, which counts what it signs. */

@@ -204,7 +204,8 @@ function entranceOf(common: Common, status: () => ReplicaStatus, { lent, journal
     viewTimeoutMs: () => reigns.current.core.parameters.viewTimeoutMs,
   }
   const reads = new Reads(readsOptions)
-  const questions = new Questions({ store, links: () => epochs.chain.links, kept: recovered.kept, status })
+  const linksTold = () => reigns.current.lies?.chain?.(epochs.chain.links) ?? epochs.chain.links
+  const questions = new Questions({ store, links: linksTold, kept: recovered.kept, status })
   const watches = new Watches({ log: host.changes, knows: (client) => host.knows(client), within })
   const door = new Door({
     ...{ host, verifier, counters, watches },

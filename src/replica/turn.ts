@@ -3,8 +3,9 @@
 // The core decides what leaves and when; nothing here sends what the core has not released.
 
 import { performance } from 'node:perf_hooks'
-import type { ReplicaIndex, Verified } from '../../crypto/index.ts'
+import { epoch as epochNumber, type ReplicaIndex, type Verified } from '../../crypto/index.ts'
 import type { ReplicaTransport } from '../../net/index.ts'
+import { frameEpoch } from '../byzantine/index.ts'
 import type { Effect, Evidence, Input, Message, StableCheckpoint } from '../consensus/index.ts'
 import { encodeMessage } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
@@ -69,7 +70,7 @@ export class Turn {
   /** Up to which record of each core everything is durable, where it was not told yet. */
   private durables = new Map<Reign, number>()
   /** The message encoded last: a broadcast, or the same to several peers. */
-  private encoded: { readonly message: Message; readonly reign: Reign; readonly frame: Uint8Array } | undefined
+  private encoded: { readonly message: Message; readonly epoch: number; readonly frame: Uint8Array } | undefined
 
   constructor(parts: TurnParts) {
     this.parts = parts
@@ -225,7 +226,7 @@ export class Turn {
       case 'persist':
         return journal.add(effect.records, () => this.durable(reign, effect.number))
       case 'send':
-        return this.send(reign, effect.to, effect.message)
+        return this.send(reign, effect.to, effect.message, frameEpoch(effect))
       case 'broadcast':
         for (const to of reign.peers) this.send(reign, to, effect.message)
         return
@@ -259,19 +260,21 @@ export class Turn {
     door.receipt(slot, receipt)
   }
 
-  private send(reign: Reign, to: ReplicaIndex, message: Message): void {
-    const { network, counters } = this.parts
-    const peer = reign.seats[to]
-    if (to === reign.self || peer === undefined) return
-    const frame = this.frameOf(reign, message)
+  /** `epoch`: in whose frame it leaves; a liar may want another than that of its core. */
+  private send(reign: Reign, to: ReplicaIndex, message: Message, epoch: number = reign.core.epoch): void {
+    const { network, counters, reigns } = this.parts
+    const there = [reign, reigns.current, reigns.former].find((each) => each?.core.epoch === epoch) ?? reign
+    const peer = there.seats[to]
+    if (to === there.self || peer === undefined) return
+    const frame = this.frameOf(reign, message, epoch)
     if (frame === undefined || !network.send(peer, 'consensus', frame)) counters.unsent++
   }
 
-  private frameOf(reign: Reign, message: Message): Uint8Array | undefined {
-    if (this.encoded?.message === message && this.encoded.reign === reign) return this.encoded.frame
+  private frameOf(reign: Reign, message: Message, epoch: number): Uint8Array | undefined {
+    if (this.encoded?.message === message && this.encoded.epoch === epoch) return this.encoded.frame
     try {
-      const frame = encodeMessage(message, reign.core.epoch)
-      this.encoded = { message, reign, frame }
+      const frame = encodeMessage(message, epochNumber(epoch))
+      this.encoded = { message, epoch, frame }
       return frame
     } catch (error) {
       // Some lies fit no frame, and stay unsaid.
