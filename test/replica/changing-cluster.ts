@@ -182,15 +182,15 @@ export class ChangingCluster {
     return encodeSystemCommand({ kind: 'change', base: digest, ...nothing, ...command })
   }
 
-  /** One who may join from `base` on, and holds the state of `held`; that of the genesis unless told. */
-  newcomer(number: number, base: Charter, held?: StableCheckpoint): NewMember {
+  /** One who may join from `base` on, and holds the state of `held`, which members of `signers` signed; that of the genesis unless told. */
+  newcomer(number: number, base: Charter, held?: StableCheckpoint, signers = base): NewMember {
     const { clusterId } = this.genesis
     const membership = membershipOf(base, clusterId)
     const [consensus, transport] = [signerNamed(`consensus ${number}`), signerNamed(`transport ${number}`)]
     const against = { clusterId, membership: membership.digest }
     const prove = (signer: Signer, purpose: 'consensus' | 'transport') =>
       signer.sign(memberPossessionBytes(purpose, signer.publicKey, against))
-    const note = held === undefined ? new Uint8Array(0) : noteOf(held, membership)
+    const note = held === undefined ? new Uint8Array(0) : noteOf(held, membershipOf(signers, clusterId))
     const text = fromUtf8(note) ?? ''
     const signed = held === undefined ? '' : text.slice(0, text.lastIndexOf('\n\n') + 1)
     return {
