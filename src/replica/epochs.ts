@@ -1,7 +1,7 @@
 // The epochs that a replica knows of, from the genesis on, and where its own keys stand in each.
 
 import { equalBytes, type PublicKey, type ReplicaIndex, replicaIndex, type Signer } from '../../crypto/index.ts'
-import { genesisCharter } from '../../keys/charter/index.ts'
+import { type CharterMember, genesisCharter } from '../../keys/charter/index.ts'
 import type { Genesis } from '../../keys/index.ts'
 import {
   type ChainFault,
@@ -89,6 +89,11 @@ export class Epochs {
       if (seat !== undefined) return seat
     }
     return undefined
+  }
+
+  /** Members of the epoch before `epoch`; nobody before the first. */
+  membersBefore({ charter: { epoch } }: EpochContext): readonly CharterMember[] {
+    return this.known.epochs[epoch - 1]?.charter.members ?? []
   }
 
   /** True for the transport key of whoever was a member in any epoch up to the last. */

@@ -61,6 +61,12 @@ export class Following implements InboundFollowing {
     this.options = options
   }
 
+  /** Whether these, who may be ahead of us, have gone on; each at most once a quarter view time-out. */
+  ask(peers: readonly Peer[], nowMs: number): void {
+    const message = { kind: 'fetch-chain', from: this.options.reigns.current.core.epoch } as const
+    for (const peer of peers) if (this.asked.allows(peer, nowMs, this.gapMs)) this.say(peer, message)
+  }
+
   hearOlder(from: Peer, epoch: number, nowMs: number): void {
     this.show(from, epoch, nowMs)
   }
@@ -69,7 +75,7 @@ export class Following implements InboundFollowing {
     const { reigns, retirement } = this.options
     const { current } = reigns
     if (epoch === current.core.epoch + 1 && !retirement.lingers) this.next.keep(from, frame)
-    if (this.asked.allows(from, nowMs, this.gapMs)) this.say(from, { kind: 'fetch-chain', from: current.core.epoch })
+    this.ask([from], nowMs)
   }
 
   take(from: Peer, message: ChainMessage, nowMs: number): number {

@@ -99,11 +99,15 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const { reign, effects } = begin({ ...seat, signer }, { records: recovered.records, machine: host.position })
   const reigns = new Reigns(reign)
   const name = `replica ${keys.index}`
-  const retirement = new Retirement({ ...{ name, epochs, host, keyring, fatal }, retire: parts.retire })
+  const retirement = new Retirement({
+    ...{ name, epochs, host, keyring, fatal },
+    retire: parts.retire,
+    ask: (members, nowMs) => following.ask(members, nowMs),
+  })
   const common: Common = {
     ...parts,
     ...{ epochs, reigns, retirement, host, verifier, recovered, counters },
-    network: new Network({ transport, genesis, reigns, host, guests: () => retirement.guests }),
+    network: new Network({ transport, genesis, reigns, epochs, host, retirement }),
     alarms: new Alarms(recovered.alarms),
     step: (of, input) => turn.step(of, input),
   }

@@ -5,16 +5,18 @@ import { equalBytes, MAX_REPLICAS, type ReplicaIndex, replicaIndex } from '../..
 import type { CharterMember } from '../../keys/charter/index.ts'
 import { type Genesis, peerIdOf } from '../../keys/index.ts'
 import type { PeerChannel, ReplicaTransport, RosterEntry } from '../../net/index.ts'
+import type { Epochs } from './epochs.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Peer, Reigns } from './reign.ts'
+import type { Retirement } from './retirement.ts'
 
 export interface NetworkOptions {
   readonly transport: ReplicaTransport
   readonly genesis: Genesis
   readonly reigns: Reigns
-  readonly host: Pick<MachineHost, 'addressesOf'>
-  /** Others that are served beside the members of the epochs in office and before. */
-  readonly guests: () => readonly CharterMember[]
+  readonly epochs: Pick<Epochs, 'membersBefore'>
+  readonly host: Pick<MachineHost, 'addressesOf' | 'position'>
+  readonly retirement: Pick<Retirement, 'guests'>
 }
 
 export class Network {
@@ -52,11 +54,11 @@ export class Network {
 
   /** To be called where the epoch, or an address in the state, may be another. */
   refresh(): void {
-    const { reigns, guests, transport } = this.options
+    const { reigns, transport } = this.options
     const { current, former } = reigns
     const members = [current, ...(former === undefined ? [] : [former])].flatMap(({ epoch }) => epoch.charter.members)
     const entries = new Map<Peer, RosterEntry>()
-    for (const member of [...members, ...guests()]) {
+    for (const member of [...members, ...this.guests]) {
       const entry = this.entryOf(member)
       if (!entries.has(entry.peerId)) entries.set(entry.peerId, entry)
     }
@@ -65,6 +67,16 @@ export class Network {
     this.roster = roster
     this.positions = new Map(roster.map(({ peerId }, i) => [peerId, replicaIndex(i)]))
     transport.update(roster)
+  }
+
+  /**
+   * Who is served beside the members of the epochs that have a core here; and who serves us: all that have the state with which our epoch
+   * begins may have left with the one before.
+   */
+  private get guests(): readonly CharterMember[] {
+    const { reigns, epochs, host, retirement } = this.options
+    const { epoch } = reigns.current
+    return host.position.slot < epoch.start.slot ? epochs.membersBefore(epoch) : retirement.guests
   }
 
   /** The addresses of the state, where it has them; else those by which it was known last. */

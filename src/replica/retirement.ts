@@ -2,11 +2,13 @@
 // need it, until a quorum of the next epoch is seen to have gone on. Then, or where nobody is heard of for long, it stops by itself.
 
 import type { CharterMember } from '../../keys/charter/index.ts'
+import { peerIdOf } from '../../keys/index.ts'
 import { type EpochChain, type EpochContext, type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
 import type { Epochs } from './epochs.ts'
 import type { Keyring } from './keyring.ts'
 import { LINGER_TIMEOUTS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
+import type { Peer } from './reign.ts'
 
 /** Why a replica stopped: it has been removed, and is no more needed. */
 export interface Retired {
@@ -24,6 +26,8 @@ export interface RetirementParts {
   readonly host: Pick<MachineHost, 'changedAt'>
   readonly keyring: Pick<Keyring, 'erase'>
   readonly fatal: (error: unknown) => void
+  /** Asks members of the next epoch whether they have gone on: where all left, nobody speaks to this replica any more. */
+  readonly ask: (members: readonly Peer[], nowMs: number) => void
   /** It may stop. */
   readonly retire: (retired: Retired) => void
 }
@@ -65,7 +69,10 @@ export class Retirement {
     const { lingering } = this
     if (lingering === undefined) return
     lingering.sinceMs ??= nowMs
-    const { viewTimeoutCapMs } = lingering.next.charter.parameters
+    const { members, parameters } = lingering.next.charter
+    const { viewTimeoutCapMs } = parameters
+    const guests = members.map(({ transportKey }) => peerIdOf(transportKey))
+    this.parts.ask(guests, nowMs)
     if (nowMs - lingering.sinceMs > LINGER_TIMEOUTS * viewTimeoutCapMs) this.retire(lingering.next)
   }
 

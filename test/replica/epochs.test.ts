@@ -122,6 +122,29 @@ describe('a member that was removed', () => {
   })
 })
 
+describe('the state with which an epoch begins', () => {
+  it('is fetched from those that left with the epoch before, where nobody else has it', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    const base = genesisCharter(c.genesis)
+    const edits = [0, 1, 2, 3].map(
+      (i) => ({ op: 'replace', id: memberId(i), member: c.newcomer(4 + i, base) }) as const,
+    )
+    const [replaced] = await admin.submit([c.change(base, { edits })])
+    expect(replaced?.outcome).toBe('done')
+    let links = await c.links(client, 2)
+    while (links.length === 0) links = await c.links(client, 2)
+    for (const number of [4, 5, 6, 7]) await c.join(number, links)
+    await c.start(4, 5, 6, 7)
+    c.meet(4, 5, 6, 7)
+    await write(client, 20, 'after')
+    await until(() => c.retired.length === 4)
+    await c.settled(4, 5, 6, 7)
+    for (const number of [4, 5, 6, 7]) expect(c.status(number)).toMatchObject({ epoch: 1, alarms: [], lies: [] })
+  })
+})
+
 describe('a replica that was down', () => {
   const next = (c: ChangingCluster, window: number) => ({ parameters: { ...c.genesis.parameters, window } })
 

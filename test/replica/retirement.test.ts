@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { replicaIndex, type Slot, slot } from '../../crypto/index.ts'
+import { peerIdOf } from '../../keys/index.ts'
 import { checkpointBytes, EpochChain, type StableCheckpoint } from '../../src/consensus/index.ts'
 import { LINGER_TIMEOUTS } from '../../src/replica/limits.ts'
 import { Retirement } from '../../src/replica/retirement.ts'
@@ -32,18 +33,20 @@ function stableAt(at: number, signers: number): StableCheckpoint {
 function leaving(changedAt: Slot | undefined, newest = 1) {
   const retired: string[] = []
   const order: string[] = []
+  const asked: string[] = []
   const erase = async () => void order.push('erased')
   const retirement = new Retirement({
     ...{ name: 'replica 2', epochs: { newest }, host: { changedAt }, keyring: { erase } },
     fatal: (error) => {
       throw error
     },
+    ask: (members) => void asked.push(...members),
     retire({ why }) {
       order.push('retired')
       retired.push(why)
     },
   })
-  return { retirement, retired, order }
+  return { retirement, retired, order, asked }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -54,6 +57,15 @@ describe('a replica that was removed', () => {
     retirement.linger(second.last)
     await settled()
     expect(order).toEqual(['erased'])
+  })
+
+  it('asks the members of the next epoch whether they have gone on, since where all left nobody speaks to it', () => {
+    const { retirement, asked } = leaving(slot(47))
+    retirement.tick(0)
+    expect(asked).toEqual([])
+    retirement.linger(second.last)
+    retirement.tick(1)
+    expect(asked).toEqual(second.last.charter.members.map(({ transportKey }) => peerIdOf(transportKey)))
   })
 
   it('stops where it sees a checkpoint that a quorum of the next epoch signed, and says why', async () => {
