@@ -37,7 +37,7 @@ import {
   stateGenesis,
 } from '../../src/machine/index.ts'
 import { beginStore } from '../../src/replica/join.ts'
-import { SHELL_LIMITS } from '../../src/replica/limits.ts'
+import { SHELL_LIMITS, type ShellLimits } from '../../src/replica/limits.ts'
 import { ReplicaProcess } from '../../src/replica/replica.ts'
 import type { Retired } from '../../src/replica/retirement.ts'
 import type { Log, ReplicaOptions } from '../../src/replica/types.ts'
@@ -55,6 +55,7 @@ export interface ChangingOptions {
   /** Loopback ports, one for each number that is ever a member: over libp2p. In memory without. */
   readonly ports?: readonly number[]
   readonly wrapStore?: (number: number, store: Store) => Store
+  readonly limits?: Partial<ShellLimits>
 }
 
 export class ChangingCluster {
@@ -115,7 +116,7 @@ export class ChangingCluster {
       const store = memoryStore({ contents, retention: { slots: 100_000 } })
       return this.options.wrapStore?.(number, store) ?? store
     }
-    const replica = new ReplicaProcess(options, { openStore, limits: SHELL_LIMITS })
+    const replica = new ReplicaProcess(options, { openStore, limits: { ...SHELL_LIMITS, ...this.options.limits } })
     this.running.set(number, replica)
     await replica.start()
   }

@@ -196,6 +196,54 @@ describe('a replica that was down', () => {
     await c.settled(0, 1, 2, 3)
   })
 
+  it.each([
+    ['no snapshot at all', 1000],
+    ['one of the checkpoint before', 1],
+  ])(
+    'with all the others, between the hand-over on disk and the snapshot of its state, has that state again (%s)',
+    async (_, snapshotSlots) => {
+      const power = { on: true, off: () => {} }
+      const cut = new Promise<void>((resolve) => {
+        power.off = () => {
+          power.on = false
+          resolve()
+        }
+      })
+      const handedOver = new Set<number>()
+      const written = new Set<number>()
+      /** From the hand-over on nothing comes back from the disk, and no snapshot of its state gets there. */
+      const wrapStore = (number: number, store: Store): Store =>
+        altered(store, {
+          append(records, done) {
+            if (records.some(({ kind }) => kind === RECORD_KINDS['hand-over'])) handedOver.add(number)
+            store.append(records, power.on && handedOver.has(number) ? () => {} : done)
+          },
+          async putSnapshot(at, meta, chunks) {
+            if (power.on && at >= 16) {
+              await cut
+              throw new Error('the power is gone')
+            }
+            await store.putSnapshot(at, meta, chunks)
+            written.add(at)
+          },
+        })
+      const c = await started({ wrapStore, limits: { snapshotSlots } })
+      const [admin, client] = [await c.client('admin'), await c.client()]
+      await write(client, 1)
+      void admin.submit([c.change(genesisCharter(c.genesis), next(c, 3))])
+      await until(() => handedOver.size === 4)
+      const stopped = Promise.all([0, 1, 2, 3].map((number) => c.stop(number)))
+      setImmediate(power.off)
+      await stopped
+      expect([...written]).toEqual(snapshotSlots === 1 ? [8] : [])
+      await c.start(0, 1, 2, 3)
+      for (const number of [0, 1, 2, 3]) expect(c.status(number)).toMatchObject({ epoch: 1, executed: 16, stable: 16 })
+      await write(client, 10, 'after')
+      await c.settled(0, 1, 2, 3)
+      for (const number of [0, 1, 2, 3]) expect(c.status(number)).toMatchObject({ alarms: [], lies: [] })
+    },
+  )
+
   it('between the hand-over on disk and its first vote in the next epoch votes there, and nowhere else', async () => {
     const dying = { armed: true, dead: () => {} }
     const died = new Promise<void>((resolve) => {
