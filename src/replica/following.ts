@@ -152,11 +152,14 @@ export class Following implements InboundFollowing {
       if (judged.value.links.length > epochs.newest) follow(judged.value)
       return cost
     }
-    const position = reigns.current.seats.indexOf(from)
     const message = { kind: 'stable', checkpoint: next.checkpoint } as const
-    if (position < 0 || core.ignoreReason(replicaIndex(position), message) !== undefined) return cost
+    const { seats, self } = reigns.current
+    const position = seats.indexOf(from)
+    // Shown by somebody who is no member of our epoch, it is as if we had found it ourselves.
+    const shower = position < 0 ? self : replicaIndex(position)
+    if (core.ignoreReason(shower, message) !== undefined) return cost
     const verified = core.verify(message)
-    if (verified.ok) this.options.deliver(reigns.current, replicaIndex(position), verified.value)
+    if (verified.ok) this.options.deliver(reigns.current, shower, verified.value)
     return verifier.checks - before
   }
 

@@ -244,6 +244,38 @@ describe('a replica that was down', () => {
     },
   )
 
+  it('from when it had executed the last slot of an epoch, but not seen a quorum say so, comes into the next one', async () => {
+    const dying = { armed: true, dead: () => {} }
+    const died = new Promise<void>((resolve) => {
+      dying.dead = resolve
+    })
+    /** Killed when its own note of the last slot is on disk, and has not left. */
+    const wrapStore = (number: number, store: Store): Store => {
+      if (number !== 2) return store
+      const append: Store['append'] = (records, done) => {
+        const isLast = records.some(({ kind, slot }) => kind === RECORD_KINDS.checkpoint && slot === 16)
+        if (isLast) dying.dead()
+        store.append(records, dying.armed && isLast ? () => {} : done)
+      }
+      return altered(store, { append })
+    }
+    const c = await started({ wrapStore })
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await admin.submit([c.change(genesisCharter(c.genesis), next(c, 3))])
+    await died
+    await c.stop(2)
+    dying.armed = false
+    await c.inEpoch(1, 0, 1, 3)
+    await write(client, 20, 'missed')
+    await c.start(2)
+    expect(c.status(2).epoch).toBe(0)
+    await c.inEpoch(1, 2)
+    await c.stop(3)
+    await write(client, 3, 'with it')
+    await c.settled(0, 1, 2)
+    for (const number of [0, 1, 2]) expect(c.status(number)).toMatchObject({ alarms: [], lies: [] })
+  })
+
   it('between the hand-over on disk and its first vote in the next epoch votes there, and nowhere else', async () => {
     const dying = { armed: true, dead: () => {} }
     const died = new Promise<void>((resolve) => {

@@ -136,6 +136,12 @@ describe('a chain that is shown', () => {
     expect(followed).toEqual([])
   })
 
+  it('goes there also where somebody shows it who is no member of the epoch: as if we had found it ourselves', () => {
+    const { following, delivered } = stand(0)
+    following.take('somebody', { kind: 'chain', links: chainOf(1).links.map(shown), stable: undefined }, 0)
+    expect(delivered).toEqual([{ from: 0, kind: 'stable' }])
+  })
+
   it('is followed to its end where it is two epochs ahead or more', () => {
     const { following, peer, delivered, followed } = stand(1)
     following.take(peer(2), { kind: 'chain', links: chainOf(4).links.map(shown), stable: undefined }, 0)
