@@ -11,20 +11,26 @@ import {
   type Result,
   type Slot,
   type Verified,
+  type Vote,
 } from '../../crypto/index.ts'
 import {
+  type CheckpointVote,
   type CoreConfig,
   type CoreState,
   type CoreStatus,
   type DurableRecord,
   digestKey,
   type Effect,
+  forgotten,
+  type HeldStatements,
+  heldOf,
   type Input,
   ignoreReason,
   leaseIndex,
   type MachinePosition,
   type Message,
   type MessageFault,
+  type OwnWord,
   type ProtocolParameters,
   readIndex,
   type SignedRequest,
@@ -93,6 +99,16 @@ export class Core {
   /** True where the state of this checkpoint would be installed. */
   awaits({ slot }: StableCheckpoint): boolean {
     return this.state.transferring && slot >= this.state.stable.slot
+  }
+
+  /** See {@link heldOf}. */
+  heldOf(replica: ReplicaIndex): HeldStatements {
+    return heldOf(this.state, replica)
+  }
+
+  /** See {@link forgotten}. */
+  forgotten(held: HeldStatements, own: OwnWord): Vote | CheckpointVote | undefined {
+    return forgotten(held, own, this.context)
   }
 
   /** Requests that wait to be executed. */

@@ -2,9 +2,16 @@
 // each pays for what it makes us check, so that none can keep us from the others (pitfalls P51, P53). What is of another epoch is never
 // held against its sender: it is late, or we are.
 
-import { type ReplicaIndex, replicaIndex, type Verified } from '../../crypto/index.ts'
+import { type Epoch, type ReplicaIndex, replicaIndex, type Verified } from '../../crypto/index.ts'
 import type { Message } from '../consensus/index.ts'
-import { type ChainMessage, decodeMessage, type FrameHead, frameHead, type PeerMessage } from '../wire/index.ts'
+import {
+  type ChainMessage,
+  decodeMessage,
+  type FrameHead,
+  frameHead,
+  type PeerMessage,
+  type StartMessage,
+} from '../wire/index.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
 import {
@@ -26,6 +33,7 @@ export interface InboundOptions {
   readonly admissible: (message: Message) => Message | undefined
   readonly deliver: (reign: Reign, from: ReplicaIndex, message: Verified<Message>) => void
   readonly following: InboundFollowing
+  readonly startCheck: InboundStartCheck
 }
 
 /** What is made of other epochs. */
@@ -38,6 +46,12 @@ export interface InboundFollowing {
   take(from: Peer, message: ChainMessage, nowMs: number): number
   /** A proof of a lie, of an epoch that has no core here; likewise. */
   takeEvidence(message: Message & { readonly kind: 'evidence' }): number
+}
+
+/** What is made of what replicas ask before they vote. */
+export interface InboundStartCheck {
+  /** What it has cost, in signature checks. */
+  take(from: Peer, epoch: Epoch, message: StartMessage): number
 }
 
 export class Inbound {
@@ -86,8 +100,11 @@ export class Inbound {
   }
 
   private takeMessage(from: Peer, head: FrameHead, message: PeerMessage, nowMs: number): number {
-    const { reigns, counters, following } = this.options
+    const { reigns, counters, following, startCheck } = this.options
     if (message.kind === 'fetch-chain' || message.kind === 'chain') return following.take(from, message, nowMs)
+    if (message.kind === 'what-of-me' || message.kind === 'held-of-you') {
+      return startCheck.take(from, head.epoch, message)
+    }
     const reign = reigns.of(head.epoch)
     if (reign === undefined) return message.kind === 'evidence' ? following.takeEvidence(message) : 0
     const index = reign.seats.indexOf(from)

@@ -21,6 +21,7 @@ import type { ShellLimits } from './limits.ts'
 import { MachineHost } from './machine-host.ts'
 import type { MetricsSources } from './metrics.ts'
 import { Network } from './network.ts'
+import { type Notices, noticesOf } from './notices.ts'
 import { Questions } from './questions.ts'
 import { Reads, type ReadsOptions } from './reads.ts'
 import { type RecoveredReplica, recover } from './recovery.ts'
@@ -28,15 +29,18 @@ import { beginReign, type Reign, type ReignStart, Reigns } from './reign.ts'
 import { type Retired, Retirement } from './retirement.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 import { Snapshots } from './snapshots.ts'
+import { StartCheck } from './start-check.ts'
 import { Alarms, statusOf } from './status.ts'
 import { Succession } from './succession.ts'
-import { type Notices, Turn, within } from './turn.ts'
+import { Turn, within } from './turn.ts'
 import type { Log, ReplicaOptions } from './types.ts'
 import { CachingVerifier } from './verify-cache.ts'
 import { Watches } from './watches.ts'
 
 export interface Life {
   readonly turn: Turn
+  /** To be passed before anything else is done. */
+  readonly startCheck: StartCheck
   /** To be carried out first. */
   readonly effects: readonly Effect[]
   readonly handlers: ReplicaTransportHandlers
@@ -66,6 +70,7 @@ interface Common extends LifeParts {
   readonly epochs: Epochs
   readonly reigns: Reigns
   readonly network: Network
+  readonly startCheck: StartCheck
   readonly retirement: Retirement
   readonly host: MachineHost
   readonly verifier: CachingVerifier
@@ -104,14 +109,19 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
     retire: parts.retire,
     ask: (members, nowMs) => following.ask(members, nowMs),
   })
+  const network = new Network({ transport, genesis, reigns, epochs, host, retirement })
+  const startCheck = new StartCheck({
+    ...{ reigns, network, counters, store, records: recovered.records, path: options.data },
+    lies: options.liar !== undefined,
+    clock: () => performance.now(),
+  })
   const common: Common = {
     ...parts,
-    ...{ epochs, reigns, retirement, host, verifier, recovered, counters },
-    network: new Network({ transport, genesis, reigns, epochs, host, retirement }),
+    ...{ epochs, reigns, network, startCheck, retirement, host, verifier, recovered, counters },
     alarms: new Alarms(recovered.alarms),
     step: (of, input) => turn.step(of, input),
   }
-  const { alarms, network } = common
+  const { alarms } = common
   const status = () => statusOf({ ...{ reigns, host, store, network, alarms, startedMs }, kept: recovered.kept })
   const notices = noticesOf(log, alarms, fatal)
   const { journal, writer, snapshots, lent } = keepingOf(common)
@@ -125,7 +135,7 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   })
   const turn: Turn = new Turn({ ...common, journal, snapshots, door, inbound, reads, watches, notices, succession })
   return {
-    ...{ turn, effects, writer, questions, counters, status },
+    ...{ startCheck, turn, effects, writer, questions, counters, status },
     parameters: () => reigns.current.core.parameters,
     handlers: handlersOf(common, { turn, inbound, door, snapshots, questions, watches, following }),
     metrics: {
@@ -199,7 +209,7 @@ interface Within {
 
 /** Where peers and clients are let in. */
 function entranceOf(common: Common, status: () => ReplicaStatus, { lent, journal, notices, follow }: Within) {
-  const { store, epochs, reigns, network, retirement, host, verifier, counters, recovered, step } = common
+  const { store, epochs, reigns, network, startCheck, retirement, host, verifier, counters, recovered, step } = common
   const clock = () => performance.now()
   const readsOptions: ReadsOptions = {
     ...{ host, lent, counters, clock },
@@ -239,7 +249,7 @@ function entranceOf(common: Common, status: () => ReplicaStatus, { lent, journal
     },
   })
   const inbound = new Inbound({
-    ...{ reigns, verifier, counters, deliver, following },
+    ...{ reigns, verifier, counters, deliver, following, startCheck },
     admissible: (message) => door.admissible(message),
   })
   return { questions, reads, watches, door, inbound, following }
@@ -255,18 +265,27 @@ interface Receivers {
   readonly following: Following
 }
 
-function handlersOf({ host, log, options, epochs, network }: Common, receivers: Receivers): ReplicaTransportHandlers {
+function handlersOf(
+  { host, log, options, epochs, network, startCheck }: Common,
+  receivers: Receivers,
+): ReplicaTransportHandlers {
   const { turn, inbound, door, snapshots, questions, watches, following } = receivers
   const { clients } = options.genesis
   return {
     peerFrame(from, channel, frame) {
       const peer = network.at(from)
       if (peer === undefined) return
-      if (channel === 'consensus') inbound.push(peer, frame)
-      else snapshots.push(peer, frame)
+      if (channel === 'consensus') {
+        if (startCheck.hear(peer, frame)) return
+        inbound.push(peer, frame)
+      } else snapshots.push(peer, frame)
       turn.wake()
     },
-    peerUp: (peer) => log.debug({ peer }, 'connected to a member'),
+    peerUp(peer) {
+      log.debug({ peer }, 'connected to a member')
+      const name = network.at(peer)
+      if (name !== undefined) startCheck.peerUp(name)
+    },
     peerDown: (peer) => log.debug({ peer }, 'lost a member'),
     clientFrame(link, frame) {
       door.push(link, frame)
@@ -286,19 +305,5 @@ function handlersOf({ host, log, options, epochs, network }: Common, receivers: 
       const chain = head && following.chainFrame(head.epoch)
       if (chain !== undefined) link.send(chain)
     },
-  }
-}
-
-function noticesOf(log: Log, alarms: Alarms, fatal: (error: unknown) => void): Notices {
-  return {
-    alarm(code, slot) {
-      alarms.raise(`${code}: at slot ${slot}`)
-      log.error({ code, slot }, 'alarm: the state of this replica is wrong')
-    },
-    evidence: ({ accused, kind }) => log.warn({ accused, kind }, 'a replica lied, and this proves it'),
-    view: ({ view, active, reason }) => log.info({ view, active, reason }, active ? 'in a view' : 'changing the view'),
-    epoch: ({ core: { epoch }, self }) => log.info({ epoch, replica: self }, 'in another epoch'),
-    transfer: (slot, reason) => log.info({ slot, reason }, 'fetching the state from peers'),
-    fatal,
   }
 }

@@ -171,6 +171,12 @@ export const PACED_PEERS = 2 * MAX_REPLICAS
 export const CHAIN_GAP_SHARE = 1 / 4
 /** Bytes of charters in one frame of hand-overs, but for a single longer one: a former member is told no more than a MiB in all. */
 export const CHAIN_BYTES = 512 * KIB
+/** Base view time-outs after which a replica that starts again asks those once more who have not said what they hold of it. */
+export const START_ASK_SHARE = 1 / 3
+/** Base view time-outs between two times that one peer is told what is held of it; less than it takes to ask again. */
+export const START_ANSWER_SHARE = 1 / 4
+/** Base view time-outs for which a replica that starts again waits to be told. */
+export const START_TIMEOUTS = 1
 /** Base view time-outs without a slot executed after which an epoch that is known to be over is left at once. */
 export const STUCK_TIMEOUTS = 8
 

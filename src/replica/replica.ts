@@ -5,7 +5,7 @@ import { replicaIndex } from '../../crypto/index.ts'
 import { peerIdOf } from '../../keys/index.ts'
 import { useNativeHash } from '../../keys/native/index.ts'
 import { libp2pReplicaTransport, type ReplicaTransport, type RosterEntry } from '../../net/index.ts'
-import { openStore, type Store, type StoreOptions } from '../storage/index.ts'
+import { openStore, type Store, StoreError, type StoreOptions } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
 import { bringToLife, type Life } from './life.ts'
 import { CLOSE_PATIENCE_MS, LEAST_TICK_MS, SHELL_LIMITS, type ShellLimits, TICKS_PER_TIMEOUT } from './limits.ts'
@@ -112,10 +112,14 @@ export class ReplicaProcess implements Replica {
     if (metricsPort !== undefined) this.metrics = await serveMetrics(metricsPort, life.metrics)
     await transport.start(life.handlers, { signal })
     signal.throwIfAborted()
+    life.startCheck.begin({ clear: () => this.takePart(life), rolledBack: fatal })
+  }
+
+  private takePart(life: Life): void {
     this.tickLater(life)
     life.turn.begin(life.effects)
     const { executed, stable, view } = life.status()
-    log.info({ addresses: transport.addresses, view, executed, stable }, 'taking part')
+    this.log.info({ addresses: this.transport.addresses, view, executed, stable }, 'taking part')
   }
 
   /** Again and again, as often as the epoch asks for. */
@@ -132,6 +136,7 @@ export class ReplicaProcess implements Replica {
     this.ending.abort(new Error('replica: it was stopped while it started'))
     await this.begun?.catch(() => undefined)
     clearTimeout(this.ticking)
+    this.life?.startCheck.stop()
     this.life?.turn.finish()
     this.life?.questions.stop()
     const closed = this.giveBack()
@@ -162,7 +167,10 @@ export class ReplicaProcess implements Replica {
     this.dead = true
     this.life?.turn.end()
     const reason = error instanceof Error ? error : new Error(String(error))
-    this.log.error({ error: reason.message, name: reason.name, stack: reason.stack }, 'the replica stops by itself')
+    const { message: text, name, stack } = reason
+    // What is said to the operator is no bug.
+    const facts = { error: text, name, ...(!(reason instanceof StoreError) && { stack }) }
+    this.log.error(facts, 'the replica stops by itself')
     void this.stop().finally(() => this.options.onFatal?.(reason))
   }
 }

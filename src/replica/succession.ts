@@ -10,10 +10,11 @@ import type { Keyring } from './keyring.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Network } from './network.ts'
 import type { NextFrames } from './next-frames.ts'
+import type { Notices } from './notices.ts'
 import type { Reign, ReignStart, Reigns } from './reign.ts'
 import type { Retirement } from './retirement.ts'
 import type { Snapshots } from './snapshots.ts'
-import type { Notices, Turn } from './turn.ts'
+import type { Turn } from './turn.ts'
 
 export interface SuccessionParts {
   readonly epochs: Epochs

@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks'
 import { epoch as epochNumber, type ReplicaIndex, type Verified } from '../../crypto/index.ts'
 import type { ReplicaTransport } from '../../net/index.ts'
 import { frameEpoch } from '../byzantine/index.ts'
-import type { Effect, Evidence, Input, Message, StableCheckpoint } from '../consensus/index.ts'
+import type { Effect, Input, Message, StableCheckpoint } from '../consensus/index.ts'
 import { encodeMessage } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
 import type { Door } from './door.ts'
@@ -15,6 +15,7 @@ import type { Journal } from './journal.ts'
 import { EXECUTE_SLICE_MS, INBOUND_SLICE_MS, READ_SLICE_MS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Network } from './network.ts'
+import type { Notices } from './notices.ts'
 import type { Reads } from './reads.ts'
 import type { Peer, Reign, Reigns } from './reign.ts'
 import type { Retirement } from './retirement.ts'
@@ -37,18 +38,6 @@ export interface TurnParts {
   readonly counters: Counters
   readonly notices: Notices
   readonly watches: Watches
-}
-
-/** What people are told. */
-export interface Notices {
-  alarm(code: string, slot: number): void
-  evidence(evidence: Evidence): void
-  view(effect: Effect & { readonly kind: 'view' }): void
-  transfer(slot: number, reason: string): void
-  /** Another epoch has begun here. */
-  epoch(reign: Reign): void
-  /** The replica must not go on. */
-  fatal(error: unknown): void
 }
 
 /** Own votes that complete a quorum bring new records, and these new votes: a handful of times a slot. */

@@ -41,12 +41,15 @@ export interface ReplicaOptions {
   readonly transport?: ReplicaTransport
   /** Called once where it has stopped by itself since it was removed from the cluster, and nobody needs it any more. */
   readonly onRetired?: (retired: Retired) => void
-  /** Called once where it must stop by itself: a failed disk, a broken assertion. */
+  /** Called once where it must stop by itself: a failed disk, a broken assertion, a store that proves to be an older copy. */
   readonly onFatal?: (error: Error) => void
 }
 
 export interface Replica {
-  /** Opens the store, listens and takes part. Resolves when it listens. Calling it again is harmless. */
+  /**
+   * Opens the store, listens and takes part. Resolves when it listens; with a store that was used before it then says nothing of its own
+   * until others have told what they hold of its word, or one base view time-out is over. Calling it again is harmless.
+   */
   start(options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Takes no more part, waits for the disk, and gives everything back. Calling it again is harmless. */
   stop(): Promise<void>

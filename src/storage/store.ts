@@ -114,6 +114,8 @@ export type StoreErrorCode =
   /** A format of a newer or older program. */
   | 'format'
   | 'damaged'
+  /** An older copy: others hold what this replica said since. */
+  | 'rolled-back'
   /** The system refused: permissions, a full disk. */
   | 'io'
 

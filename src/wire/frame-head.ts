@@ -9,10 +9,12 @@ export interface FrameHead {
   readonly epoch: Epoch
   /** True for what is heard in whatever epoch: proofs of lies, and what is said about epochs. */
   readonly anyEpoch: boolean
+  /** True for what a replica asks before it votes, and for the answer. */
+  readonly atStart: boolean
 }
 
 /** Numbers of `Message` in consensus.proto. */
-const FIELDS = Object.freeze({ evidence: 10, fetchChain: 18, chain: 19, epoch: 2047 })
+const FIELDS = Object.freeze({ evidence: 10, fetchChain: 18, chain: 19, whatOfMe: 20, heldOfYou: 21, epoch: 2047 })
 /** Of what has a length before it. */
 const WIRE_TYPE_BYTES = 2
 const MAX_VARINT_BYTES = 8
@@ -26,11 +28,12 @@ export function frameHead(frame: Uint8Array): FrameHead | undefined {
   const field = Math.floor(tag.value / 8)
   const anyEpoch = field === FIELDS.evidence || field === FIELDS.fetchChain || field === FIELDS.chain
   const end = length.end + length.value
-  if (end === frame.length) return { epoch: epoch(0), anyEpoch }
+  const atStart = field === FIELDS.whatOfMe || field === FIELDS.heldOfYou
+  if (end === frame.length) return { epoch: epoch(0), anyEpoch, atStart }
   const last = varintAt(frame, end)
   const number = last && varintAt(frame, last.end)
   if (last?.value !== 8 * FIELDS.epoch || number?.end !== frame.length) return undefined
-  return { epoch: epoch(number.value), anyEpoch }
+  return { epoch: epoch(number.value), anyEpoch, atStart }
 }
 
 function varintAt(bytes: Uint8Array, at: number): { readonly value: number; readonly end: number } | undefined {

@@ -31,6 +31,7 @@ export {
   type PeerFrame,
   type PeerMessage,
   type ShownLink,
+  type StartMessage,
 } from './messages.ts'
 export {
   ARCHIVE_KINDS,

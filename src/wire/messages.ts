@@ -11,7 +11,7 @@ import {
   view,
 } from '../../crypto/index.ts'
 import * as wire from '../../net/wire/index.ts'
-import type { Message, StableCheckpoint } from '../consensus/index.ts'
+import type { HeldStatements, Message, StableCheckpoint } from '../consensus/index.ts'
 import { fromWireChosen, fromWireEntry, toWireChosen, toWireEntry } from './entries.ts'
 import { fromWireEvidence, toWireEvidence } from './evidence.ts'
 import { read } from './malformed.ts'
@@ -51,7 +51,10 @@ export interface ShownLink {
   readonly charter: Uint8Array
 }
 
-export type PeerMessage = Message | ChainMessage
+/** What the shell of a replica that starts again asks, and is answered, before it votes (P28); no core hears of it. */
+export type StartMessage = { readonly kind: 'what-of-me' } | ({ readonly kind: 'held-of-you' } & HeldStatements)
+
+export type PeerMessage = Message | ChainMessage | StartMessage
 
 /** What one replica sends another: a message, and the epoch that its sender is in. */
 export interface PeerFrame {
@@ -122,6 +125,10 @@ function toWire(message: PeerMessage): WithoutEpoch<wire.Message> {
       return { kind: 'fetchChain', value: message }
     case 'chain':
       return { kind: 'chain', value: toWireChain(message) }
+    case 'what-of-me':
+      return { kind: 'whatOfMe', value: {} }
+    case 'held-of-you':
+      return { kind: 'heldOfYou', value: toWireHeld(message) }
   }
 }
 
@@ -179,11 +186,31 @@ function fromWire({ kind, value }: wire.Message, most: number | undefined): Peer
         links: value.links.map(fromWireLink),
         stable: value.stable && fromWireStable(value.stable),
       }
+    case 'whatOfMe':
+      return { kind: 'what-of-me' }
+    case 'heldOfYou':
+      return { kind: 'held-of-you', ...fromWireHeld(value) }
   }
 }
 
 function toWireChain({ links, stable }: ChainMessage & { readonly kind: 'chain' }): wire.ShownChain {
   return { links: links.map(toWireLink), stable: stable && toWireStable(stable) }
+}
+
+function toWireHeld({ promise, vote, note }: HeldStatements): wire.HeldStatements {
+  return {
+    promise: promise && toWireVote(promise),
+    vote: vote && toWireVote(vote),
+    note: note && toWireCheckpointVote(note),
+  }
+}
+
+function fromWireHeld({ promise, vote, note }: wire.HeldStatements): HeldStatements {
+  return {
+    promise: promise && fromWireVote(promise),
+    vote: vote && fromWireVote(vote),
+    note: note && fromWireCheckpointVote(note),
+  }
 }
 
 function toWireLink({ checkpoint, charter }: ShownLink): wire.HandOver {

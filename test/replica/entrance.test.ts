@@ -73,6 +73,7 @@ function entrance() {
       take: (from, message) => said.push([message.kind, from]),
       takeEvidence: () => said.push(['evidence']),
     },
+    startCheck: { take: (from, of, message) => said.push([message.kind, from, of]) },
     admissible: (message) => door.admissible(message),
     deliver: (_, from, message) => heard.push({ from, message }),
   })

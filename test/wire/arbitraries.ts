@@ -55,6 +55,7 @@ import type {
   ReplicaFrame,
   ReplicaStatus,
   SlotReply,
+  StartMessage,
   TransferFrame,
   WatchEndCode,
   WatchedRequest,
@@ -241,6 +242,16 @@ export const chainMessages: Arbitraries<ChainMessage> = {
     kind: kind('chain'),
     links: fc.array(fc.record({ checkpoint: anyStable, charter: anyBytes }), { maxLength: 3 }),
     stable: fc.option(anyStable, { nil: undefined }),
+  }),
+}
+
+export const startMessages: Arbitraries<StartMessage> = {
+  'what-of-me': fc.record({ kind: kind('what-of-me') }),
+  'held-of-you': fc.record({
+    kind: kind('held-of-you'),
+    promise: fc.option(vote('view-change'), { nil: undefined }),
+    vote: fc.option(vote('accept'), { nil: undefined }),
+    note: fc.option(anyCheckpointVote, { nil: undefined }),
   }),
 }
 

@@ -47,6 +47,7 @@ import {
   messages,
   records,
   replicaFrames,
+  startMessages,
   transferFrames,
 } from './arbitraries.ts'
 
@@ -88,14 +89,14 @@ function formats<Value>(
 
 /** Of the first epoch, where a frame that is cut short is none. */
 const firstFrames = Object.fromEntries(
-  Object.entries({ ...messages, ...chainMessages }).map(([kind, message]) => [
+  Object.entries({ ...messages, ...chainMessages, ...startMessages }).map(([kind, message]) => [
     kind,
     fc.record({ epoch: fc.constant(epoch(0)), message: fc.oneof(message) }),
   ]),
 )
 const laterFrames = fc.record({
   epoch: anyEpoch,
-  message: fc.oneof(...Object.values(messages), ...Object.values(chainMessages)),
+  message: fc.oneof(...Object.values(messages), ...Object.values(chainMessages), ...Object.values(startMessages)),
 })
 const encodeFrame = ({ epoch: of, message }: PeerFrame) => encodeMessage(message, of)
 

@@ -2,17 +2,20 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { epoch } from '../../crypto/index.ts'
 import { encodeMessage, frameHead, type PeerMessage } from '../../src/wire/index.ts'
-import { anyEpoch, chainMessages, messages } from './arbitraries.ts'
+import { anyEpoch, chainMessages, messages, startMessages } from './arbitraries.ts'
 
 const ANY_EPOCH: readonly PeerMessage['kind'][] = ['evidence', 'fetch-chain', 'chain']
-const kinds: readonly fc.Arbitrary<PeerMessage>[] = [...Object.values(messages), ...Object.values(chainMessages)]
+const AT_START: readonly PeerMessage['kind'][] = ['what-of-me', 'held-of-you']
+const kinds: readonly fc.Arbitrary<PeerMessage>[] = [messages, chainMessages, startMessages].flatMap((each) =>
+  Object.values(each),
+)
 const anyMessage = fc.oneof(...kinds)
 
 it('the head of a frame is that of what was encoded, whatever the message and the epoch', () => {
   for (const kind of kinds) {
     const property = fc.property(kind, anyEpoch, (message, of) => {
-      const inAny = ANY_EPOCH.includes(message.kind)
-      expect(frameHead(encodeMessage(message, of))).toEqual({ epoch: of, anyEpoch: inAny })
+      const [anyEpoch, atStart] = [ANY_EPOCH, AT_START].map((some) => some.includes(message.kind))
+      expect(frameHead(encodeMessage(message, of))).toEqual({ epoch: of, anyEpoch, atStart })
     })
     fc.assert(property, { numRuns: 20 })
   }

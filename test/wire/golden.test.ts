@@ -300,6 +300,11 @@ it('the formats of wire and disk stay as they are', () => {
           epoch(3),
         ),
       ),
+      whatOfMe: hex(encodeMessage({ kind: 'what-of-me' }, epoch(3))),
+      heldOfYou: [
+        { promise: undefined, vote: undefined, note: undefined },
+        { promise: vote('view-change', 1), vote: vote('accept', 1), note: checkpointVote },
+      ].map((held) => hex(encodeMessage({ kind: 'held-of-you', ...held }, epoch(3)))),
       checkpoint: hex(encodeMessage({ kind: 'checkpoint', vote: ending }, epoch(0))),
       stable: hex(encodeMessage({ kind: 'stable', checkpoint: handedOver }, epoch(0))),
       pastTheEnd: [

@@ -36,7 +36,7 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
     clearInterval(reports)
     await ended(replica)
   }
-  if (failed.signal.aborted) throw failed.signal.reason
+  if (failed.signal.aborted) throw explained(failed.signal.reason, settings)
   if (removed.signal.aborted) sayRemoved(removed.signal.reason, context)
   return { status: 'done', value: {}, text: '', printed: true }
 }
@@ -69,8 +69,8 @@ function lost(settings: Settings): StoreError {
 function explained(error: unknown, settings: Settings): unknown {
   if (!(error instanceof StoreError)) return error
   if (error.code === 'missing') return lost(settings)
-  if (error.code !== 'damaged') return error
-  return new StoreError('damaged', `${error.message}; a new replica in its place: ${replaceCommand(settings)}`)
+  if (error.code !== 'damaged' && error.code !== 'rolled-back') return error
+  return new StoreError(error.code, `${error.message}; a new replica in its place: ${replaceCommand(settings)}`)
 }
 
 function identityOf({ genesis, keys }: Settings): StoreIdentity {
