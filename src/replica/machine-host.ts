@@ -129,10 +129,18 @@ export class MachineHost {
     this.apply(entry, Math.max(this.executor.timestampMs, entry.header.timestampMs), certificate)
   }
 
-  /** Where this request was answered lately, with a receipt. */
+  /** Where this request was answered lately in this epoch, with a receipt. */
   answerTo(id: Digest): Answered | undefined {
     const found = this.answered.get(digestKey(id))
     return found !== undefined && this.results.get(found.slot)?.receipt !== undefined ? found : undefined
+  }
+
+  /**
+   * Another epoch begins. Clients that ask again from now on take no receipt of the one before, whose keys may be stolen by now: a
+   * request that was answered there is ordered anew, and the session table answers it.
+   */
+  beginEpoch(): void {
+    this.answered.clear()
   }
 
   /** Whether the machine has this client listed, in the state executed so far. */

@@ -120,6 +120,7 @@ export class Succession {
     const { reigns, host, network, inbound, next, turn, notices, begin } = this.parts
     const { reign, effects } = begin(place, { records: [], machine: host.position, old: over?.core })
     reigns.succeed(reign, over)
+    host.beginEpoch()
     network.refresh()
     notices.epoch(reign)
     turn().enter(reign, effects)

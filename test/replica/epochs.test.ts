@@ -44,6 +44,22 @@ describe('an epoch that ends', () => {
     expect(chain.last.charter).toMatchObject({ epoch: 1, parameters: { window: 3 } })
   })
 
+  it('has what was asked in it answered anew to whoever asks again later, under keys that are in office', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    const [request] = client.bundle([client.put('key', 'value')])
+    if (request === undefined) throw new Error('no request')
+    client.send([request])
+    await until(() => client.resultOf(request) !== undefined)
+    const parameters = { ...c.genesis.parameters, window: 3 }
+    await admin.submit([c.change(genesisCharter(c.genesis), { parameters })])
+    await c.inEpoch(1, 0, 1, 2, 3)
+    const { start } = c.chainOf(await c.links(client, 0)).last
+    client.send([request])
+    await until(() => (client.answeredIn(request) ?? 0) > start.slot)
+    expect(client.resultOf(request)).toMatchObject({ outcome: 'done' })
+  })
+
   it('lets a member be replaced while requests run', async () => {
     const c = await started()
     const [admin, client] = [await c.client('admin'), await c.client()]

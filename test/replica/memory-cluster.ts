@@ -199,6 +199,8 @@ export class TestClient {
   private sequence = 0
   private questions = 0
   private readonly answers = new Map<number, { answers: Answer[]; done: (all: Answer[]) => void }>()
+  /** By request id: the last slot under whose receipt it was answered. */
+  private readonly slots = new Map<string, number>()
   /** By request id and record: who said so. */
   private readonly heard = new Map<string, { record: Uint8Array; by: Set<number> }[]>()
 
@@ -274,6 +276,11 @@ export class TestClient {
     return (this.heard.get(hex(id)) ?? []).flatMap(({ by }) => [...by])
   }
 
+  /** The last slot under whose receipt somebody answered this request. */
+  answeredIn({ id }: SignedRequest): number | undefined {
+    return this.slots.get(hex(id))
+  }
+
   async ask(replica: number, question: Question): Promise<Answer[]> {
     const id = ++this.questions
     return new Promise((resolve) => {
@@ -312,6 +319,7 @@ export class TestClient {
         const decoded = decodeResultRecord(record)
         if (decoded === undefined) throw new Error('bad record')
         const key = hex(decoded.request)
+        this.slots.set(key, Math.max(receipt.statement.slot, this.slots.get(key) ?? 0))
         const known = this.heard.get(key) ?? []
         this.heard.set(key, known)
         const same = known.find((each) => hex(each.record) === hex(record))
