@@ -1,23 +1,23 @@
-// Clusters of real processes for tests: a keyset in a temporary folder, replicas that are killed, paused, restarted and cut off,
-// clients that remember what they were told, and the verdict after it all.
+// Clusters of real processes for tests: a keyset in a temporary folder, replicas that are killed, paused, restarted, cut off, let in and
+// voted out, clients that remember what they were told, and the verdict after it all.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { replicaIndex } from '../../crypto/index.ts'
 import { loadClientKey, type Parameters } from '../../keys/index.ts'
-import { nativeVerifier } from '../../keys/native/index.ts'
-import { exportBundle } from '../../src/audit/index.ts'
-import { verifyBundle } from '../../src/audit/verify/index.ts'
+import { CLUSTER_FILE } from '../../src/cli/cluster.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import type { ReplicaReport } from '../../src/cli/launch/messages.ts'
 import type { ReplicaConfig } from '../../src/cli/serve/config.ts'
 import { Load, type LoadOptions } from '../../src/cli/tour/load.ts'
 import { type Client, connect } from '../../src/client/index.ts'
+import type { EpochChain } from '../../src/consensus/index.ts'
 import { checkLinearizability, logOrderFault, type Operation } from '../../src/simulation/index.ts'
+import { auditAll } from './audit-all.ts'
 import { historyText } from './history.ts'
 import { Link } from './link.ts'
+import { Members } from './members.ts'
 import type { Network } from './network.ts'
 
 export interface HarnessOptions {
@@ -43,6 +43,7 @@ const TEST_PARAMETERS: Partial<Parameters> = { viewTimeoutMs: 500, viewTimeoutCa
 
 export class Harness {
   readonly cluster: LocalCluster
+  readonly members: Members
   /** Lines of the replicas' standard error. */
   readonly errors: readonly string[]
   private readonly root: string
@@ -50,6 +51,8 @@ export class Harness {
   private readonly liars: ReadonlySet<number>
   private readonly clients: Client[] = []
   private readonly loads: Load[] = []
+  /** One that only asks. */
+  private reader: Client | undefined
 
   private constructor(
     cluster: LocalCluster,
@@ -57,8 +60,10 @@ export class Harness {
     links: ReadonlyMap<string, Link>,
     liars: readonly number[],
     errors: readonly string[],
+    members: Members,
   ) {
     this.cluster = cluster
+    this.members = members
     this.errors = errors
     this.root = root
     this.links = links
@@ -87,7 +92,8 @@ export class Harness {
         return { retention, peers, ...(liar !== undefined && { liar }) }
       },
     })
-    const harness = new Harness(cluster, root, links, Object.keys(liars).map(Number), errors)
+    const members = new Members(cluster, retention)
+    const harness = new Harness(cluster, root, links, Object.keys(liars).map(Number), errors, members)
     try {
       await cluster.startAll()
       await harness.connected()
@@ -105,6 +111,17 @@ export class Harness {
     })
   }
 
+  /** Waits until so many members of the newest epoch run, have what there is, and are connected to one another. */
+  inOffice(count: number): Promise<void> {
+    return this.cluster.until(`${count} members are in the newest epoch`, (reports) => {
+      const newest = Math.max(...reports.map(({ epoch }) => epoch))
+      const ready = reports.filter(({ epoch, active, transferring, connected }) => {
+        return epoch === newest && active && !transferring && connected.length >= count - 1
+      })
+      return ready.length === count
+    })
+  }
+
   link(a: number, b: number): Link {
     const link = this.links.get(nameOf(a, b))
     if (link === undefined) throw new Error(`the harness has no link ${a}-${b}`)
@@ -114,7 +131,8 @@ export class Harness {
   async connect(name = 'admin'): Promise<Client> {
     const { genesis } = this.cluster
     const key = await loadClientKey(this.cluster.clientFolder(name), genesis, { name })
-    const client = await connect({ genesis, key: key.signer, seed: key.seed })
+    const clusterFile = join(this.cluster.folder, CLUSTER_FILE)
+    const client = await connect({ genesis, key: key.signer, seed: key.seed, clusterFile })
     this.clients.push(client)
     return client
   }
@@ -140,23 +158,41 @@ export class Harness {
   }
 
   honest(): ReplicaReport[] {
-    return this.cluster.reports().filter(({ replica }) => !this.liars.has(replica))
+    return this.reportsOf(this.cluster.started.filter((number) => !this.liars.has(number)))
+  }
+
+  /** The epochs, as replicas tell of them now. */
+  async chain(): Promise<EpochChain> {
+    this.reader ??= await this.connect()
+    return await this.reader.follow()
+  }
+
+  /** Waits until honest ones who are no members any more have stopped by themselves, with code 0, or were killed. The load must go on. */
+  async retired(chain: EpochChain): Promise<void> {
+    for (const number of await this.members.gone(chain)) {
+      if (this.liars.has(number)) continue
+      await this.cluster.until(`replica ${number}, no member any more, stops`, () => !this.cluster.runs(number))
+      const ending = this.cluster.ending(number)
+      assert.ok(ending?.code === 0 || ending?.signal === 'SIGKILL', `replica ${number}: ${ending?.text}`)
+    }
   }
 
   /**
-   * Ends the load and holds against each other what the clients were told and what the replicas keep: every request has an outcome, the
+   * Waits for the end of those who left, ends the load, and holds against each other what the clients were told and what the replicas keep: every request has an outcome, the
    * history is linearizable, honest replicas agree on the state and blame no honest one, and everything that they keep audits.
    */
   async verdict(): Promise<void> {
-    await this.safe()
+    const chain = await this.chain()
+    await this.retired(chain)
+    await this.safe(chain)
     const unknown = this.operations().filter(({ outcome }) => outcome === 'unknown')
     assert.equal(unknown.length, 0, 'requests without an outcome')
-    await this.agreed()
-    await this.audited()
+    await this.agreed(chain)
+    await this.audited(chain)
   }
 
-  /** The part of {@link verdict} that holds whatever happened, as long as no more than b lie. */
-  async safe(): Promise<void> {
+  /** The part of {@link verdict} that holds whatever happened, as long as no more than b lie; `chain` where members changed. */
+  async safe(chain?: EpochChain): Promise<void> {
     for (const load of this.loads) await load.stop()
     const operations = this.operations()
     assert.equal(logOrderFault(operations), undefined)
@@ -172,9 +208,10 @@ export class Harness {
       assert.equal(stateRoot, other, `replica ${replica} has another state than others at slot ${stable}`)
       roots.set(stable, stateRoot)
     }
+    const liars = chain === undefined ? this.liars : await this.positionsOfLiars(chain)
     const accused = this.honest().flatMap(({ lies }) => lies.map((lie) => lie.accused))
     assert.deepEqual(
-      accused.filter((index) => !this.liars.has(index)),
+      accused.filter((index) => !liars.has(index)),
       [],
       'honest replicas that were blamed',
     )
@@ -184,14 +221,16 @@ export class Harness {
     return this.loads.flatMap((load) => load.operations)
   }
 
-  /** Waits until the honest replicas that run have executed the same slots and agree on the state at their checkpoint. */
-  async agreed(): Promise<void> {
+  /** Waits until the honest members that run have executed the same slots and agree on the state at their checkpoint. */
+  async agreed(chain: EpochChain): Promise<void> {
+    const numbers = await this.members.numbersOf(chain.last)
     await this.cluster.until('honest replicas agree', () => {
-      const honest = this.honest()
+      const honest = this.reportsOf(numbers.filter((number) => !this.liars.has(number)))
       const first = honest[0]
       if (first === undefined) return false
       return honest.every(
-        ({ executed, chosen, stable, stateRoot }) =>
+        ({ epoch, executed, chosen, stable, stateRoot }) =>
+          epoch === chain.last.charter.epoch &&
           executed === chosen &&
           executed === first.executed &&
           stable === first.stable &&
@@ -200,27 +239,27 @@ export class Harness {
     })
   }
 
-  /** Exports all that the running replicas keep, and audits it with nothing but the genesis. */
-  async audited(): Promise<void> {
-    const { genesis } = this.cluster
+  /** Exports all that is kept by whoever was a member, and audits it. */
+  async audited(chain: EpochChain): Promise<void> {
+    const { cluster, members, liars } = this
     const client = await this.connect()
-    const parts: Buffer[] = []
-    const report = await exportBundle({
-      archives: this.cluster.reports().map(({ replica }) => client.archive(replicaIndex(replica))),
-      ...{ genesis, selection: { kind: 'all' }, out: (text) => void parts.push(Buffer.from(text)) },
-    })
     const executed = Math.max(...this.honest().map((each) => each.executed))
-    const first = Math.min(...this.honest().map(({ firstSlot }) => firstSlot))
-    assert.equal(report.entries, executed - first + 1, 'exported entries, of all slots that were executed and are kept')
-    for await (const each of verifyBundle(parts, genesis, { level: 'certificates', verifier: nativeVerifier })) {
-      if (each.kind !== 'summary') continue
-      assert.ok(each.valid, `the export does not hold: ${JSON.stringify(each.faults)}`)
-      assert.equal(each.entries, report.entries)
-      assert.deepEqual(
-        each.convicted.filter((index) => !this.liars.has(index)),
-        [],
-      )
+    await auditAll({ cluster, members, liars, client, chain, executed })
+  }
+
+  /** Positions that a liar had in any epoch: a report does not say of which epoch it accuses somebody. */
+  private async positionsOfLiars({ epochs }: EpochChain): Promise<Set<number>> {
+    const positions = new Set<number>()
+    for (const context of epochs) {
+      for (const [position, number] of (await this.members.numbersOf(context)).entries()) {
+        if (this.liars.has(number)) positions.add(position)
+      }
     }
+    return positions
+  }
+
+  private reportsOf(numbers: readonly number[]): ReplicaReport[] {
+    return numbers.flatMap((number) => this.cluster.report(number) ?? [])
   }
 
   async dispose(): Promise<void> {

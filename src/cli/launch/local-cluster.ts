@@ -1,5 +1,5 @@
 // A new keyset on this machine and its replicas as processes, which come and go at the caller's word: for the tour, and for tests
-// with real processes.
+// with real processes. Replicas are known by the numbers of their folders, whatever positions they have as members.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -105,8 +105,14 @@ export class LocalCluster {
     return new LocalCluster(genesis, options)
   }
 
+  /** Of the members of the genesis. */
   get indexes(): number[] {
     return [...this.genesis.members.keys()]
+  }
+
+  /** All that were ever started, those that joined later too, ascending. */
+  get started(): number[] {
+    return [...this.processes.keys()].sort((a, b) => a - b)
   }
 
   clientFolder(name: string): string {
@@ -158,16 +164,13 @@ export class LocalCluster {
     this.paused.delete(index)
   }
 
-  /** The newest reports of those that run and are not paused, by index. */
+  /** The newest reports of those that run and are not paused, ascending by index. */
   reports(): ReplicaReport[] {
-    return this.indexes.flatMap((index) => {
-      const report = this.processes.get(index)?.latest?.report
-      return report === undefined || !this.runs(index) || this.paused.has(index) ? [] : [report]
-    })
+    return this.started.flatMap((index) => this.report(index) ?? [])
   }
 
   report(index: number): ReplicaReport | undefined {
-    return this.reports().find(({ replica }) => replica === index)
+    return this.runs(index) && !this.paused.has(index) ? this.processes.get(index)?.latest?.report : undefined
   }
 
   pid(index: number): number | undefined {
@@ -183,10 +186,15 @@ export class LocalCluster {
     return this.processes.get(index)?.ending
   }
 
-  /** The leader of the highest view that an active replica is in. */
+  /** The leader of the highest view that an active replica is in; undefined too where it was never heard of in that epoch. */
   leader(): number | undefined {
     const active = this.reports().filter((report) => report.active)
-    return active.sort((a, b) => b.view - a.view)[0]?.leader
+    const newest = active.sort((a, b) => b.epoch - a.epoch || b.view - a.view)[0]
+    if (newest === undefined || newest.epoch === 0) return newest?.leader
+    return this.started.find((index) => {
+      const last = this.processes.get(index)?.latest?.report
+      return last?.epoch === newest.epoch && last.replica === newest.leader
+    })
   }
 
   /**
@@ -225,12 +233,12 @@ export class LocalCluster {
   }
 
   private describe(): string {
-    const lines = this.indexes.map((index) => {
+    const lines = this.started.map((index) => {
       const { ending, latest } = this.processes.get(index) ?? {}
       if (ending !== undefined) return `${index}: ${ending.text}`
       if (latest === undefined) return `${index}: no report`
-      const { view, active, chosen, executed, stable, pending, connected, alarms } = latest.report
-      const state = `view ${view}${active ? '' : ' (changing)'}, chosen ${chosen}, executed ${executed}, stable ${stable}`
+      const { epoch, view, active, chosen, executed, stable, pending, connected, alarms } = latest.report
+      const state = `epoch ${epoch}, view ${view}${active ? '' : ' (changing)'}, chosen ${chosen}, executed ${executed}, stable ${stable}`
       return `${index}: ${state}, pending ${pending}, connected ${connected.join('')}${alarms.length > 0 ? `, ${alarms}` : ''}`
     })
     return lines.join('; ')

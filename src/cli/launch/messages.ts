@@ -10,7 +10,9 @@ export const REPORT_EVERY_MS = 250
 const whole = z.int().min(0)
 
 const report = z.object({
+  /** Its position in the epoch, as are the leader's and those that it is connected to. */
   replica: whole,
+  epoch: whole,
   view: whole,
   leader: whole,
   active: z.boolean(),
@@ -45,6 +47,7 @@ export type ReplicaMessage = z.infer<typeof message>
 export function reportOf(status: ReplicaStatus): ReplicaReport {
   return {
     replica: status.replica,
+    epoch: status.epoch,
     view: status.view,
     leader: status.leader,
     active: status.active,

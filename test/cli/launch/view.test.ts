@@ -8,7 +8,17 @@ const FACTS = { label: 'demo-00000000', tolerance: '4 replicas: up to 1 may lie,
 
 function report(more: Partial<ReplicaReport>): ReplicaReport {
   return {
-    ...{ replica: 0, view: 1, leader: 1, active: true, chosen: 300, executed: 299, stable: 256, stateRoot: '00' },
+    ...{
+      replica: 0,
+      epoch: 0,
+      view: 1,
+      leader: 1,
+      active: true,
+      chosen: 300,
+      executed: 299,
+      stable: 256,
+      stateRoot: '00',
+    },
     ...{ firstSlot: 1, pending: 0, transferring: false, requests: 900, uptimeMs: 5000, connected: [0, 1, 2] },
     ...{ lies: [], liar: '', alarms: [] },
     ...more,
