@@ -1,15 +1,15 @@
 // Round after round of random faults on real processes: `npm run torture -- --minutes 30 --seed 7 --replicas 4`. Each round is a new
 // cluster whose faults are drawn from one number, so a round that fails is run again by its seed alone (the timing of a real machine
-// differs, so it may take several). Two rounds of three stay within the fault budget, and everything must finish; the third goes beyond
-// it, with replicas down at will, and only safety is asserted. With `--steady` nothing goes wrong, and one cluster's disks must stay bounded.
+// differs, so it may take several). Two rounds of three stay within the fault budget, members change in the midst of them, and everything
+// must finish; the third goes beyond it, with replicas down at will, and only safety is asserted. With `--steady` nothing goes wrong, and one cluster's disks must stay bounded.
 
 import { parseArgs } from 'node:util'
-import { quorumSystem } from '../../crypto/index.ts'
 import { toleranceOf } from '../../keys/index.ts'
 import { BEHAVIOURS } from '../../src/byzantine/index.ts'
 import { chance } from '../../src/cli/tour/load.ts'
 import { Harness } from './harness.ts'
 import { runSteady } from './steady.ts'
+import { changeMembers, type Office, officeOf } from './torture-changes.ts'
 
 interface Plan {
   readonly seed: number
@@ -28,6 +28,8 @@ interface Outcome {
 }
 
 const MOST_FAULTS = 4
+/** The share of faults within the budget that are a change of the members. */
+const CHANGES = 0.4
 /** Milliseconds that a fault lasts, at least and at most. */
 const FAULT_MS = [200, 4_000] as const
 
@@ -52,15 +54,19 @@ function planOf(seed: number, replicas: number): Plan {
 
 async function runRound(plan: Plan): Promise<Outcome> {
   const random = chance(plan.seed ^ 0x5eed)
-  const harness = await Harness.start({ replicas: plan.replicas, liars: plan.liars, links: plan.links })
+  const harness = await Harness.start({ replicas: plan.replicas, clients: 2, liars: plan.liars, links: plan.links })
   const told: string[] = []
   try {
-    const load = await harness.load({ seed: plan.seed, timeoutMs: plan.within ? 60_000 : 8_000 })
+    // Changes of the members are asked for under the admin's key, and two clients with one key would number their requests alike.
+    const client = await harness.connect('writer-1')
+    const load = await harness.load({ client, seed: plan.seed, timeoutMs: plan.within ? 60_000 : 8_000 })
     for (let i = 0; i < plan.faults; i++) {
       await harness.answered(load, 20).catch((error) => {
         if (plan.within) throw error
       })
-      told.push(await strike(harness, plan, random))
+      const office = await officeOf(harness, Object.keys(plan.liars).map(Number))
+      const change = plan.within && random() < CHANGES
+      told.push(await (change ? changeMembers(harness, office, random) : strike(harness, plan, office, random)))
     }
     if (plan.within) await harness.verdict()
     else await harness.safe()
@@ -73,11 +79,9 @@ async function runRound(plan: Plan): Promise<Outcome> {
 }
 
 /** One fault, from its beginning to its end. Within the budget it strikes as many as the liars leave room for, beyond it any number. */
-async function strike(harness: Harness, plan: Plan, random: Random): Promise<string> {
+async function strike(harness: Harness, plan: Plan, office: Office, random: Random): Promise<string> {
   const { cluster } = harness
-  const { byzantine, crash } = quorumSystem({ replicas: plan.replicas, ...toleranceOf(plan.replicas, {}) })
-  const honest = cluster.indexes.filter((index) => plan.liars[index] === undefined)
-  const room = byzantine + crash - Object.keys(plan.liars).length
+  const { honest, room } = office
   const most = plan.within ? room : honest.length
   const lastsMs = between(random, FAULT_MS)
   const [link] = plan.links
