@@ -43,11 +43,17 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
 
 /** Whether the store may be made; see started.ts for the order. @throws {StoreError} where this key must not start from nothing. */
 async function mayCreate(settings: Settings): Promise<boolean> {
-  const { genesis, folder, data, durability } = settings
+  const { genesis, folder, keys, data, durability } = settings
   if (await hasStarted(folder)) {
     // What it kept in memory is gone with its process.
     if (durability === 'memory') throw lost(settings)
     return false
+  }
+  if (durability === 'memory') {
+    // Noted first: without it a key that is gone would look like a file that was lost.
+    await noteStarted(folder, genesis, durability)
+    await keys.files?.erase()
+    return true
   }
   const store = await openStore({
     path: data,
@@ -57,7 +63,7 @@ async function mayCreate(settings: Settings): Promise<boolean> {
     onFailure() {},
   })
   await store.close()
-  await noteStarted(folder, genesis)
+  await noteStarted(folder, genesis, durability)
   return true
 }
 

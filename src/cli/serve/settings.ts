@@ -15,10 +15,11 @@ import {
   TRANSPORT_KEY_FILE,
 } from '../../../keys/index.ts'
 import { BehaviourError, type ParsedBehaviour, parseBehaviour } from '../../byzantine/index.ts'
+import { StoreError } from '../../storage/index.ts'
 import { type Context, type Input, UsageError } from '../command.ts'
 import { clusterFolder } from '../folder.ts'
 import { DURABILITIES, listenFault, type ReplicaConfig, readConfig } from './config.ts'
-import { hasStarted } from './started.ts'
+import { hasStarted, keptNothing, keptNothingText } from './started.ts'
 
 /** Read where no `--config` is given and it exists. */
 export const CONFIG_FILE = 'config.yaml'
@@ -42,15 +43,24 @@ export interface Settings {
   readonly log: NonNullable<ReplicaConfig['log']>
 }
 
-/** @throws {UsageError} {@link KeysError} with one sentence for whatever is wrong. */
+/** @throws {UsageError} {@link KeysError} {@link StoreError} with one sentence for whatever is wrong. */
 export async function settingsOf(input: Input, context: Context): Promise<Settings> {
   const cluster = clusterFolder(input.optionalArgument('DIR'), context)
   const genesis = await loadGenesis(join(cluster, GENESIS_FILE))
   const index = input.integer('index', 0, MOST_INDEX) ?? 0
   const folder = replicaFolder(cluster, index)
   const passphrase = await readPassphrase({ file: input.text('passphrase-file'), environment: context.environment })
+  if (await keptNothing(folder)) {
+    throw new StoreError('missing', keptNothingText({ cluster, genesis, keys: { index: replicaIndex(index) } }))
+  }
   const keys = await keysOf(folder, genesis, index, passphrase)
   const config = await configFor(input, folder)
+  const durability = durabilityOf(input.text('durability')) ?? config.durability ?? 'fsync'
+  if (durability === 'memory' && index >= genesis.members.length) {
+    throw new UsageError(
+      `replica ${index} joined with a store, which durability memory would not read: use fsync or os`,
+    )
+  }
   const liar = input.text('liar') ?? config.liar
   return {
     cluster,
@@ -58,7 +68,7 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
     folder,
     keys,
     data: resolve(input.text('data') ?? config.data ?? join(folder, DATA_FOLDER)),
-    durability: durabilityOf(input.text('durability')) ?? config.durability ?? 'fsync',
+    durability,
     retention: retentionOf(config.retention),
     liar: liar === undefined || liar === '' ? undefined : { text: liar, behaviour: behaviourOf(liar) },
     listen: listenOf(input.texts('listen')) ?? config.listen,
