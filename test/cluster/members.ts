@@ -2,11 +2,12 @@
 // numbers of their folders; where they stand is asked of the chain of epochs.
 
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { equalBytes, type PublicKey } from '../../crypto/index.ts'
-import { addressOf, loadTransportKey, replicaFolder } from '../../keys/index.ts'
+import { addressOf, CONSENSUS_KEY_FILE, loadTransportKey, replicaFolder } from '../../keys/index.ts'
 import type { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import { freePorts } from '../../src/cli/launch/ports.ts'
 import { main } from '../../src/cli/main.ts'
@@ -55,6 +56,11 @@ export class Members {
   async gone(chain: EpochChain): Promise<number[]> {
     const office = await this.numbersOf(chain.last)
     return this.cluster.started.filter((number) => !office.includes(number))
+  }
+
+  /** False once it has erased its consensus key, as a member does that leaves. */
+  hasKey(number: number): boolean {
+    return existsSync(join(this.folder(number), CONSENSUS_KEY_FILE))
   }
 
   /** New members join; their numbers. They run once the epoch has begun. */

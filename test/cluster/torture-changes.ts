@@ -63,8 +63,8 @@ export async function changeMembers(harness: Harness, office: Office, random: Ra
     },
   }
   const what = await changes[kind]()
-  // Also where it is no member any more: it finds out, and stops.
-  if (doomed !== undefined) await cluster.start(doomed)
+  // Also where it is no member any more: it finds out, and stops. It cannot where it was killed after it had found out.
+  if (doomed !== undefined && members.hasKey(doomed)) await cluster.start(doomed)
   return `${kind} ${what}${told}`
 }
 
