@@ -4,7 +4,7 @@
 
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { equalBytes, type PublicKey, type Signer } from '../crypto/index.ts'
+import { admitKey, equalBytes, type PublicKey, type Signer } from '../crypto/index.ts'
 import { fileError, KeysError } from './errors.ts'
 import { readSecretFile, syncFolder } from './files.ts'
 import { CONSENSUS_KEY_FILE, NEXT_CONSENSUS_KEY_FILE } from './layout.ts'
@@ -58,6 +58,21 @@ async function attempt(path: string, action: () => Promise<void>): Promise<void>
   } catch (error) {
     throw error instanceof KeysError ? error : fileError(path, error)
   }
+}
+
+/**
+ * What stands for a key whose secret half is erased: it is known, and signs nothing.
+ * @throws {RangeError} for what is no Ed25519 key.
+ */
+export function erasedSigner(key: PublicKey): Signer {
+  const publicKey = admitKey(key)
+  if (publicKey === undefined) throw new RangeError('consensus key: expected one that can be admitted')
+  return Object.freeze({
+    publicKey,
+    sign() {
+      throw new Error('unreachable: nothing is signed with a key that is erased')
+    },
+  })
 }
 
 /** Whether an erasure, finished or not, has left no key in this file. @throws {KeysError} where the system does not say. */

@@ -1,6 +1,6 @@
 // The door of keys/: keysets on disk, for Node. The genesis format alone, for browsers too, is keys/genesis.
 
-export { type ConsensusFiles, consensusFiles } from './consensus-files.ts'
+export { type ConsensusFiles, consensusFiles, erasedSigner, isErased } from './consensus-files.ts'
 export * from './errors.ts'
 export * from './generate.ts'
 export * from './genesis/index.ts'

@@ -2,12 +2,12 @@
 
 import { join } from 'node:path'
 import { type ReplicaIndex, replicaIndex } from '../crypto/index.ts'
-import { consensusFiles, isErased } from './consensus-files.ts'
+import { consensusFiles, erasedSigner, isErased } from './consensus-files.ts'
 import { KeysError } from './errors.ts'
 import { readSecretFile } from './files.ts'
 import { type Genesis, peerIdOf } from './genesis/index.ts'
 import { CONSENSUS_KEY_FILE, TRANSPORT_KEY_FILE } from './layout.ts'
-import { ownerOf, type ReplicaKeys, type SecretOptions } from './load.ts'
+import { type ErasedOptions, ownerOf, type ReplicaKeys, type SecretOptions } from './load.ts'
 import { nativeSigner } from './native/index.ts'
 import { secretKeyOfPem, seedOf } from './pem.ts'
 
@@ -15,7 +15,7 @@ import { secretKeyOfPem, seedOf } from './pem.ts'
 export async function loadJoinedKeys(
   folder: string,
   genesis: Genesis,
-  { index, passphrase }: SecretOptions & { readonly index: ReplicaIndex | number },
+  { index, passphrase, erased }: SecretOptions & ErasedOptions & { readonly index: ReplicaIndex | number },
 ): Promise<ReplicaKeys> {
   const load = async (file: string) => {
     const path = join(folder, file)
@@ -31,14 +31,15 @@ export async function loadJoinedKeys(
   }
   const files = consensusFiles(folder, passphrase)
   const next = await files.next()
-  // An erasure for the sake of the next key was interrupted.
-  const erased = next !== undefined && (await isErased(join(folder, CONSENSUS_KEY_FILE)))
-  const consensus = erased ? next : (await load(CONSENSUS_KEY_FILE)).signer
+  // An erasure for the sake of the next key was interrupted; or it was for good.
+  const other = next ?? (erased && erasedSigner(erased))
+  const isOther = other !== undefined && (await isErased(join(folder, CONSENSUS_KEY_FILE)))
+  const consensus = isOther ? other : (await load(CONSENSUS_KEY_FILE)).signer
   const { signer, seed } = await load(TRANSPORT_KEY_FILE)
   const { publicKey } = signer
   return {
     index: replicaIndex(index),
-    ...{ consensus, next, files },
+    ...{ consensus, next, files, isErased: isOther && next === undefined },
     transport: { publicKey, peerId: peerIdOf(publicKey), seed },
   }
 }

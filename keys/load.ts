@@ -2,8 +2,15 @@
 // that each secret is the one that the genesis lists for this place.
 
 import { join } from 'node:path'
-import { type AdmittedKey, equalBytes, type ReplicaIndex, replicaIndex, type Signer } from '../crypto/index.ts'
-import { type ConsensusFiles, consensusFiles, isErased } from './consensus-files.ts'
+import {
+  type AdmittedKey,
+  equalBytes,
+  type PublicKey,
+  type ReplicaIndex,
+  replicaIndex,
+  type Signer,
+} from '../crypto/index.ts'
+import { type ConsensusFiles, consensusFiles, erasedSigner, isErased } from './consensus-files.ts'
 import { invalidGenesis, KeysError } from './errors.ts'
 import { readPublicFile, readSecretFile } from './files.ts'
 import { type Genesis, MAX_GENESIS_BYTES, type Role, readGenesis } from './genesis/index.ts'
@@ -14,6 +21,8 @@ import { secretKeyOfPem, seedOf } from './pem.ts'
 export interface ReplicaKeys {
   readonly index: ReplicaIndex
   readonly consensus: Signer
+  /** The secret half of `consensus` is gone, and it signs nothing: that of a member that was removed. */
+  readonly isErased?: boolean
   /** Made for the next epoch, when it was loaded. */
   readonly next?: Signer | undefined
   /** Where they are on disk. Without, a change of its key cannot be followed. */
@@ -58,7 +67,13 @@ export async function loadGenesis(path: string): Promise<Genesis> {
   return result.value
 }
 
-export interface ReplicaKeysOptions extends SecretOptions {
+/** What is known beside the folder of a replica that was removed. */
+export interface ErasedOptions {
+  /** Its last consensus key, as its store has it: taken where the folder holds no consensus key any more. */
+  readonly erased?: PublicKey | undefined
+}
+
+export interface ReplicaKeysOptions extends SecretOptions, ErasedOptions {
   /** Only this replica's will do. */
   readonly index?: ReplicaIndex | undefined
   /** It has voted: its consensus key may be one that it was given since, which only its store knows. */
@@ -72,11 +87,11 @@ export interface ReplicaKeysOptions extends SecretOptions {
 export async function loadReplicaKeys(
   folder: string,
   genesis: Genesis,
-  { index, passphrase, started = false }: ReplicaKeysOptions = {},
+  { index, passphrase, erased, started = false }: ReplicaKeysOptions = {},
 ): Promise<ReplicaKeys> {
   const files = consensusFiles(folder, passphrase)
   const next = await files.next()
-  const consensus = await loadConsensus(folder, genesis, passphrase, next)
+  const consensus = await loadConsensus(folder, genesis, { passphrase, next, erased })
   const transport = await loadSecret(join(folder, TRANSPORT_KEY_FILE), genesis, passphrase)
   const owner = started && consensus.owner === undefined ? memberOf(transport) : consensus.owner
   if (owner?.kind !== 'consensus') throw misplaced(consensus, genesis, "a replica's consensus key")
@@ -91,7 +106,7 @@ export async function loadReplicaKeys(
   return {
     index: replicaIndex(owner.index),
     consensus: consensus.signer,
-    ...{ next, files },
+    ...{ next, files, isErased: consensus.isErased },
     transport: { publicKey: transport.signer.publicKey, peerId: member.peerId, seed: transport.seed },
   }
 }
@@ -124,17 +139,17 @@ export async function loadConsensusKey(folder: string, { passphrase }: SecretOpt
   return nativeSigner(secretKeyOfPem(await readSecretFile(path), path, passphrase))
 }
 
-/** The key in office; the next one where an erasure was interrupted that is for its sake. */
+/** The key in office; the next one where an erasure was interrupted that is for its sake, and what is left of an erased one. */
 async function loadConsensus(
   folder: string,
   genesis: Genesis,
-  passphrase: string | undefined,
-  next: Signer | undefined,
-): Promise<Omit<LoadedSecret, 'seed'>> {
+  { passphrase, next, erased }: SecretOptions & ErasedOptions & { readonly next: Signer | undefined },
+): Promise<Omit<LoadedSecret, 'seed'> & { readonly isErased: boolean }> {
   const path = join(folder, CONSENSUS_KEY_FILE)
-  if (next !== undefined && (await isErased(path)))
-    return { path, signer: next, owner: ownerOf(next.publicKey, genesis) }
-  return loadSecret(path, genesis, passphrase)
+  const other = next ?? (erased && erasedSigner(erased))
+  if (other !== undefined && (await isErased(path)))
+    return { path, signer: other, owner: ownerOf(other.publicKey, genesis), isErased: next === undefined }
+  return { ...(await loadSecret(path, genesis, passphrase)), isErased: false }
 }
 
 /** The replica whose transport key it is, as the owner of a consensus key. */

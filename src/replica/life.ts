@@ -98,14 +98,14 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   const seat = epochs.lastSeat()
   if (seat === undefined) throw strange(options)
   const keyring = new Keyring(keys, store)
-  const signer = seat.epoch === epochs.chain.last ? await settled(keyring, seat) : keyring.current
+  const signer = seat.epoch === epochs.chain.last ? await settled(keyring, seat, options) : keyring.current
   const counters = new Counters()
   const begin = (to: Place, from: ReignStart) => beginReign(to, from, { counters, liar: options.liar })
   const { reign, effects } = begin({ ...seat, signer }, { records: recovered.records, machine: host.position })
   const reigns = new Reigns(reign)
   const name = `replica ${keys.index}`
   const retirement = new Retirement({
-    ...{ name, epochs, host, keyring, fatal },
+    ...{ name, epochs, host, keyring, fatal, log },
     retire: parts.retire,
     ask: (members, nowMs) => following.ask(members, nowMs),
   })
@@ -149,7 +149,11 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
 }
 
 /** The key of this seat; what a crash kept from being done for it is done now. @throws {StoreError} where it is not here. */
-async function settled(keyring: Keyring, { key }: Seat): Promise<Signer> {
+async function settled(keyring: Keyring, { key, epoch }: Seat, { keys }: ReplicaOptions): Promise<Signer> {
+  if (keys.isErased) {
+    const what = `replica ${keys.index} is a member in epoch ${epoch.charter.epoch}, and its consensus key is gone`
+    throw new StoreError('foreign', `${what}: put consensus.pem back, or another replica in its place`)
+  }
   try {
     return keyring.find(key) ?? (await keyring.replace(key))
   } catch (error) {

@@ -76,7 +76,8 @@ export class Network {
   private get guests(): readonly CharterMember[] {
     const { reigns, epochs, host, retirement } = this.options
     const { epoch } = reigns.current
-    return host.position.slot < epoch.start.slot ? epochs.membersBefore(epoch) : retirement.guests
+    const lacksStart = host.position.slot < epoch.start.slot
+    return [...retirement.guests, ...(lacksStart ? epochs.membersBefore(epoch) : [])]
   }
 
   /** The addresses of the state, where it has them; else those by which it was known last. */

@@ -9,6 +9,7 @@ import type { Keyring } from './keyring.ts'
 import { LINGER_TIMEOUTS } from './limits.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Peer } from './reign.ts'
+import type { Log } from './types.ts'
 
 /** Why a replica stopped: it has been removed, and is no more needed. */
 export interface Retired {
@@ -25,6 +26,7 @@ export interface RetirementParts {
   readonly epochs: Pick<Epochs, 'newest'>
   readonly host: Pick<MachineHost, 'changedAt'>
   readonly keyring: Pick<Keyring, 'erase'>
+  readonly log: Pick<Log, 'warn'>
   readonly fatal: (error: unknown) => void
   /** Asks members of the next epoch whether they have gone on: where all left, nobody speaks to this replica any more. */
   readonly ask: (members: readonly Peer[], nowMs: number) => void
@@ -54,6 +56,10 @@ export class Retirement {
 
   /** The last epoch of which this replica is a member is over, and `next` begins without it. */
   linger(next: EpochContext): void {
+    if (this.lingering === undefined) {
+      const what = `${this.removal(next)}; it hands out what it has until the next epoch goes on`
+      this.parts.log.warn({ epoch: next.charter.epoch - 1, slot: next.start.slot }, what)
+    }
     this.lingering ??= { next, sinceMs: undefined }
     this.erasing ??= this.parts.keyring.erase()
     this.erasing.catch(this.parts.fatal)
@@ -83,13 +89,19 @@ export class Retirement {
     if (verifyMessage({ kind: 'stable', checkpoint }, last.verify).ok) this.retire(lingering.next)
   }
 
-  private retire({ charter, start }: EpochContext): void {
+  private removal({ charter, start }: EpochContext): string {
+    const { name, host } = this.parts
+    const change = host.changedAt === undefined ? '' : ` by the change in slot ${host.changedAt}`
+    return `${name} was removed${change}; epoch ${charter.epoch - 1} ended with slot ${start.slot}`
+  }
+
+  private retire(next: EpochContext): void {
     if (this.retired) return
     this.retired = true
-    const { name, host, keyring, retire, fatal } = this.parts
-    const change = host.changedAt === undefined ? '' : ` by the change in slot ${host.changedAt}`
+    const { keyring, retire, fatal } = this.parts
+    const { charter, start } = next
     const epoch = charter.epoch - 1
-    const why = `${name} was removed${change}; epoch ${epoch} ended with slot ${start.slot}; its key is erased`
+    const why = `${this.removal(next)}; its key is erased`
     this.erasing ??= keyring.erase()
     this.erasing.then(() => retire({ epoch, slot: start.slot, why }), fatal)
   }

@@ -22,6 +22,9 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
+const REMOVED =
+  /^replica 1 was removed(?: by the change in slot \d+)?; epoch 1 ended with slot \d+; its key is erased$/m
+
 const quorate = (...args: string[]) => quorateIn({ QUORATE_CLUSTER: cluster.folder }, ...args)
 
 async function json(...args: string[]) {
@@ -68,6 +71,12 @@ describe('a running cluster', () => {
       const [one, other] = [cluster.report(0), cluster.report(2)]
       return one !== undefined && other?.executed === one.executed && other.connected.length >= 3
     })
+  })
+
+  it('tells who starts a removed member again what became of it, and that is no failure', async () => {
+    await cluster.kill(1)
+    const run = await quorate('replica', cluster.folder, '--index', '1')
+    expect(run).toMatchObject({ code: 0, out: expect.stringMatching(REMOVED) })
   })
 
   it.each([

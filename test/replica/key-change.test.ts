@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hex, memberId, type Signer } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
-import { consensusFiles, nextConsensusKey, type ReplicaKeys } from '../../keys/index.ts'
+import { consensusFiles, erasedSigner, nextConsensusKey, type ReplicaKeys } from '../../keys/index.ts'
 import { secretKeyPem } from '../../keys/pem.ts'
 import { Keyring } from '../../src/replica/keyring.ts'
 import { seedNamed, signerNamed } from '../keys/sample.ts'
@@ -120,6 +120,40 @@ it('a member that was removed has its keys erased before it stops', async () => 
   c.meet(0, 1, 3, 4)
   for (let i = 0; c.retired.length === 0; i++) await client.submit([client.put(`k${i}`, 'v')])
   expect(await readdir(folder)).toEqual([])
+})
+
+describe('a member whose key is erased', () => {
+  const erased = (number: number) => {
+    const { consensus, ...keys } = keysNumbered(number)
+    return { ...keys, consensus: erasedSigner(consensus.publicKey), isErased: true }
+  }
+
+  it('since it was removed, hands out what it has when it is started again, and says what became of it', async () => {
+    const c = new ChangingCluster({ replicas: 5 })
+    cluster = c
+    await c.start(0, 1, 2, 3, 4)
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    const edits = [{ op: 'remove', id: memberId(1) }] as const
+    await admin.submit([c.change(genesisCharter(c.genesis), { edits, quorum: { byzantine: 1, crash: 0 } })])
+    await c.inEpoch(1, 0, 2, 3, 4)
+    while ((await c.links(client, 1)).length === 0);
+    await c.stop(1)
+    expect(c.retired).toEqual([])
+    await c.startWith(1, { keys: erased(1) })
+    c.meet(0, 2, 3, 4)
+    for (let i = 0; c.retired.length === 0; i++) await client.submit([client.put(`k${i}`, 'v')])
+    const why = 'replica 1 was removed by the change in slot 1; epoch 0 ended with slot 16; its key is erased'
+    expect(c.retired).toMatchObject([{ number: 1, retired: { epoch: 0, slot: 16, why } }])
+    expect(c.fatal).toEqual([])
+  })
+
+  it('and which still is one, does not start', async () => {
+    const c = new ChangingCluster()
+    cluster = c
+    await expect(c.startWith(2, { keys: erased(2) })).rejects.toThrow(
+      'replica 2 is a member in epoch 0, and its consensus key is gone: put consensus.pem back',
+    )
+  })
 })
 
 describe('a keyring', () => {

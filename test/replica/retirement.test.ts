@@ -36,7 +36,7 @@ function leaving(changedAt: Slot | undefined, newest = 1) {
   const asked: string[] = []
   const erase = async () => void order.push('erased')
   const retirement = new Retirement({
-    ...{ name: 'replica 2', epochs: { newest }, host: { changedAt }, keyring: { erase } },
+    ...{ name: 'replica 2', epochs: { newest }, host: { changedAt }, keyring: { erase }, log: { warn: () => {} } },
     fatal: (error) => {
       throw error
     },

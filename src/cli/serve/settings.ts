@@ -2,10 +2,12 @@
 
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { replicaIndex } from '../../../crypto/index.ts'
+import { publicKey, replicaIndex } from '../../../crypto/index.ts'
 import {
+  CONSENSUS_KEY_FILE,
   GENESIS_FILE,
   type Genesis,
+  isErased,
   loadGenesis,
   loadJoinedKeys,
   loadReplicaKeys,
@@ -15,7 +17,7 @@ import {
   TRANSPORT_KEY_FILE,
 } from '../../../keys/index.ts'
 import { BehaviourError, type ParsedBehaviour, parseBehaviour } from '../../byzantine/index.ts'
-import { StoreError } from '../../storage/index.ts'
+import { ownerOf, StoreError } from '../../storage/index.ts'
 import { type Context, type Input, UsageError } from '../command.ts'
 import { clusterFolder } from '../folder.ts'
 import { DURABILITIES, listenFault, type ReplicaConfig, readConfig } from './config.ts'
@@ -53,8 +55,9 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
   if (await keptNothing(folder)) {
     throw new StoreError('missing', keptNothingText({ cluster, genesis, keys: { index: replicaIndex(index) } }))
   }
-  const keys = await keysOf(folder, genesis, index, passphrase)
   const config = await configFor(input, folder)
+  const data = resolve(input.text('data') ?? config.data ?? join(folder, DATA_FOLDER))
+  const keys = await keysOf({ folder, genesis, index, passphrase, data })
   const durability = durabilityOf(input.text('durability')) ?? config.durability ?? 'fsync'
   if (durability === 'memory' && index >= genesis.members.length) {
     throw new UsageError(
@@ -67,7 +70,7 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
     genesis,
     folder,
     keys,
-    data: resolve(input.text('data') ?? config.data ?? join(folder, DATA_FOLDER)),
+    data,
     durability,
     retention: retentionOf(config.retention),
     liar: liar === undefined || liar === '' ? undefined : { text: liar, behaviour: behaviourOf(liar) },
@@ -78,18 +81,23 @@ export async function settingsOf(input: Input, context: Context): Promise<Settin
   }
 }
 
-async function keysOf(
-  folder: string,
-  genesis: Genesis,
-  index: number,
-  passphrase: string | undefined,
-): Promise<ReplicaKeys> {
+interface KeysPlace extends Pick<Settings, 'folder' | 'genesis' | 'data'> {
+  readonly index: number
+  readonly passphrase: string | undefined
+}
+
+async function keysOf({ folder, genesis, index, passphrase, data }: KeysPlace): Promise<ReplicaKeys> {
   const { length } = genesis.members
+  // A replica that was removed has erased its key, and says so when it is started again: its store knows.
+  const isGone = await isErased(join(folder, CONSENSUS_KEY_FILE))
+  const owner = isGone ? await ownerOf(data) : undefined
+  const erased = owner && publicKey(owner.consensusKey)
   if (index < length) {
     const started = await hasStarted(folder)
-    return await loadReplicaKeys(folder, genesis, { index: replicaIndex(index), passphrase, started })
+    return await loadReplicaKeys(folder, genesis, { index: replicaIndex(index), passphrase, started, erased })
   }
-  if (existsSync(join(folder, TRANSPORT_KEY_FILE))) return await loadJoinedKeys(folder, genesis, { index, passphrase })
+  if (existsSync(join(folder, TRANSPORT_KEY_FILE)))
+    return await loadJoinedKeys(folder, genesis, { index, passphrase, erased })
   throw new UsageError(
     `--index must be a whole number from 0 to ${length - 1}, or that of a replica that joined; ${index} is neither: ` +
       'quorate member join makes one',
