@@ -36,7 +36,7 @@ import {
   type NewMember,
   stateGenesis,
 } from '../../src/machine/index.ts'
-import { beginStore } from '../../src/replica/join.ts'
+import { beginStore, type JoinState } from '../../src/replica/join.ts'
 import { SHELL_LIMITS, type ShellLimits } from '../../src/replica/limits.ts'
 import { ReplicaProcess } from '../../src/replica/replica.ts'
 import type { Retired } from '../../src/replica/retirement.ts'
@@ -215,10 +215,10 @@ export class ChangingCluster {
     await until(() => numbers.every((number) => this.status(number).epoch === epoch))
   }
 
-  /** A store with which `number` begins in the last epoch of `links`. */
-  async join(number: number, links: readonly HandOver[]): Promise<void> {
+  /** A store with which `number` begins in the last epoch of `links`, with a state where there is one. */
+  async join(number: number, links: readonly HandOver[], state?: JoinState): Promise<void> {
     const store = memoryStore({ contents: this.contentsOf(number) })
-    await beginStore(store, { links })
+    await beginStore(store, { links, state })
     await store.close()
   }
 

@@ -1,8 +1,10 @@
 // Replicas that follow changes of the membership.
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { memberId } from '../../crypto/index.ts'
+import { memberId, sha256, slot } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
+import { FIRST_PATH, MapRestoration } from '../../src/machine/index.ts'
+import type { JoinState } from '../../src/replica/join.ts'
 import type { Store } from '../../src/storage/index.ts'
 import { RECORD_KINDS } from '../../src/wire/index.ts'
 import { altered } from './altered-store.ts'
@@ -158,6 +160,46 @@ describe('the state with which an epoch begins', () => {
     await until(() => c.retired.length === 4)
     await c.settled(4, 5, 6, 7)
     for (const number of [4, 5, 6, 7]) expect(c.status(number)).toMatchObject({ epoch: 1, alarms: [], lies: [] })
+  })
+})
+
+describe('the store of one who joins', () => {
+  /** The newest state that the replica at `position` of the client's roster lends. */
+  async function stateOf(client: TestClient, position: number): Promise<JoinState> {
+    const chunks: Uint8Array[] = []
+    const ask = async (path: Uint8Array) => {
+      const [answer] = await client.ask(position, { kind: 'state', atMost: slot(1_000), path })
+      if (answer?.kind !== 'state' || answer.part === undefined) throw new Error('it has no state')
+      return answer.part
+    }
+    const { checkpoint, frontier } = await ask(FIRST_PATH)
+    const restoration = new MapRestoration(checkpoint.stateRoot, sha256)
+    for (let path = restoration.next; path !== undefined; path = restoration.next) {
+      const { chunk } = await ask(path)
+      chunks.push(chunk)
+      expect(restoration.offer(chunk).ok).toBe(true)
+    }
+    return { checkpoint, frontier, chunks }
+  }
+
+  it('has the state with which it was begun at the start, and fetches no other', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    const base = genesisCharter(c.genesis)
+    const edit = { op: 'replace', id: memberId(3), member: c.newcomer(4, base) } as const
+    await admin.submit([c.change(base, { edits: [edit] })])
+    await c.inEpoch(1, 0, 1, 2)
+    const state = await stateOf(client, 0)
+    await c.join(4, await c.links(client, 0), state)
+    await c.stop(3)
+    await c.start(4)
+    expect(c.status(4)).toMatchObject({ replica: 3, epoch: 1, executed: 16, stable: 16 })
+    expect(c.logged.filter(({ number, text }) => number === 4 && text.startsWith('fetching'))).toEqual([])
+    c.meet(0, 1, 2, 4)
+    await c.stop(2)
+    await write(client, 10, 'after')
+    await c.settled(0, 1, 4)
+    expect(c.status(4)).toMatchObject({ alarms: [], lies: [] })
   })
 })
 
