@@ -1,6 +1,6 @@
 // Members that leave, and parameters that change, on real processes.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -56,9 +56,13 @@ describe('a running cluster', () => {
     await writeFile(pin, `${(await json('epochs')).value.pin}\n`)
     const exported = await json('audit', 'export', '--all', '--checkpointed', '--out', log)
     expect(exported).toMatchObject({ code: 0, value: { epochs: 2, unled: 0, refusals: [] } })
-    const verify = ['audit', 'verify', log, '--genesis', genesis, '--level', 'replay']
-    expect(await quorate(...verify, '--pin', pin)).toMatchObject({ code: 0 })
-    expect(await quorate(...verify)).toMatchObject({ code: 3 })
+    // Beside the genesis of the keyset is what its clients followed, which is as good as a pin.
+    const alone = join(root, 'genesis.json')
+    await copyFile(genesis, alone)
+    const verify = (file: string) => ['audit', 'verify', log, '--genesis', file, '--level', 'replay']
+    expect(await quorate(...verify(genesis))).toMatchObject({ code: 0 })
+    expect(await quorate(...verify(alone), '--pin', pin)).toMatchObject({ code: 0 })
+    expect(await quorate(...verify(alone))).toMatchObject({ code: 3 })
   })
 
   it('goes on when a member that stays was killed in the midst of a change', async () => {
@@ -85,7 +89,7 @@ describe('a running cluster', () => {
     [['member', 'remove', '0'], 'needs n >= 3b + 2c + 1 = 4; change --byzantine or --crash with it'],
     [['parameter', 'set'], 'nothing is to be changed'],
     [['parameter', 'set', 'windows=3'], '"windows=3": write NAME=VALUE'],
-    [['member', 'rotate-key', tmpdir()], 'is no folder of a replica'],
+    [['member', 'rotate-key', '/nowhere'], '/nowhere is no folder of a replica'],
     [['member', 'move', '0', '/ip4/0.0.0.0/tcp/1'], 'nobody can dial it'],
     [['member', 'add', '/nowhere/join.json'], '/nowhere/join.json cannot be read'],
   ])('is not asked for what makes no sense: %j', async (args, sentence) => {

@@ -40,8 +40,12 @@ export function tableLines({ label, tolerance }: ClusterFacts, seen: readonly Se
 /** One line on the whole cluster. */
 export function summaryLine(seen: readonly Seen[]): string {
   const reports = seen.flatMap(({ report, ended }) => (report === undefined || ended !== undefined ? [] : [report]))
-  const view = Math.max(0, ...reports.map((each) => each.view))
-  const leader = reports.find((each) => each.view === view)?.leader
+  const epoch = Math.max(0, ...reports.map((each) => each.epoch))
+  // Views begin anew in each epoch.
+  const present = reports.filter((each) => each.epoch === epoch)
+  const view = Math.max(0, ...present.map((each) => each.view))
+  const position = present.find((each) => each.view === view)?.leader
+  const leader = seen.find(({ report }) => report?.epoch === epoch && report.replica === position)?.index ?? position
   const running = seen.filter(({ ended }) => ended === undefined).length
   const slot = Math.max(0, ...reports.map((each) => each.executed))
   const stable = Math.max(0, ...reports.map((each) => each.stable))
@@ -49,6 +53,7 @@ export function summaryLine(seen: readonly Seen[]): string {
   const lies = liesText(liesOf(seen))
   return [
     `${running} of ${seen.length} run`,
+    ...(epoch === 0 ? [] : [`epoch ${epoch}`]),
     `view ${view}${leader === undefined ? '' : ` led by ${leader}`}`,
     `slot ${slot}`,
     `checkpoint ${stable}`,
@@ -102,8 +107,8 @@ function cellsOf(each: Seen, replicas: number): string[] {
   ]
 }
 
-function leads({ index, report, ended }: Seen): boolean {
-  return ended === undefined && report !== undefined && report.active && report.leader === index
+function leads({ report, ended }: Seen): boolean {
+  return ended === undefined && report !== undefined && report.active && report.leader === report.replica
 }
 
 function liarOf({ liar, report }: Seen): string {

@@ -69,6 +69,19 @@ describe('what is said of the whole cluster', () => {
     expect(liesOf(CLUSTER)).toEqual([LIE])
   })
 
+  it('names the leader of the newest epoch by its number, which is not its position there', () => {
+    const moved = [
+      seen(0, { report: report({ replica: 0, epoch: 0, view: 5, leader: 1 }) }),
+      seen(2, { report: report({ replica: 1, epoch: 2, view: 1, leader: 1 }) }),
+      seen(4, { report: report({ replica: 2, epoch: 2, view: 1, leader: 1 }) }),
+    ]
+    expect(summaryLine(moved)).toContain('3 of 3 run, epoch 2, view 1 led by 2,')
+    const marked = tableLines(FACTS, moved, PLAIN)
+      .slice(3)
+      .filter((line) => line.includes('leader'))
+    expect(marked.map((line) => line.trim()[0])).toEqual(['2'])
+  })
+
   it('is plain values for programs', () => {
     expect(seenValue(CLUSTER)).toMatchObject({
       replicas: [
