@@ -1,7 +1,19 @@
 // What others hold of a replica's word. One whose store is an older copy has forgotten what it said since, while they still have it, with
 // its signature; so it can be told before it says anything else. A shell asks and answers; no rule of the protocol rests on it.
 
-import { type Certificate, hex, type ReplicaIndex, type Slot, type View, type Vote } from '../../crypto/index.ts'
+import {
+  type AdmittedKey,
+  type Certificate,
+  type Digest,
+  equalBytes,
+  hex,
+  type ReplicaIndex,
+  type SignatureVerifier,
+  type Slot,
+  statementBytes,
+  type View,
+  type Vote,
+} from '../../crypto/index.ts'
 import { type VerifyContext, voteFault } from './checks.ts'
 import type { DurableRecord } from './io.ts'
 import type { CheckpointVote } from './messages.ts'
@@ -90,6 +102,25 @@ export function forgotten(
     if (verifyMessage({ kind: 'checkpoint', vote: note }, context).ok) return note
   }
   return undefined
+}
+
+/**
+ * The first of `held` that is signed with `key` and names a membership of this cluster that is not `known`: whoever votes in an epoch has had its
+ * beginning on disk before, so a store that does not know of it is an older copy. Unsigned votes say nothing.
+ */
+export function saidInUnknownEpoch(
+  { promise, vote }: HeldStatements,
+  key: AdmittedKey,
+  { clusterId, knows }: { readonly clusterId: Digest; readonly knows: (membership: Digest) => boolean },
+  verifier: SignatureVerifier,
+): Vote | undefined {
+  return [promise, vote].find(
+    (each) =>
+      each !== undefined &&
+      equalBytes(each.statement.clusterId, clusterId) &&
+      !knows(each.statement.membership) &&
+      verifier.verify(key, statementBytes(each.statement), each.signature),
+  )
 }
 
 function saying({ statement: { kind, view, slot, digest } }: Vote): string {

@@ -111,7 +111,7 @@ export async function bringToLife(parts: LifeParts): Promise<Life> {
   })
   const network = new Network({ transport, genesis, reigns, epochs, host, retirement })
   const startCheck = new StartCheck({
-    ...{ reigns, network, counters, store, records: recovered.records, path: options.data },
+    ...{ reigns, epochs, network, counters, store, records: recovered.records, path: options.data },
     lies: options.liar !== undefined,
     clock: () => performance.now(),
   })

@@ -5,17 +5,20 @@
 // An answer counts only for what it holds under this replica's own signature, so that nobody can keep it out with a lie; and whoever
 // says less than it holds, or nothing, merely does not help: one base view time-out later the replica goes on.
 
-import { type Epoch, replicaIndex, slot, type Vote } from '../../crypto/index.ts'
+import { type Digest, type Epoch, replicaIndex, slot, type Vote } from '../../crypto/index.ts'
+import { nativeVerifier } from '../../keys/native/index.ts'
 import {
   type CheckpointVote,
   type DurableRecord,
   type HeldStatements,
   type OwnWord,
+  saidInUnknownEpoch,
   sayings,
 } from '../consensus/index.ts'
 import { type Store, StoreError } from '../storage/index.ts'
 import { decodeMessage, encodeMessage, frameHead, type StartMessage } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
+import type { Epochs } from './epochs.ts'
 import { FETCH_COST, START_ANSWER_SHARE, START_ASK_SHARE, START_TIMEOUTS } from './limits.ts'
 import type { Network } from './network.ts'
 import { Pace } from './pace.ts'
@@ -30,6 +33,8 @@ export interface StartVerdicts {
 
 export interface StartCheckOptions {
   readonly reigns: Pick<Reigns, 'current' | 'of'>
+  /** The epochs that the store knows of. */
+  readonly epochs: Pick<Epochs, 'chain'>
   readonly network: Pick<Network, 'send'>
   readonly counters: Counters
   readonly store: Pick<Store, 'recovered' | 'firstSlot'>
@@ -110,11 +115,21 @@ export class StartCheck {
   /** False where it was told just now, or is nobody in that epoch. */
   private answer(from: Peer, epoch: Epoch): boolean {
     const { reigns, clock } = this.options
-    const reign = reigns.of(epoch)
-    const position = reign?.seats.indexOf(from) ?? -1
-    if (reign === undefined || position < 0) return false
-    if (!this.told.allows(from, clock(), START_ANSWER_SHARE * reign.core.parameters.viewTimeoutMs)) return false
-    this.say(from, { kind: 'held-of-you', ...reign.core.heldOf(replicaIndex(position)) })
+    const { current } = reigns
+    const asked = reigns.of(epoch)
+    // Who asks in an epoch that is over may have spoken in the one in office, and not know of it any more.
+    const [held] = [...(current.core.epoch > epoch ? [current] : []), ...(asked === undefined ? [] : [asked])].flatMap(
+      (reign) => {
+        const position = reign.seats.indexOf(from)
+        const found = position < 0 ? undefined : reign.core.heldOf(replicaIndex(position))
+        return found === undefined || (reign !== asked && found.promise === undefined && found.vote === undefined)
+          ? []
+          : found
+      },
+    )
+    if (held === undefined) return false
+    if (!this.told.allows(from, clock(), START_ANSWER_SHARE * current.core.parameters.viewTimeoutMs)) return false
+    this.say(from, { kind: 'held-of-you', ...held })
     return true
   }
 
@@ -123,7 +138,11 @@ export class StartCheck {
     if (asking === undefined || !asking.reign.seats.includes(from) || asking.answered.has(from)) return
     const { reign, own, answered, verdicts } = asking
     answered.add(from)
-    const lost = reign.core.forgotten(held, own)
+    const { chain } = this.options.epochs
+    const knows = (membership: Digest) => chain.of(membership) !== undefined
+    const known = { clusterId: reign.epoch.membership.clusterId, knows }
+    const key = reign.epoch.charter.members[reign.self]?.consensusKey
+    const lost = reign.core.forgotten(held, own) ?? (key && saidInUnknownEpoch(held, key, known, nativeVerifier))
     if (lost !== undefined) {
       this.end()
       return verdicts.rolledBack(this.rolledBack(from, lost))

@@ -7,7 +7,7 @@ import * as wire from '../../net/wire/index.ts'
 export interface FrameHead {
   /** The epoch that its sender is in. */
   readonly epoch: Epoch
-  /** True for what is heard in whatever epoch: proofs of lies, and what is said about epochs. */
+  /** True for what is heard in whatever epoch: proofs of lies, what is said about epochs, and what is asked at a start. */
   readonly anyEpoch: boolean
   /** True for what a replica asks before it votes, and for the answer. */
   readonly atStart: boolean
@@ -26,9 +26,9 @@ export function frameHead(frame: Uint8Array): FrameHead | undefined {
   const length = tag && varintAt(frame, tag.end)
   if (tag === undefined || length === undefined || tag.value % 8 !== WIRE_TYPE_BYTES) return undefined
   const field = Math.floor(tag.value / 8)
-  const anyEpoch = field === FIELDS.evidence || field === FIELDS.fetchChain || field === FIELDS.chain
   const end = length.end + length.value
   const atStart = field === FIELDS.whatOfMe || field === FIELDS.heldOfYou
+  const anyEpoch = atStart || field === FIELDS.evidence || field === FIELDS.fetchChain || field === FIELDS.chain
   if (end === frame.length) return { epoch: epoch(0), anyEpoch, atStart }
   const last = varintAt(frame, end)
   const number = last && varintAt(frame, last.end)

@@ -1,15 +1,27 @@
 // What others hold of a replica's word, against what its records know of it (src/consensus/held.ts).
 
 import { describe, expect, it } from 'vitest'
-import { replicaIndex, type Vote, view } from '../../crypto/index.ts'
+import {
+  type Digest,
+  equalBytes,
+  replicaIndex,
+  signature,
+  signVote,
+  slot,
+  type Vote,
+  view,
+} from '../../crypto/index.ts'
+import { nativeSigner, nativeVerifier } from '../../keys/native/index.ts'
 import {
   type DurableRecord,
   forgotten,
   type HeldStatements,
   heldOf,
   type OwnWord,
+  saidInUnknownEpoch,
   sayings,
 } from '../../src/consensus/index.ts'
+import { bytesFor } from '../support/cluster.ts'
 import { type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
 
 const MODES = [
@@ -125,3 +137,42 @@ function told(cluster: MiniCluster, by: number, index: number, own: OwnWord) {
 function above(vote: Vote, kind: 'accept' | 'view-change'): Vote {
   return { ...vote, statement: { ...vote.statement, kind, view: view(vote.statement.view + 4) } }
 }
+
+describe('a vote under the own key in a membership that is not known', () => {
+  const [own, other] = [bytesFor('own consensus key'), bytesFor('another consensus key')].map((seed) =>
+    nativeSigner(seed),
+  )
+  if (own === undefined || other === undefined) throw new Error('two signers')
+  const [clusterId, known, unknown] = [bytesFor('cluster'), bytesFor('known'), bytesFor('unknown')]
+  const here = { clusterId, knows: (membership: Digest) => equalBytes(membership, known) }
+  const vote = (change: Partial<Vote['statement']>, signer = own): Vote => {
+    const statement = {
+      kind: 'accept',
+      clusterId,
+      membership: unknown,
+      view: view(0),
+      justification: known,
+      slot: slot(9),
+      digest: known,
+    }
+    return signVote({ ...statement, ...change } as Vote['statement'], replicaIndex(1), signer)
+  }
+  const found = (each: Vote) =>
+    [
+      { ...NOTHING, vote: each },
+      { ...NOTHING, promise: each },
+    ].map((held) => saidInUnknownEpoch(held, own.publicKey, here, nativeVerifier))
+
+  it('is found, and nothing else is: of a known membership, of another cluster or key, or without a signature', () => {
+    const said = vote({})
+    expect(found(said)).toEqual([said, said])
+    for (const each of [
+      vote({ membership: known }),
+      vote({ clusterId: bytesFor('another cluster') }),
+      vote({}, other),
+      { ...said, signature: signature(new Uint8Array(64)) },
+    ]) {
+      expect(found(each)).toEqual([undefined, undefined])
+    }
+  })
+})

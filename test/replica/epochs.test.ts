@@ -363,3 +363,27 @@ describe('a replica that was down', () => {
     for (const number of [0, 1, 2]) expect(c.status(number)).toMatchObject({ alarms: [], lies: [] })
   })
 })
+
+describe('an old copy of a store', () => {
+  it('from before a change is refused, where its replica has voted since in the next epoch', async () => {
+    const c = await started()
+    const [admin, client] = [await c.client('admin'), await c.client()]
+    await write(client, 2)
+    await c.stop(3)
+    const contents = c.contents.get(3)
+    if (contents === undefined) throw new Error('no contents')
+    const old = { ...contents, records: [...contents.records] }
+    await c.start(3)
+    const parameters = { ...c.genesis.parameters, window: 3 }
+    await admin.submit([c.change(genesisCharter(c.genesis), { parameters })])
+    await c.inEpoch(1, 0, 1, 2, 3)
+    await write(client, 12, 'after')
+    await c.settled(0, 1, 2, 3)
+    await c.stop(3)
+    Object.assign(contents, old)
+    await c.start(3)
+    await until(() => c.fatal.length > 0)
+    expect(c.fatal.splice(0)).toMatchObject([{ number: 3, error: { code: 'rolled-back' } }])
+    await write(client, 3, 'without it')
+  })
+})

@@ -4,7 +4,7 @@ import { epoch } from '../../crypto/index.ts'
 import { encodeMessage, frameHead, type PeerMessage } from '../../src/wire/index.ts'
 import { anyEpoch, chainMessages, messages, startMessages } from './arbitraries.ts'
 
-const ANY_EPOCH: readonly PeerMessage['kind'][] = ['evidence', 'fetch-chain', 'chain']
+const ANY_EPOCH: readonly PeerMessage['kind'][] = ['evidence', 'fetch-chain', 'chain', 'what-of-me', 'held-of-you']
 const AT_START: readonly PeerMessage['kind'][] = ['what-of-me', 'held-of-you']
 const kinds: readonly fc.Arbitrary<PeerMessage>[] = [messages, chainMessages, startMessages].flatMap((each) =>
   Object.values(each),
