@@ -250,7 +250,7 @@ export function rosterCompliance(name: string, makeHarness: (limits: Partial<Net
       transport.update(rosterOf(3, 2, 0, 1))
       await starting
       await heard.heard('up 3')
-      await b.heard.until(() => b.heard.lines.filter((line) => line === 'up 0').length === 2)
+      await b.heard.until(() => b.heard.lines.filter((line) => line === 'up 0').length >= 2)
       expect(heard.lines).toEqual(['up 0', 'down 0', 'up 3'])
     })
 
@@ -274,7 +274,7 @@ export function rosterCompliance(name: string, makeHarness: (limits: Partial<Net
       expect(heard.lines).not.toContain('down 1')
       expect([transport.connected(R0), transport.send(R2, frame('nobody'))]).toEqual([true, false])
       await Promise.all([heard.heard('frame from 0: under way'), a.heard.until(() => a.heard.links.size === 0)])
-      await heard.until(() => heard.lines.filter((line) => line === 'up 1').length === 2)
+      await heard.until(() => heard.lines.filter((line) => line === 'up 1').length >= 2)
       await heard.until(() => transport.send(R1, frame('hello')))
       await heard.heard('frame from 1: hello')
       expect(b.heard.lines.filter((line) => line.startsWith('client down'))).toEqual([])
