@@ -139,8 +139,12 @@ function selfMade(
   { membership, signer, self, clusterName }: BehaviourContext,
   { charter, checkpoint }: HandOver,
 ): HandOver {
+  const [first] = charter.members
+  // Who is a member no more makes another one the only one.
   const own =
-    charter.members.find(({ consensusKey }) => equalBytes(consensusKey, signer.publicKey)) ?? charter.members[self]
+    charter.members.find(({ consensusKey }) => equalBytes(consensusKey, signer.publicKey)) ??
+    charter.members[self] ??
+    first
   const alone: Charter = { ...charter, members: own === undefined ? [] : [own], quorum: { byzantine: 0, crash: 0 } }
   const there = membershipOf(alone, membership.clusterId)
   const content = { ...checkpoint, next: there.digest }

@@ -102,7 +102,7 @@ function quorumFor(random: Random, members: number, mode: 'crash' | 'byzantine')
 
 function otherParameters(random: Random, { parameters, quorum }: Office): Partial<ProtocolParameters> {
   const window = random.pick([1, 2, 4, 8])
-  const viewTimeoutMs = random.pick([parameters.viewTimeoutMs, Math.max(50, parameters.viewTimeoutMs / 2)])
+  const viewTimeoutMs = random.pick([parameters.viewTimeoutMs, Math.max(50, Math.floor(parameters.viewTimeoutMs / 2))])
   return {
     window,
     checkpointInterval: window * random.pick([1, 1, 2, 4]),
