@@ -4,6 +4,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hex } from '../../crypto/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
 import { quorateIn } from './run.ts'
 
@@ -83,8 +84,20 @@ describe('a running cluster', () => {
     expect(run).toMatchObject({ code: 0, out: expect.stringMatching(REMOVED) })
   })
 
+  it('names an operator, who may then move that member and no other', async () => {
+    const named = await json('member', 'operator', '2', 'writer-1')
+    expect(named).toMatchObject({ code: 0, value: { outcome: 'accepted', epoch: 4, inOffice: true } })
+    const key = cluster.genesis.clients.find(({ name }) => name === 'writer-1')?.key ?? new Uint8Array(0)
+    const { members } = named.value
+    expect(members.map(({ operator }: { operator: string | null }) => operator)).toEqual([null, hex(key), null, null])
+    const move = (id: string) => json('member', 'move', id, '/dns/elsewhere.example/tcp/7400', '--client', 'writer-1')
+    expect(await move('2')).toMatchObject({ code: 0, value: { outcome: 'done' } })
+    expect(await move('2')).toMatchObject({ code: 1, value: { code: 'unchanged' } })
+    expect(await move('0')).toMatchObject({ code: 1, value: { code: 'not-an-admin' } })
+  })
+
   it.each([
-    [['member', 'remove', '1'], 'there is no member "1" in epoch 3: its members are 0, 2, 3, 4'],
+    [['member', 'remove', '1'], 'there is no member "1" in epoch 4: its members are 0, 2, 3, 4'],
     [['member', 'remove', '2', '2'], 'member 2 is named twice'],
     [['member', 'remove', '0'], 'needs n >= 3b + 2c + 1 = 4; change --byzantine or --crash with it'],
     [['parameter', 'set'], 'nothing is to be changed'],
