@@ -111,3 +111,10 @@ describe('a member', () => {
     expect(await quorate('put', 'k', 'under a new replica')).toMatchObject({ code: 0 })
   })
 })
+
+it('a replica asks for its own admission where an admin wants it to, and is no member before the epoch that names it', async () => {
+  const joined = await quorate('member', 'join', '--index', '9', '--address', '/ip4/127.0.0.1/tcp/1', '--add')
+  expect(joined).toMatchObject({ code: 0, out: expect.stringContaining('accepted: epoch 5 begins after slot') })
+  expect(joined.out).toContain('it is member 9 from epoch 5 on: start it with quorate replica --index 9')
+  expect(await quorate('put', 'k', 'with one more')).toMatchObject({ code: 0 })
+})
