@@ -274,3 +274,8 @@ function noteOf({ signatures, ...content }: StableCheckpoint, membership: Return
   if (!made.ok) throw new Error(made.fault.code)
   return made.value.stable.note
 }
+
+/** So many requests, one after another. */
+export async function write(client: TestClient, count: number, key = 'key'): Promise<void> {
+  for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
+}

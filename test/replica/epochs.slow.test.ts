@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { memberId } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
 import { freePorts } from '../../src/cli/launch/ports.ts'
-import { ChangingCluster, type ChangingOptions } from './changing-cluster.ts'
-import { type TestClient, until } from './memory-cluster.ts'
+import { ChangingCluster, type ChangingOptions, write } from './changing-cluster.ts'
+import { until } from './memory-cluster.ts'
 
 let cluster: ChangingCluster | undefined
 
@@ -19,10 +19,6 @@ async function started(options: ChangingOptions = {}): Promise<ChangingCluster> 
   cluster = new ChangingCluster({ ports: await freePorts(7), parameters: { viewTimeoutMs: 500 }, ...options })
   await cluster.start(...cluster.genesis.members.keys())
   return cluster
-}
-
-async function write(client: TestClient, count: number, key = 'key'): Promise<void> {
-  for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
 }
 
 describe('over libp2p', () => {

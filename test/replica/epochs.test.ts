@@ -8,7 +8,7 @@ import type { JoinState } from '../../src/replica/join.ts'
 import type { Store } from '../../src/storage/index.ts'
 import { RECORD_KINDS } from '../../src/wire/index.ts'
 import { altered } from './altered-store.ts'
-import { ChangingCluster, type ChangingOptions } from './changing-cluster.ts'
+import { ChangingCluster, type ChangingOptions, write } from './changing-cluster.ts'
 import { type TestClient, until } from './memory-cluster.ts'
 
 let cluster: ChangingCluster | undefined
@@ -25,8 +25,13 @@ async function started(options: ChangingOptions = {}): Promise<ChangingCluster> 
   return cluster
 }
 
-async function write(client: TestClient, count: number, key = 'key'): Promise<void> {
-  for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
+/** A replica that may be killed at a moment of the test's own, and the news of it. */
+function mortal(): { readonly dying: { armed: boolean; dead: () => void }; readonly died: Promise<void> } {
+  const dying = { armed: true, dead: () => {} }
+  const died = new Promise<void>((resolve) => {
+    dying.dead = resolve
+  })
+  return { dying, died }
 }
 
 describe('an epoch that ends', () => {
@@ -303,10 +308,7 @@ describe('a replica that was down', () => {
   )
 
   it('from when it had executed the last slot of an epoch, but not seen a quorum say so, comes into the next one', async () => {
-    const dying = { armed: true, dead: () => {} }
-    const died = new Promise<void>((resolve) => {
-      dying.dead = resolve
-    })
+    const { dying, died } = mortal()
     /** Killed when its own note of the last slot is on disk, and has not left. */
     const wrapStore = (number: number, store: Store): Store => {
       if (number !== 2) return store
@@ -335,10 +337,7 @@ describe('a replica that was down', () => {
   })
 
   it('between the hand-over on disk and its first vote in the next epoch votes there, and nowhere else', async () => {
-    const dying = { armed: true, dead: () => {} }
-    const died = new Promise<void>((resolve) => {
-      dying.dead = resolve
-    })
+    const { dying, died } = mortal()
     /** Nothing comes back from the disk once the hand-over is on it: as if the process were killed there. */
     const wrapStore = (number: number, store: Store): Store => {
       if (number !== 2) return store

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { memberId } from '../../crypto/index.ts'
 import { genesisCharter } from '../../keys/charter/index.ts'
 import { parseBehaviour } from '../../src/byzantine/index.ts'
-import { ChangingCluster, type ChangingOptions } from './changing-cluster.ts'
-import { type TestClient, until } from './memory-cluster.ts'
+import { ChangingCluster, type ChangingOptions, write } from './changing-cluster.ts'
+import { until } from './memory-cluster.ts'
 
 let cluster: ChangingCluster | undefined
 
@@ -22,10 +22,6 @@ async function startedWith(behaviour: string, options: ChangingOptions = {}): Pr
   await cluster.startWith(0, { liar: parseBehaviour(behaviour) })
   await cluster.start(...honest)
   return cluster
-}
-
-async function write(client: TestClient, count: number, key: string): Promise<void> {
-  for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
 }
 
 /** Kinds of proofs that these replicas hold; all against the member at `position` of their epoch or the one before. */
