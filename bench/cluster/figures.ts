@@ -18,6 +18,8 @@ const COUNTERS: readonly (readonly [name: string, metric: string])[] = [
   ['bytes to disk', 'store_written_bytes_total'],
 ]
 
+const REASON = 'views_total{reason="'
+
 /** Requires at least one run. */
 export function figuresOf(runs: readonly RunResult[]): Figure[] {
   const of = (name: string, unit: Figure['unit'], value: (run: RunResult) => number) =>
@@ -36,9 +38,8 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
     of('failed operations', '', ({ load }) => Object.values(load.failures).reduce((sum, each) => sum + each, 0)),
     of('requests sent again', '', ({ load }) => load.counters.retries ?? 0),
     of('reads that the log answered instead', '', ({ load }) => load.counters['read-fallbacks'] ?? 0),
-    of('views begun or given up, all replicas', '', (run) => {
-      return run.replicas.reduce((sum, each) => sum + each.seconds * (each.rates.get('views_total') ?? 0), 0)
-    }),
+    of('views begun or given up, all replicas', '', (run) => countOf(run, 'views_total')),
+    ...reasonsOf(runs).map((name) => of(`... for ${name.slice(REASON.length, -2)}`, '', (run) => countOf(run, name))),
     of('operations a slot', '', (run) => {
       return perSecond(run) / Math.max(...run.replicas.map(({ rates }) => rates.get('slot_executed') ?? 0))
     }),
@@ -60,6 +61,17 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
 
 function perSecond({ load }: RunResult): number {
   return load.operations / load.seconds
+}
+
+/** In the measured time, by all replicas. */
+function countOf({ replicas }: RunResult, metric: string): number {
+  return replicas.reduce((sum, { seconds, rates }) => sum + seconds * (rates.get(metric) ?? 0), 0)
+}
+
+/** Why views were given up, where any were. */
+function reasonsOf(runs: readonly RunResult[]): string[] {
+  const names = new Set(runs.flatMap(({ replicas }) => replicas.flatMap(({ rates }) => [...rates.keys()])))
+  return [...names].filter((name) => name.startsWith(REASON) && runs.some((run) => countOf(run, name) > 0)).sort()
 }
 
 /** Of all replicas, per operation. */

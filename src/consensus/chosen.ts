@@ -11,6 +11,7 @@ import {
   type Verified,
 } from '../../crypto/index.ts'
 import type { Entry } from './entry.ts'
+import { EAGER_SLOTS } from './limits.ts'
 import { emit, persist } from './outbox.ts'
 import { digestKey } from './request.ts'
 import { type CoreState, inWindow, slotState } from './state.ts'
@@ -46,7 +47,10 @@ export function learnEntry(state: CoreState, entry: Entry, certificate: Verified
 
 /** Hands to the machine every chosen entry that is next in order and whose body is here. */
 export function choose(state: CoreState): void {
-  while (state.slots.get(state.chosen + 1)?.chosen !== undefined) state.chosen = slot(state.chosen + 1)
+  while (state.slots.get(state.chosen + 1)?.chosen !== undefined) {
+    state.chosen = slot(state.chosen + 1)
+    state.chosenAt[state.chosen % EAGER_SLOTS] = state.nowMs
+  }
   while (!state.transferring) {
     const next = state.executing + 1
     const at = state.slots.get(next)

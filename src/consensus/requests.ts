@@ -4,6 +4,7 @@
 import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
 import { isEnding } from './ending.ts'
 import { batchEntry, type Entry } from './entry.ts'
+import { noteProposal } from './leader-pace.ts'
 import {
   EAGER_SLOTS,
   FILLED_SHARE,
@@ -18,7 +19,6 @@ import { acceptProposal } from './proposal.ts'
 import { isReachable } from './reach.ts'
 import { digestKey, type SignedRequest } from './request.ts'
 import { type CoreState, lastVotable, leader, leads, otherMembers, type Pending, peerOf } from './state.ts'
-import { trimLatencies } from './suspicion.ts'
 
 /** Takes in requests, whoever sent them; what is known or over a bound is passed over. */
 export function addRequests(state: CoreState, requests: readonly Verified<SignedRequest>[], via?: ReplicaIndex): void {
@@ -90,15 +90,16 @@ export function reassignRequests(state: CoreState): void {
 
 /** Notes which requests a proposal of the current view holds. */
 export function markProposed(state: CoreState, entry: Entry): void {
+  const first: Pending[] = []
   for (const { id } of entry.requests) {
     const key = digestKey(id)
     state.unassigned.delete(key)
     const pending = state.pending.get(key)
     if (pending === undefined || pending.proposedAt !== undefined) continue
     pending.proposedAt = entry.header.slot
-    trimLatencies(state)
-    state.latencies.push(state.nowMs - (pending.forwardedAt ?? pending.since))
+    first.push(pending)
   }
+  noteProposal(state, entry, first)
 }
 
 /**

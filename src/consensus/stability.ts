@@ -202,7 +202,10 @@ export function onInstalled(state: CoreState, input: Input & { readonly kind: 'i
   state.transferring = false
   state.executing = checkpoint.slot
   state.executed = checkpoint.slot
-  state.chosen = slot(Math.max(state.chosen, checkpoint.slot))
+  if (checkpoint.slot > state.chosen) {
+    state.chosen = checkpoint.slot
+    state.chosenAt.fill(state.nowMs)
+  }
   state.frontier = frontier
   state.timestampMs = timestampMs
   state.dueMs = input.dueMs

@@ -20,7 +20,7 @@ import type { CoreConfig } from './config.ts'
 import type { Entry } from './entry.ts'
 import type { DurableRecord, Effect, MachinePosition } from './io.ts'
 import { emptyLease, type LeaseState } from './lease.ts'
-import { logWindow } from './limits.ts'
+import { EAGER_SLOTS, logWindow } from './limits.ts'
 import type { CheckpointVote, HandOver, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
 import { mutatedMembership } from './mutants.ts'
 import type { SignedRequest } from './request.ts'
@@ -158,9 +158,13 @@ export interface CoreState {
   resentAt: number
   fetch: { readonly peer: ReplicaIndex; readonly at: number } | undefined
   bodiesAskedAt: number
-  /** Slow-leader guard: proposal latencies of this view and the best median of any view, milliseconds. */
+  /** Slow-leader guard: how long requests of this view waited for their proposals, and the best median of any view; milliseconds. */
   readonly latencies: number[]
   bestLatency: number | undefined
+  /** When the last EAGER_SLOTS slots were chosen, each with all before it, at the slot's number modulo EAGER_SLOTS; milliseconds. */
+  readonly chosenAt: number[]
+  /** When a proposal came last that had room for more requests; milliseconds. */
+  roomyAt: number
   demotions: number
 
   /** Digests of evidence already reported, per accused. */
@@ -242,6 +246,8 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     bodiesAskedAt: Number.NEGATIVE_INFINITY,
     latencies: [],
     bestLatency: undefined,
+    chosenAt: new Array(EAGER_SLOTS).fill(0),
+    roomyAt: 0,
     demotions: 0,
     accused: new Map(),
     effects: [],

@@ -12,17 +12,13 @@
 import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
 import { hasEnded, isDripping } from './ending.ts'
 import type { ViewReason } from './io.ts'
+import { isSlow } from './leader-pace.ts'
 import { mayLeave } from './lease.ts'
 import { CENSORSHIP_TIMEOUTS, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
 import { emit, tell } from './outbox.ts'
 import { isReachable, reachablePeers } from './reach.ts'
 import { type CoreState, leader, leads, otherMembers, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
-
-/** Proposal latencies that the slow-leader guard looks at. */
-const LATENCY_SAMPLES = 16
-/** A leader this many times slower than the best median seen is slow. */
-const SLOW_FACTOR = 4
 
 /** The time-out of the current view, milliseconds: doubled for each failed view in a row, capped. */
 export function viewTimeout(state: CoreState): number {
@@ -86,36 +82,6 @@ function oldestRequest(state: CoreState): number {
   // In order of arrival, and all reset together when a view begins: the first has waited longest.
   const first = state.pending.values().next().value
   return first === undefined ? 0 : state.nowMs - first.since
-}
-
-/** T3. Every demotion doubles what is tolerated, so that a slow network does not keep leaders changing. */
-function isSlow(state: CoreState): boolean {
-  const { latencies, bestLatency, demotions } = state
-  const { viewTimeoutMs } = state.config.parameters
-  if (leads(state) || latencies.length < LATENCY_SAMPLES) return false
-  const measured = median(latencies.slice(-LATENCY_SAMPLES))
-  const expected = Math.max((bestLatency ?? viewTimeoutMs) * SLOW_FACTOR, viewTimeoutMs / 8)
-  return measured > Math.min(expected, viewTimeoutMs / 2) * 2 ** demotions
-}
-
-/** Keeps what this view's leader was seen to do as a measure for the next. */
-export function closeLatencies(state: CoreState, reason: ViewReason): void {
-  if (state.latencies.length >= LATENCY_SAMPLES) {
-    const measured = median(state.latencies.slice(-LATENCY_SAMPLES))
-    state.bestLatency = Math.min(state.bestLatency ?? Number.POSITIVE_INFINITY, measured)
-  }
-  if (reason === 'slow-leader') state.demotions += 1
-  state.latencies.length = 0
-}
-
-/** Drops old samples; a slow leader's first ones must not be outweighed forever by a good past. */
-export function trimLatencies(state: CoreState): void {
-  if (state.latencies.length > LATENCY_SAMPLES) state.latencies.splice(0, state.latencies.length - LATENCY_SAMPLES)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }
 
 /** With `lowest-alive`: a lower-numbered member that keeps up is back, and should lead again. */

@@ -21,6 +21,7 @@ import {
 import { newViewDigest, viewChangeDigest } from './digests.ts'
 import { amnesiaOf, conflictOf } from './evidence.ts'
 import type { ViewReason } from './io.ts'
+import { closeLatencies } from './leader-pace.ts'
 import { deferView, forgetLease, mayLeave, releasePromise } from './lease.ts'
 import type { Message, NewView, ViewChange } from './messages.ts'
 import { accuse, forgetUnsent, persist, publish } from './outbox.ts'
@@ -30,7 +31,7 @@ import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
 import { hasWork, learnStable, rotate } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
-import { announce, closeLatencies, suspect } from './suspicion.ts'
+import { announce, suspect } from './suspicion.ts'
 
 /** C1. */
 export function startViewChange(state: CoreState, target: View, reason: ViewReason): void {

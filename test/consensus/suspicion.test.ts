@@ -23,6 +23,23 @@ describe.each(EPOCHS)('a leader is given up $name', (epoch) => {
     expect(cluster.nowMs - from).toBeLessThan(700)
   })
 
+  it('when it proposes at once, but hardly anything of what waits', () => {
+    const cluster = miniCluster({ epoch, liars: { 0: 'mute' }, parameters: { maxBatchRequests: 64 } })
+    const { clusterId, epoch: number } = cluster.context.membership
+    const pen = liarOf(cluster, 0)
+    cluster.run(50)
+    const waiting = Array.from({ length: 40 }, (_, i) => `r${i}`)
+    cluster.submit([1, 2, 3], ...waiting)
+    for (const [i, text] of waiting.entries()) {
+      if (cluster.status(1).view > 0) break
+      const one = request(clusterId, text, i + 1)
+      const proposal = pen.propose(batchEntry(cluster.slot(i + 1), number, 1_000_000 + cluster.nowMs, [one]))
+      for (const to of [1, 2, 3]) cluster.inject(0, to, proposal)
+      cluster.run(50)
+    }
+    expect(cluster.replicas.slice(1).flatMap((each) => each.views)).toContain('1 changing slow-leader')
+  })
+
   it('when it passes one client over, though all the others are served (P49)', () => {
     const cluster = miniCluster({ epoch, liars: { 0: 'censor' } })
     cluster.run(50)
@@ -58,6 +75,48 @@ describe.each(EPOCHS)('a leader is given up $name', (epoch) => {
 })
 
 describe.each(EPOCHS)('a leader is kept $name', (epoch) => {
+  it('when one proposal is late, however many requests it holds', () => {
+    const cluster = miniCluster({ epoch, liars: { 0: 'mute' }, parameters: { maxBatchRequests: 64 } })
+    const { clusterId, epoch: number } = cluster.context.membership
+    const pen = liarOf(cluster, 0)
+    cluster.run(50)
+    const texts = Array.from({ length: 36 }, (_, i) => `r${i}`)
+    const propose = (at: number, from: number, to: number, afterMs: number) => {
+      cluster.submit([1, 2, 3], ...texts.slice(from, to))
+      cluster.run(afterMs)
+      const requests = texts.slice(from, to).map((text, i) => request(clusterId, text, from + i + 1))
+      const proposal = pen.propose(batchEntry(cluster.slot(at), number, 1_000_000 + cluster.nowMs, requests))
+      for (const replica of [1, 2, 3]) cluster.inject(0, replica, proposal)
+      cluster.settle()
+    }
+    for (let i = 0; i < 16; i++) propose(i + 1, i, i + 1, 25)
+    propose(17, 16, 36, 475)
+    expect(cluster.status(1).executed).toBe(cluster.slot(17))
+    cluster.run(100)
+    expect(cluster.replicas.slice(1).map((each) => each.views)).toEqual([[], [], []])
+  })
+
+  it('when requests wait for slots that take long, and not for it', () => {
+    const cluster = miniCluster({ epoch, parameters: { maxBatchRequests: 64 } })
+    cluster.run(50)
+    // A first view in which it was seen how fast a leader can be.
+    const texts = load(cluster, 20, 25, 'calm')
+    cluster.crash(0)
+    texts.push(...load(cluster, 1, 1500, 'change'))
+    const views = ['1 changing no-progress', '1 active new-view']
+    expect(cluster.replicas.slice(1).map((each) => each.views)).toEqual([views, views, views])
+    for (let round = 0; round < 12; round++) {
+      // As many slots as are begun however little is in them, and then requests for which there is no room.
+      cluster.filter = (_, __, message) => message.kind !== 'vote' || message.vote.statement.kind !== 'accept'
+      texts.push(...load(cluster, 10, 25, `${round} `))
+      cluster.run(75)
+      cluster.filter = () => true
+      cluster.run(300)
+    }
+    expect(cluster.replicas.slice(1).map((each) => each.views)).toEqual([views, views, views])
+    expect(commands(cluster.replicas[1] ?? none())).toHaveLength(texts.length)
+  })
+
   it('when one liar wants another view at every moment (P17)', () => {
     const cluster = miniCluster({ epoch })
     const pen = liarOf(cluster, 3)

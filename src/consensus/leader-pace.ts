@@ -1,0 +1,71 @@
+// Slow leaders (T3): how long requests wait for their proposal, and how long they need have waited.
+//
+// Only the leader's own hesitation counts. While as many slots are in flight as an honest leader begins of its own accord
+// (EAGER_SLOTS), requests wait for the machines and not for the leader, so a wait begins when there is room for the slot: a cluster
+// with more work than it can do keeps its leader. A liar could hide behind that by filling the room with hardly anything, as an honest
+// leader does only where nothing else waits. So whoever was passed over for long by a proposal that had room for it counts from its arrival.
+
+import type { Slot } from '../../crypto/index.ts'
+import { commandBytes, type Entry } from './entry.ts'
+import type { ViewReason } from './io.ts'
+import { EAGER_SLOTS, FILLED_SHARE } from './limits.ts'
+import { type CoreState, leads, type Pending } from './state.ts'
+
+/** Waits that the guard looks at. */
+const LATENCY_SAMPLES = 16
+/** Of one proposal the longest so many are looked at: a single late one is no slow leader, however many requests it holds. */
+const SAMPLES_PER_PROPOSAL = 4
+/** A leader this many times slower than the best median seen is slow. */
+const SLOW_FACTOR = 4
+
+/** Notes a proposal of the current view and the requests that it was the first to hold. */
+export function noteProposal(state: CoreState, entry: Entry, requests: readonly Pending[]): void {
+  const waits = requests.map((request) => waitOf(state, request, entry.header.slot))
+  state.latencies.push(...waits.sort((a, b) => b - a).slice(0, SAMPLES_PER_PROPOSAL))
+  if (!isFilled(state, entry)) state.roomyAt = state.nowMs
+  // A slow leader's first ones must not be outweighed forever by a good past.
+  if (state.latencies.length > LATENCY_SAMPLES) state.latencies.splice(0, state.latencies.length - LATENCY_SAMPLES)
+}
+
+/** Milliseconds that the leader let this request wait. */
+function waitOf(state: CoreState, { since, forwardedAt }: Pending, at: Slot): number {
+  const arrived = forwardedAt ?? since
+  const passedOver = arrived + state.config.parameters.viewTimeoutMs / 2 < state.roomyAt
+  return state.nowMs - (passedOver ? arrived : Math.max(arrived, roomFor(state, at)))
+}
+
+/** Since when there is room for this slot in flight. */
+function roomFor(state: CoreState, at: Slot): number {
+  // Otherwise it was begun ahead of it.
+  return at <= state.chosen + EAGER_SLOTS ? (state.chosenAt[at % EAGER_SLOTS] ?? state.nowMs) : state.nowMs
+}
+
+/** True where the leader may have had no room for more. */
+function isFilled(state: CoreState, entry: Entry): boolean {
+  const { maxBatchRequests, maxBatchBytes } = state.config.parameters
+  return entry.requests.length >= maxBatchRequests * FILLED_SHARE || commandBytes(entry) >= maxBatchBytes * FILLED_SHARE
+}
+
+/** T3. Every demotion doubles what is tolerated, so that a slow network does not keep leaders changing. */
+export function isSlow(state: CoreState): boolean {
+  const { latencies, bestLatency, demotions } = state
+  const { viewTimeoutMs } = state.config.parameters
+  if (leads(state) || latencies.length < LATENCY_SAMPLES) return false
+  const measured = median(latencies)
+  const expected = Math.max((bestLatency ?? viewTimeoutMs) * SLOW_FACTOR, viewTimeoutMs / 8)
+  return measured > Math.min(expected, viewTimeoutMs / 2) * 2 ** demotions
+}
+
+/** Keeps what this view's leader was seen to do as a measure for the next. */
+export function closeLatencies(state: CoreState, reason: ViewReason): void {
+  if (state.latencies.length >= LATENCY_SAMPLES) {
+    state.bestLatency = Math.min(state.bestLatency ?? Number.POSITIVE_INFINITY, median(state.latencies))
+  }
+  if (reason === 'slow-leader') state.demotions += 1
+  state.latencies.length = 0
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? 0
+}
