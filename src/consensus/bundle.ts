@@ -3,7 +3,7 @@
 // bundle. A request of any other make is checked in full.
 
 import { type Digest, merkleRoot, openMultiProof, type PresentLeaf, type Signature } from '../../crypto/index.ts'
-import { type BundleProof, type Request, requestId, type SignedRequest } from './request.ts'
+import { type BundleProof, digestKey, type Request, requestId, type SignedRequest } from './request.ts'
 
 /** What the requests of one bundle have in common. */
 export interface BundleHead {
@@ -24,21 +24,22 @@ class Bundle {
   readonly root: Digest
   /** By what the signature was found good: the same again need not ask. */
   goodBy: object | undefined
-  private readonly leaves: readonly PresentLeaf[]
+  /** All that are here, ascending. */
+  members: readonly OpenedRequest[] = []
   private paths: ReadonlyMap<number, readonly Digest[]> | undefined
 
-  constructor(head: BundleHead, root: Digest, leaves: readonly PresentLeaf[]) {
+  constructor(head: BundleHead, root: Digest) {
     this.head = head
     this.root = root
-    this.leaves = leaves
   }
 
   /** Hardly ever asked for, of requests that part from their bundle; of all at once, since then others are too. */
   pathOf(index: number): readonly Digest[] {
     if (this.paths === undefined) {
-      const paths = this.leaves.map((): Digest[] => [])
-      openMultiProof(this.head.count, this.leaves, this.head.hashes, paths)
-      this.paths = new Map(this.leaves.map((leaf, i) => [leaf.index, paths[i] ?? []]))
+      const leaves = this.members.map(({ proof, id }): PresentLeaf => ({ index: proof.index, leaf: id }))
+      const paths = leaves.map((): Digest[] => [])
+      openMultiProof(this.head.count, leaves, this.head.hashes, paths)
+      this.paths = new Map(leaves.map((leaf, i) => [leaf.index, paths[i] ?? []]))
     }
     return this.paths.get(index) ?? []
   }
@@ -75,8 +76,9 @@ export class OpenedRequest implements SignedRequest {
   readonly request: Request
   readonly proof: BundleProof
   readonly id: Digest
-  // Private, so that no copy with another content has it.
+  // Private, so that no copy with another content has them.
   readonly #bundle: Bundle
+  #key: string | undefined
 
   private constructor(request: Request, proof: BundleProof, id: Digest, bundle: Bundle) {
     this.request = request
@@ -86,7 +88,7 @@ export class OpenedRequest implements SignedRequest {
   }
 
   /** See {@link openBundle}. */
-  static open(head: BundleHead, parts: readonly BundlePart[]) {
+  static open(head: BundleHead, parts: readonly BundlePart[]): readonly OpenedRequest[] | undefined {
     const client = parts[0]?.request.client
     if (client === undefined || parts.some(({ request }) => request.client !== client)) {
       throw new RangeError('requests of a bundle: expected at least one, all of one client')
@@ -94,16 +96,25 @@ export class OpenedRequest implements SignedRequest {
     const leaves = parts.map(({ index, request }): PresentLeaf => ({ index, leaf: requestId(request) }))
     const root = openMultiProof(head.count, leaves, head.hashes)
     if (root === undefined) return undefined
-    const bundle = new Bundle(head, root, leaves)
-    return parts.map(({ index, request }, i) => {
+    const bundle = new Bundle(head, root)
+    const opened = parts.map(({ index, request }, i) => {
       const { leaf } = leaves[i] as PresentLeaf
       return new OpenedRequest(request, new OpenedProof(index, bundle), leaf, bundle)
     })
+    bundle.members = opened
+    return opened
   }
 
   /** True where identity and proof of `signed` follow from its content. */
   static is(signed: SignedRequest): signed is OpenedRequest {
     return #bundle in signed
+  }
+
+  /** {@link digestKey} of the identity, made once. */
+  static keyOf(signed: SignedRequest): string {
+    if (!OpenedRequest.is(signed)) return digestKey(signed.id)
+    signed.#key ??= digestKey(signed.id)
+    return signed.#key
   }
 
   /** True where the signature of this bundle was found good by `judge`. */
@@ -132,8 +143,13 @@ export class OpenedRequest implements SignedRequest {
  * ascending by index, without repetition, below `count`, and at least one.
  * @throws {RangeError} unless all name the same client, by the same array.
  */
-export function openBundle(head: BundleHead, parts: readonly BundlePart[]): OpenedRequest[] | undefined {
+export function openBundle(head: BundleHead, parts: readonly BundlePart[]): readonly OpenedRequest[] | undefined {
   return OpenedRequest.open(head, parts)
+}
+
+/** The map key of a request: {@link digestKey} of its identity. */
+export function requestKey(signed: SignedRequest): string {
+  return OpenedRequest.keyOf(signed)
 }
 
 /** RFC 6962 root of the identities of `requests`. */

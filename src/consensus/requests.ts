@@ -2,6 +2,7 @@
 // a clock for it, so a leader that ignores a request is found out (pitfall P49). Bounded per client and in all.
 
 import { type ReplicaIndex, type Slot, slot, type Verified } from '../../crypto/index.ts'
+import { requestKey } from './bundle.ts'
 import { isEnding } from './ending.ts'
 import { batchEntry, type Entry } from './entry.ts'
 import { noteProposal } from './leader-pace.ts'
@@ -22,14 +23,20 @@ import { type CoreState, lastVotable, leader, leads, otherMembers, type Pending,
 
 /** Takes in requests, whoever sent them; what is known or over a bound is passed over. */
 export function addRequests(state: CoreState, requests: readonly Verified<SignedRequest>[], via?: ReplicaIndex): void {
-  for (const request of requests) keepRequest(state, request, via)
+  const keyOf = clientKeys()
+  for (const request of requests) keepRequest(state, request, via, keyOf)
   propose(state)
 }
 
 /** Takes in one request, and proposes nothing yet. */
-export function keepRequest(state: CoreState, request: Verified<SignedRequest>, via: ReplicaIndex | undefined): void {
-  const key = digestKey(request.id)
-  const client = digestKey(request.request.client)
+export function keepRequest(
+  state: CoreState,
+  request: Verified<SignedRequest>,
+  via: ReplicaIndex | undefined,
+  keyOf: typeof digestKey = digestKey,
+): void {
+  const key = requestKey(request)
+  const client = keyOf(request.request.client)
   const ofClient = state.pendingOf.get(client) ?? 0
   if (state.pending.has(key) || ofClient >= PENDING_PER_CLIENT || state.pending.size >= PENDING_REQUESTS) return
   if (via !== undefined) {
@@ -51,17 +58,29 @@ export function keepRequest(state: CoreState, request: Verified<SignedRequest>, 
 
 /** The requests of an executed entry wait no longer. */
 export function dropRequests(state: CoreState, entry: Entry): void {
-  for (const { id, request } of entry.requests) {
-    const key = digestKey(id)
+  const keyOf = clientKeys()
+  for (const request of entry.requests) {
+    const key = requestKey(request)
     const pending = state.pending.get(key)
     if (pending === undefined) continue
     state.pending.delete(key)
     if (pending.via !== undefined) peerOf(state, pending.via).pending -= 1
     state.unassigned.delete(key)
-    const client = digestKey(request.client)
+    const client = keyOf(request.request.client)
     const left = (state.pendingOf.get(client) ?? 1) - 1
     if (left > 0) state.pendingOf.set(client, left)
     else state.pendingOf.delete(client)
+  }
+}
+
+/** Keys of clients, of many requests in a row: hardly any comes from another client than the one before. */
+function clientKeys(): typeof digestKey {
+  let last: Uint8Array | undefined
+  let key = ''
+  return (client) => {
+    if (client !== last) key = digestKey(client)
+    last = client
+    return key
   }
 }
 
@@ -91,8 +110,8 @@ export function reassignRequests(state: CoreState): void {
 /** Notes which requests a proposal of the current view holds. */
 export function markProposed(state: CoreState, entry: Entry): void {
   const first: Pending[] = []
-  for (const { id } of entry.requests) {
-    const key = digestKey(id)
+  for (const request of entry.requests) {
+    const key = requestKey(request)
     state.unassigned.delete(key)
     const pending = state.pending.get(key)
     if (pending === undefined || pending.proposedAt !== undefined) continue

@@ -16,7 +16,7 @@ import {
   type Vote,
   verifyInclusion,
 } from '../../crypto/index.ts'
-import { OpenedRequest, requestsRoot } from './bundle.ts'
+import { OpenedRequest, requestKey, requestsRoot } from './bundle.ts'
 import {
   blame,
   type Check,
@@ -36,7 +36,7 @@ import { evidenceFault } from './evidence.ts'
 import { FETCH_BODIES, FETCH_ENTRIES } from './limits.ts'
 import type { Message } from './messages.ts'
 import { mutatedMembership } from './mutants.ts'
-import { digestKey, requestId, type SignedRequest } from './request.ts'
+import { requestId, type SignedRequest } from './request.ts'
 
 /** Checks everything about `message` that does not depend on the receiver's state. Never throws on any message. */
 export function verifyMessage(message: Message, context: VerifyContext): Result<Verified<Message>, MessageFault> {
@@ -158,8 +158,7 @@ function proposeFault(vote: Vote, entry: Entry, context: VerifyContext): Check {
   const { slot, digest, view } = vote.statement
   if (slot !== entry.header.slot || !equalBytes(digest, entry.digest)) return blame('proposal-without-its-vote')
   if (vote.replica !== leaderOf(context.membership, view)) return blame('not-the-leader')
-  if (new Set(entry.requests.map(({ id }) => digestKey(id))).size !== entry.requests.length)
-    return blame('repeated-request')
+  if (new Set(entry.requests.map(requestKey)).size !== entry.requests.length) return blame('repeated-request')
   return voteFault(vote, ['prepare'], context) ?? entryFault(entry, context)
 }
 

@@ -33,6 +33,7 @@ import {
   type OwnWord,
   type ProtocolParameters,
   readIndex,
+  requestKey,
   type SignedRequest,
   type StableCheckpoint,
   status,
@@ -117,7 +118,7 @@ export class Core {
   }
 
   isPending(request: SignedRequest): boolean {
-    return this.state.pending.has(digestKey(request.id))
+    return this.state.pending.has(requestKey(request))
   }
 
   pendingOf(client: PublicKey): number {

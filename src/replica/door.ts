@@ -118,7 +118,7 @@ export class Door {
     const core = this.options.core()
     const requests = message.requests.filter(
       (request) =>
-        host.knows(request.request.client) && host.answerTo(request.id) === undefined && !core.isPending(request),
+        host.knows(request.request.client) && host.answerTo(request) === undefined && !core.isPending(request),
     )
     if (requests.length === message.requests.length) return message
     return requests.length === 0 ? undefined : { ...message, requests }
@@ -182,7 +182,7 @@ export class Door {
     let more = this.wantedOf.get(name) ?? 0
     let bad = false
     for (const request of requests) {
-      const answered = host.answerTo(request.id)
+      const answered = host.answerTo(request)
       if (answered !== undefined) this.replies.add(link, answered.slot, view, [answered.index])
       else if (!core.isPending(request)) {
         const full = waiting + more >= PENDING_PER_CLIENT || core.pending + wanted.length >= PENDING_REQUESTS

@@ -61,9 +61,9 @@ export const ADMITTED_KEYS = 4_096
 /** Slots whose results are kept for clients that ask again; later repetitions are answered by the session table. */
 export const KEPT_RESULTS = 1_024
 /** Bytes of results kept so; the newest slot is kept whatever its size. */
-export const KEPT_RESULT_BYTES = 32 * MIB
-/** What a result costs beside its record: its places in the tables. */
-export const RESULT_BYTES = 256
+export const KEPT_RESULT_BYTES = 16 * MIB
+/** What a result costs beside its record. */
+export const RESULT_BYTES = 16
 /** Slots whose results keep their tree, which answers ask for at once or hardly ever. */
 export const KEPT_TREES = 32
 /** Bytes of results in one frame to a client, but for a single longer one. */

@@ -4,26 +4,20 @@
 import {
   appendLeaf,
   type BatchTree,
-  batchTree,
   type Certificate,
   type Digest,
   EMPTY_FRONTIER,
   equalBytes,
   type Frontier,
   frontierRoot,
-  leafHash,
   type MemberId,
-  multiProof,
-  type PublicKey,
   type Slot,
   sha256,
   slot,
-  type Verified,
-  type Vote,
 } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import { digestKey, type Entry, type MachinePosition } from '../consensus/index.ts'
+import { type Entry, type MachinePosition, requestKey, type SignedRequest } from '../consensus/index.ts'
 import {
   type AuthenticatedMap,
   createExecutor,
@@ -35,7 +29,8 @@ import {
   stateGenesis,
 } from '../machine/index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
-import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, RESULT_BYTES } from './limits.ts'
+import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES } from './limits.ts'
+import { SlotResults } from './slot-results.ts'
 
 /** The state after a checkpoint's slot, and the log up to it. */
 export interface KeptSnapshot {
@@ -58,27 +53,11 @@ export interface Executed {
   readonly stateRoot: Digest | undefined
 }
 
-/** What came of one slot. Of its requests only what answers need: their commands would be most of the memory. */
-export interface SlotResults {
-  readonly clients: readonly PublicKey[]
-  readonly records: readonly Uint8Array[]
-  receipt: Verified<Vote> | undefined
-}
-
-interface KeptResults extends SlotResults {
-  /** {@link digestKey}s of the requests' identities. */
-  readonly keys: readonly string[]
-  /** Of the newest slots; made anew where it is asked for later. */
-  tree: BatchTree | undefined
-}
-
 export interface HostOptions {
   readonly machine: StateMachine
   readonly genesis: Genesis
   readonly changes?: ChangeLogLimits
 }
-
-const NO_HASHES = new Uint8Array(0)
 
 export class MachineHost {
   /** Requests executed since the start. */
@@ -90,9 +69,12 @@ export class MachineHost {
   private readonly options: HostOptions
   private executor: Executor
   private frontier: Frontier = EMPTY_FRONTIER
-  private readonly results = new Map<number, KeptResults>()
+  private readonly results = new Map<number, SlotResults>()
   private resultBytes = 0
-  private readonly answered = new Map<string, Answered>()
+  /** Answers that no session leads to, by {@link digestKey}s of the requests' identities. */
+  private readonly strangers = new Map<string, Answered>()
+  /** The last slot whose answers are given no more. */
+  private closed = 0
   private readonly snapshots = new Map<number, KeptSnapshot>()
 
   constructor(options: HostOptions) {
@@ -130,8 +112,8 @@ export class MachineHost {
   }
 
   /** Where this request was answered lately in this epoch, with a receipt. */
-  answerTo(id: Digest): Answered | undefined {
-    const found = this.answered.get(digestKey(id))
+  answerTo(request: SignedRequest): Answered | undefined {
+    const found = this.strangers.get(requestKey(request)) ?? this.executed(request)
     return found !== undefined && this.results.get(found.slot)?.receipt !== undefined ? found : undefined
   }
 
@@ -140,7 +122,8 @@ export class MachineHost {
    * request that was answered there is ordered anew, and the session table answers it.
    */
   beginEpoch(): void {
-    this.answered.clear()
+    this.strangers.clear()
+    this.closed = this.executor.slot
   }
 
   /** Whether the machine has this client listed, in the state executed so far. */
@@ -160,17 +143,6 @@ export class MachineHost {
 
   resultsOf(at: number): SlotResults | undefined {
     return this.results.get(at)
-  }
-
-  /** Proves the records at `indexes`, ascending, under the results root of their slot. */
-  proofOf(at: number, indexes: readonly number[]): Uint8Array {
-    const known = this.results.get(at)
-    if (known === undefined) throw new RangeError(`slot ${at}: its results are not kept`)
-    const { records } = known
-    if (indexes.length === records.length) return NO_HASHES
-    known.tree ??= batchTree(records.map(leafHash))
-    const { tree } = known
-    return multiProof(records.length, indexes, (index) => tree.path(index))
   }
 
   snapshotAt(at: number): KeptSnapshot | undefined {
@@ -248,15 +220,21 @@ export class MachineHost {
     return results
   }
 
+  private executed(request: SignedRequest): Answered | undefined {
+    const at = this.executor.executedIn(request)
+    if (at === undefined || at <= this.closed) return undefined
+    const index = this.results.get(at)?.find(request.id)
+    return index === undefined ? undefined : { slot: slot(at), index }
+  }
+
   private keepResults({ header, requests }: Entry, records: readonly Uint8Array[], tree: BatchTree): void {
     const { slot: at } = header
-    const keys = requests.map(({ id }) => digestKey(id))
     const clients = requests.map(({ request }) => request.client)
-    this.results.set(at, { clients, keys, records, receipt: undefined, tree })
-    for (const record of records) this.resultBytes += record.length + RESULT_BYTES
-    for (const [index, key] of keys.entries()) this.answered.set(key, { slot: at, index })
-    const older = this.results.get(at - KEPT_TREES)
-    if (older !== undefined) older.tree = undefined
+    const made = new SlotResults(clients, records, tree)
+    this.results.set(at, made)
+    this.resultBytes += made.bytes
+    for (const { key, index } of made.strangers(at)) this.strangers.set(key, { slot: at, index })
+    this.results.get(at - KEPT_TREES)?.pack()
     this.forgetResults(at)
   }
 
@@ -265,7 +243,8 @@ export class MachineHost {
     for (const at of this.snapshots.keys()) this.release(at)
     this.results.clear()
     this.resultBytes = 0
-    this.answered.clear()
+    this.strangers.clear()
+    this.closed = 0
   }
 
   private forgetResults(newest: number): void {
@@ -273,10 +252,9 @@ export class MachineHost {
       if (at === newest || (at > newest - KEPT_RESULTS && this.resultBytes <= KEPT_RESULT_BYTES)) return
       const known = this.results.get(at)
       this.results.delete(at)
-      for (const record of known?.records ?? []) this.resultBytes -= record.length + RESULT_BYTES
-      for (const key of known?.keys ?? []) {
-        if (this.answered.get(key)?.slot === at) this.answered.delete(key)
-      }
+      if (known === undefined) continue
+      this.resultBytes -= known.bytes
+      for (const { key } of known.strangers(at)) if (this.strangers.get(key)?.slot === at) this.strangers.delete(key)
     }
   }
 }

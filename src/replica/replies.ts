@@ -23,19 +23,19 @@ interface Outgoing {
 }
 
 export class Replies {
-  private readonly host: Pick<MachineHost, 'resultsOf' | 'proofOf'>
+  private readonly host: Pick<MachineHost, 'resultsOf'>
   private readonly outgoing = new Map<ClientLink, Outgoing>()
 
-  constructor(host: Pick<MachineHost, 'resultsOf' | 'proofOf'>) {
+  constructor(host: Pick<MachineHost, 'resultsOf'>) {
     this.host = host
   }
 
   /** Queues the answers at `indexes` of a slot for a link; those of one slot that come one after the other share a reply. */
   add(link: ClientLink, slot: Slot, view: View, indexes: readonly number[]): void {
-    const { records = [] } = this.host.resultsOf(slot) ?? {}
-    const pathBytes = DIGEST_BYTES * Math.ceil(Math.log2(records.length))
+    const results = this.host.resultsOf(slot)
+    const pathBytes = DIGEST_BYTES * Math.ceil(Math.log2(results?.count ?? 1))
     for (const index of indexes) {
-      const bytes = (records[index]?.length ?? 0) + pathBytes + ITEM_BYTES
+      const bytes = (results?.record(index)?.length ?? 0) + pathBytes + ITEM_BYTES
       let out = this.outgoing.get(link)
       if (out !== undefined && out.bytes + bytes > REPLY_FRAME_BYTES) {
         this.send(link, out)
@@ -75,12 +75,12 @@ export class Replies {
   private slotReply({ slot, view, indexes }: OpenReply): SlotReply | undefined {
     const results = this.host.resultsOf(slot)
     if (results?.receipt === undefined) return undefined
-    const { receipt, records } = results
+    const { receipt } = results
     const ordered = [...new Set(indexes)].sort((a, b) => a - b)
     const items = ordered.flatMap((index) => {
-      const record = records[index]
+      const record = results.record(index)
       return record === undefined ? [] : [{ index, record }]
     })
-    return { view, receipt, count: records.length, items, hashes: this.host.proofOf(slot, ordered) }
+    return { view, receipt, count: results.count, items, hashes: results.prove(ordered) }
   }
 }

@@ -245,7 +245,7 @@ export class Turn {
 
   private receipt({ slot, receipt }: Effect & { readonly kind: 'receipt' }): void {
     const { journal, host, door } = this.parts
-    journal.addOutcome(slot, receipt, host.resultsOf(slot)?.records ?? [])
+    journal.addOutcome(slot, receipt, host.resultsOf(slot)?.records() ?? [])
     door.receipt(slot, receipt)
   }
 
