@@ -12,6 +12,7 @@ import {
 import { commandBytes, type Entry } from '../consensus/index.ts'
 import type { StateChange } from '../machine/index.ts'
 import { CHANGE_LOG_BYTES, CHANGE_LOG_SLOTS, CHANGED_SLOT_BYTES, CHANGED_SLOT_CHANGES } from './limits.ts'
+import { PackedChanges } from './packed-changes.ts'
 import { holds, type KeyRange } from './range-index.ts'
 
 /** A slot in which something changed. */
@@ -19,7 +20,7 @@ export class ChangedSlot {
   readonly entry: Entry
   readonly certificate: Certificate
   readonly timestampMs: number
-  readonly changes: readonly StateChange[]
+  private kept: readonly StateChange[] | PackedChanges
   /** Kept in memory for it, roughly; the entry's requests included. */
   readonly bytes: number
   private sorted: readonly number[] | undefined
@@ -30,7 +31,7 @@ export class ChangedSlot {
     this.entry = entry
     this.certificate = certificate
     this.timestampMs = timestampMs
-    this.changes = changes
+    this.kept = changes
     const stored = changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
     this.bytes = stored + CHANGE_BYTES * changes.length + commandBytes(entry) + REQUEST_BYTES * entry.requests.length
   }
@@ -39,10 +40,23 @@ export class ChangedSlot {
     return this.entry.header.slot
   }
 
+  /** In their order. */
+  get changes(): readonly StateChange[] {
+    return this.kept instanceof PackedChanges ? this.kept.open() : this.kept
+  }
+
+  /** Hardly anybody asks for it any more. */
+  pack(): void {
+    if (this.kept instanceof PackedChanges) return
+    this.kept = new PackedChanges(this.kept)
+    this.sorted = undefined
+    this.tree = undefined
+  }
+
   /** The changes of keys in the range, in their order; found among many without looking at each. */
   within(range: KeyRange): readonly StateChange[] {
     const { changes } = this
-    const order = this.order()
+    const order = this.order(changes)
     const keyAt = (place: number) => changes[order[place] ?? 0]?.key ?? ''
     let [low, high] = [0, order.length]
     while (low < high) {
@@ -56,10 +70,11 @@ export class ChangedSlot {
   }
 
   /** The places of the changes, sorted by key. */
-  private order(): readonly number[] {
-    const { changes } = this
-    this.sorted ??= changes.map((_, i) => i).sort((a, b) => compareText(changes[a]?.key ?? '', changes[b]?.key ?? ''))
-    return this.sorted
+  private order(changes: readonly StateChange[]): readonly number[] {
+    const order =
+      this.sorted ?? changes.map((_, i) => i).sort((a, b) => compareText(changes[a]?.key ?? '', changes[b]?.key ?? ''))
+    if (!(this.kept instanceof PackedChanges)) this.sorted = order
+    return order
   }
 
   /** The inclusion proof of a request under the header's root. */
@@ -87,7 +102,7 @@ export interface ChangeLogLimits {
 }
 
 /** Of objects and arrays beside their content. */
-const CHANGE_BYTES = 120
+const CHANGE_BYTES = 32
 const REQUEST_BYTES = 700
 /** Forgotten slots at the front of the list before it is cut. */
 const COMPACT_AT = 1024
@@ -115,6 +130,8 @@ export class ChangeLog {
     const { slot } = executed.entry.header
     if (slot !== this.last + 1) throw new RangeError(`slot: expected ${this.last + 1}, got ${slot}`)
     this.last = slot
+    // Those who watch at this moment have been told of it.
+    this.list.at(-1)?.pack()
     if (executed.changes.length > 0) {
       const made = new ChangedSlot(executed)
       // Too much for one frame: whoever watches is told that it fell behind, and begins after it.

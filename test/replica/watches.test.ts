@@ -8,6 +8,7 @@ import { batchEntry, noopEntry } from '../../src/consensus/index.ts'
 import { type StateChange, toText } from '../../src/machine/index.ts'
 import { ChangeLog } from '../../src/replica/change-log.ts'
 import { CHANGED_SLOT_CHANGES, WATCH_PROGRESS_MS, WATCHES_PER_CLIENT } from '../../src/replica/limits.ts'
+import { PackedChanges } from '../../src/replica/packed-changes.ts'
 import { holds, type KeyRange, RangeIndex } from '../../src/replica/range-index.ts'
 import { Watches } from '../../src/replica/watches.ts'
 import { decodeReplicaFrame, type WatchRequest, type WatchUpdate } from '../../src/wire/index.ts'
@@ -89,6 +90,20 @@ describe('the log of changes', () => {
     write(log, [], [])
     expect([log.first, [...log.after(0)].map((each) => Number(each.slot))]).toEqual([3, [10]])
     expect(log.bytes).toBeLessThan(bytes)
+  })
+
+  it('keeps all changes as they were, in however little memory', () => {
+    const text = fc.uint8Array({ maxLength: 40 }).map(toText)
+    const change = fc.record({
+      index: fc.option(fc.nat(0xffff_fffe), { nil: undefined }),
+      key: text,
+      value: fc.option(text, { nil: undefined }),
+    })
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 20 }), (changes) => {
+        expect(new PackedChanges(changes).open()).toEqual(changes)
+      }),
+    )
   })
 
   it('keeps so many bytes, and counts those of the entries', () => {
