@@ -6,6 +6,7 @@ import { UsageError } from '../src/cli/command.ts'
 import { LaunchError } from '../src/cli/launch/child.ts'
 import { addLoad } from './cluster/command.ts'
 import { BenchError } from './errors.ts'
+import { addFloor } from './floor/command.ts'
 import { addSmoke } from './smoke.ts'
 import { addSuites } from './suites.ts'
 
@@ -15,6 +16,7 @@ Examples:
   $ npm run --silent bench -- crypto --runs 15 --json > crypto.json
   $ npm run bench -- load --replicas 4 --clients 4 --outstanding 16
   $ npm run bench -- load --help
+  $ npm run bench -- floor --outstanding 1,64,256
   $ npm run bench -- smoke
 `
 
@@ -31,6 +33,7 @@ program.action((suite?: string) => {
 })
 addSuites(program)
 addLoad(program)
+addFloor(program)
 addSmoke(program)
 
 try {

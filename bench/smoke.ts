@@ -63,10 +63,23 @@ export const STEPS: readonly Step[] = [
   cluster('n = 4, stale reads', '--durability', 'memory', ...reads('stale'), ...OFTEN),
   cluster('n = 4, one liar, ordered reads in an open loop', '--liar', '3=equivocate', '--rate', '40', ...READS_ORDERED),
   {
+    name: 'floor, crash mode',
+    args: ['floor', '--crash', '--outstanding', '8', '--runs', '1', '--warm-up', '0', '--seconds', '1', '--json'],
+    exitCode: 0,
+    fault: (output) => {
+      const reports = z.array(suiteReport).length(1).safeParse(parsed(output))
+      return reports.success && reports.data.every(hasAll) ? undefined : 'printed no figures, or one that is none'
+    },
+  },
+  {
     ...{ name: 'a mistake of the user', args: ['load', '--replicas', 'many'], exitCode: 2 },
     fault: (output) => (output === '' ? undefined : 'printed a report'),
   },
 ]
+
+function hasAll({ figures }: z.infer<typeof suiteReport>): boolean {
+  return figures.every(({ median }) => median > 0)
+}
 
 export function addSmoke(program: Command): void {
   program

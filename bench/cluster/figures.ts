@@ -43,7 +43,7 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
     of('operations a slot', '', (run) => {
       return perSecond(run) / Math.max(...run.replicas.map(({ rates }) => rates.get('slot_executed') ?? 0))
     }),
-    of('cpu an operation, all replicas', 'us', (run) => total(run, 'cpu_microseconds_total')),
+    of('cpu an operation, all replicas', 'us', replicaCpu),
     ...indexes.map((index) =>
       of(`cpu an operation, replica ${index}`, 'us', (run) => {
         return (ofReplica(run, index)?.rates.get('cpu_microseconds_total') ?? Number.NaN) / perSecond(run)
@@ -59,7 +59,7 @@ export function figuresOf(runs: readonly RunResult[]): Figure[] {
   ]
 }
 
-function perSecond({ load }: RunResult): number {
+export function perSecond({ load }: RunResult): number {
   return load.operations / load.seconds
 }
 
@@ -72,6 +72,11 @@ function countOf({ replicas }: RunResult, metric: string): number {
 function reasonsOf(runs: readonly RunResult[]): string[] {
   const names = new Set(runs.flatMap(({ replicas }) => replicas.flatMap(({ rates }) => [...rates.keys()])))
   return [...names].filter((name) => name.startsWith(REASON) && runs.some((run) => countOf(run, name) > 0)).sort()
+}
+
+/** Microseconds of processor time of all replicas, per operation. */
+export function replicaCpu(run: RunResult): number {
+  return total(run, 'cpu_microseconds_total')
 }
 
 /** Of all replicas, per operation. */
