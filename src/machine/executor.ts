@@ -92,8 +92,6 @@ export interface Executor {
    * @throws {RangeError} for any other slot, and for a request that no replica may have voted for.
    */
   execute(entry: ExecutableEntry): EntryResults
-  /** The slot in which this very request was executed, as its client's session remembers; undefined where it does not. */
-  executedIn(request: ExecutableRequest): number | undefined
   /** What `command` answers to `client` in the state after {@link slot}. Changes nothing: a command that writes is `forbidden`. */
   read(command: Uint8Array, client: Uint8Array): ReadResult
   /** The agreed time from which on an entry would change something by itself; undefined where nothing waits. */
@@ -175,8 +173,6 @@ class MapExecutor implements Executor {
   private changes: StateChange[] = []
   /** Whose request was executed last in this entry, until a role changes: a client's requests come in bundles. */
   private asker: Asker | undefined
-  /** Whose request was looked up last. */
-  private looker: { readonly client: Uint8Array; readonly text: Text } | undefined
 
   constructor(map: AuthenticatedMap, { machine, track = false, verifier = portableVerifier }: ExecutorOptions) {
     this.map = map
@@ -205,12 +201,6 @@ class MapExecutor implements Executor {
     const { changes } = this
     this.changes = []
     return { slot, records, tree, root: tree.root, changes }
-  }
-
-  executedIn({ request: { client, sequence }, id }: ExecutableRequest): number | undefined {
-    if (this.looker === undefined || this.looker.client !== client) this.looker = { client, text: toText(client) }
-    const verdict = this.sessions.look(this.looker.text, sequence)
-    return verdict.kind === 'answered' && equalBytes(verdict.answer.request, id) ? verdict.answer.slot : undefined
   }
 
   read(command: Uint8Array, client: Uint8Array): ReadResult {

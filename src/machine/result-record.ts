@@ -11,7 +11,7 @@
 //
 // A repeated request is answered with the very record of its first execution, so receipts of either are the same.
 
-import { type Digest, digest, freshBytes, readU64, writeU64 } from '../../crypto/index.ts'
+import { type Digest, digest, freshBytes, writeU64 } from '../../crypto/index.ts'
 import { ByteReader, ByteWriter } from './bytes-codec.ts'
 import { MAX_RESULT_BYTES } from './limits.ts'
 
@@ -84,11 +84,6 @@ export function encodeResultRecord(record: ResultRecord): Uint8Array {
 /** The identity in an encoded record; shares its memory. */
 export function recordRequest(record: Uint8Array): Uint8Array {
   return record.subarray(42, 74)
-}
-
-/** The slot in an encoded record. */
-export function recordSlot(record: Uint8Array): number {
-  return readU64(record, 74) ?? 0
 }
 
 /** The record in `bytes`, or undefined where they are not exactly what {@link encodeResultRecord} writes for one. */

@@ -17,7 +17,7 @@ import {
 } from '../../crypto/index.ts'
 import type { Genesis } from '../../keys/genesis/index.ts'
 import { nativeVerifier } from '../../keys/native/index.ts'
-import { type Entry, type MachinePosition, requestKey, type SignedRequest } from '../consensus/index.ts'
+import type { Entry, MachinePosition, SignedRequest } from '../consensus/index.ts'
 import {
   type AuthenticatedMap,
   createExecutor,
@@ -28,6 +28,7 @@ import {
   type StateSnapshot,
   stateGenesis,
 } from '../machine/index.ts'
+import { AnswerIndex } from './answer-index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
 import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES } from './limits.ts'
 import { SlotResults } from './slot-results.ts'
@@ -71,10 +72,7 @@ export class MachineHost {
   private frontier: Frontier = EMPTY_FRONTIER
   private readonly results = new Map<number, SlotResults>()
   private resultBytes = 0
-  /** Answers that no session leads to, by {@link digestKey}s of the requests' identities. */
-  private readonly strangers = new Map<string, Answered>()
-  /** The last slot whose answers are given no more. */
-  private closed = 0
+  private readonly answers = new AnswerIndex()
   private readonly snapshots = new Map<number, KeptSnapshot>()
 
   constructor(options: HostOptions) {
@@ -113,8 +111,12 @@ export class MachineHost {
 
   /** Where this request was answered lately in this epoch, with a receipt. */
   answerTo(request: SignedRequest): Answered | undefined {
-    const found = this.strangers.get(requestKey(request)) ?? this.executed(request)
-    return found !== undefined && this.results.get(found.slot)?.receipt !== undefined ? found : undefined
+    const found = this.answers.find(request.id)
+    if (found === undefined) return undefined
+    const results = this.results.get(found.slot)
+    const identity = results?.identity(found.index)
+    if (results?.receipt === undefined || identity === undefined || !equalBytes(identity, request.id)) return undefined
+    return { slot: slot(found.slot), index: found.index }
   }
 
   /**
@@ -122,8 +124,7 @@ export class MachineHost {
    * request that was answered there is ordered anew, and the session table answers it.
    */
   beginEpoch(): void {
-    this.strangers.clear()
-    this.closed = this.executor.slot
+    this.answers.clear()
   }
 
   /** Whether the machine has this client listed, in the state executed so far. */
@@ -220,20 +221,13 @@ export class MachineHost {
     return results
   }
 
-  private executed(request: SignedRequest): Answered | undefined {
-    const at = this.executor.executedIn(request)
-    if (at === undefined || at <= this.closed) return undefined
-    const index = this.results.get(at)?.find(request.id)
-    return index === undefined ? undefined : { slot: slot(at), index }
-  }
-
   private keepResults({ header, requests }: Entry, records: readonly Uint8Array[], tree: BatchTree): void {
     const { slot: at } = header
     const clients = requests.map(({ request }) => request.client)
     const made = new SlotResults(clients, records, tree)
     this.results.set(at, made)
     this.resultBytes += made.bytes
-    for (const { key, index } of made.strangers(at)) this.strangers.set(key, { slot: at, index })
+    this.answers.add(at, requests)
     this.results.get(at - KEPT_TREES)?.pack()
     this.forgetResults(at)
   }
@@ -243,8 +237,7 @@ export class MachineHost {
     for (const at of this.snapshots.keys()) this.release(at)
     this.results.clear()
     this.resultBytes = 0
-    this.strangers.clear()
-    this.closed = 0
+    this.answers.clear()
   }
 
   private forgetResults(newest: number): void {
@@ -254,7 +247,7 @@ export class MachineHost {
       this.results.delete(at)
       if (known === undefined) continue
       this.resultBytes -= known.bytes
-      for (const { key } of known.strangers(at)) if (this.strangers.get(key)?.slot === at) this.strangers.delete(key)
+      this.answers.remove(at, known)
     }
   }
 }

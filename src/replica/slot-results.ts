@@ -4,16 +4,13 @@
 import {
   type BatchTree,
   batchTree,
-  type Digest,
-  equalBytes,
   leafHash,
   multiProof,
   type PublicKey,
   type Verified,
   type Vote,
 } from '../../crypto/index.ts'
-import { digestKey } from '../consensus/index.ts'
-import { recordRequest, recordSlot } from '../machine/index.ts'
+import { recordRequest } from '../machine/index.ts'
 import { RESULT_BYTES } from './limits.ts'
 
 const NO_HASHES = new Uint8Array(0)
@@ -60,20 +57,10 @@ export class SlotResults {
     return Array.from(this.ends, (end, i) => this.content.subarray(this.startOf(i), end))
   }
 
-  /** Keys of the requests that were first executed in another slot, or in none: their sessions do not lead here. */
-  strangers(at: number): { readonly key: string; readonly index: number }[] {
-    return this.records().flatMap((record, index) =>
-      recordSlot(record) === at ? [] : [{ key: digestKey(recordRequest(record)), index }],
-    )
-  }
-
-  /** The place of the request with this identity. */
-  find(id: Digest): number | undefined {
-    for (let i = 0; i < this.count; i++) {
-      const record = this.record(i)
-      if (record !== undefined && equalBytes(recordRequest(record), id)) return i
-    }
-    return undefined
+  /** The identity of the request at this place; undefined beyond the last. */
+  identity(index: number): Uint8Array | undefined {
+    const record = this.record(index)
+    return record && recordRequest(record)
   }
 
   /** Proves the records at `indexes`, ascending, under their root. */

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import {
   batchTree,
+  digest,
   epoch,
   leafHash,
   markVerified,
@@ -15,6 +16,7 @@ import {
 } from '../../crypto/index.ts'
 import { batchEntry, type SignedRequest } from '../../src/consensus/index.ts'
 import { decodeResultRecord, encodeKvCommand, kv } from '../../src/machine/index.ts'
+import { AnswerIndex } from '../../src/replica/answer-index.ts'
 import { KEPT_RESULTS } from '../../src/replica/limits.ts'
 import { MachineHost } from '../../src/replica/machine-host.ts'
 import { signerNamed } from '../keys/sample.ts'
@@ -77,7 +79,7 @@ describe('a request that was executed', () => {
     expect(host.answerTo(requests[0] as SignedRequest)).toBeUndefined()
   })
 
-  it('is found where it was ordered again, as is one whose number another took: no session leads there', () => {
+  it('is found where it was ordered again, as is one whose number another took', () => {
     const [mine] = life().bundle([put('mine')])
     const [other] = life().bundle([put('other')])
     if (mine === undefined || other === undefined) throw new Error('no requests')
@@ -92,6 +94,15 @@ describe('a request that was executed', () => {
     expect(outcomes).toEqual(['done', 'conflict'])
     for (let i = 0; i < KEPT_RESULTS; i++) execute([])
     expect([host.answerTo(mine), host.answerTo(other)]).toEqual([undefined, undefined])
+  })
+
+  it('is found although its client has used far higher numbers since, and its session knows no more', () => {
+    const [early] = life().bundle([put('early')])
+    if (early === undefined) throw new Error('no request')
+    const at = execute([early])
+    const later = life()
+    for (let i = 0; i < 4; i++) execute(later.bundle(Array.from({ length: 512 }, (_, each) => put(`${i} ${each}`))))
+    expect(host.answerTo(early)).toEqual({ slot: at, index: 0 })
   })
 
   it('is found no more once another epoch has begun', () => {
@@ -116,5 +127,43 @@ describe('the results of a slot', () => {
       expect(openMultiProof(results.count, leaves, results.prove(indexes))).toEqual(root)
     }
     expect(results.record(5)).toBeUndefined()
+  })
+})
+
+describe('the index of answers', () => {
+  const idOf = (number: number, rest = 0) => {
+    const id = new Uint8Array(32).fill(rest)
+    new DataView(id.buffer).setUint32(0, 2 * number)
+    return digest(id)
+  }
+
+  it('names slot and place of each, however many slots there were', () => {
+    const index = new AnswerIndex()
+    for (let at = 1; at <= 3 * KEPT_RESULTS; at++) index.add(at, [{ id: idOf(at) }, { id: idOf(100_000 + at) }])
+    for (let at = 2 * KEPT_RESULTS + 1; at <= 3 * KEPT_RESULTS; at++) {
+      expect(index.find(idOf(at))).toEqual({ slot: at, index: 0 })
+      expect(index.find(idOf(100_000 + at))).toEqual({ slot: at, index: 1 })
+    }
+    expect(index.find(idOf(99_999))).toBeUndefined()
+  })
+
+  it('forgets a slot that goes, but not what a later one answered', () => {
+    const index = new AnswerIndex()
+    const ids = [idOf(1), idOf(2)]
+    index.add(
+      5,
+      ids.map((id) => ({ id })),
+    )
+    index.add(6, [{ id: idOf(2) }])
+    index.remove(5, { count: 2, identity: (place) => ids[place] })
+    expect(index.find(idOf(1))).toBeUndefined()
+    expect(index.find(idOf(2))).toEqual({ slot: 6, index: 0 })
+  })
+
+  it('takes the later of two that look alike for either, so that whoever asks has to compare', () => {
+    const index = new AnswerIndex()
+    index.add(1, [{ id: idOf(7, 1) }])
+    index.add(2, [{ id: idOf(7, 2) }])
+    expect(index.find(idOf(7, 1))).toEqual({ slot: 2, index: 0 })
   })
 })
