@@ -5,7 +5,7 @@ import { access, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { UsageError } from '../../src/cli/command.ts'
-import { BenchError } from '../errors.ts'
+import { interruptible } from '../interrupt.ts'
 import { heading, machine, progressBar, type Report, table, today } from '../report.ts'
 import { positive } from '../suites.ts'
 import { figuresOf } from './figures.ts'
@@ -68,16 +68,9 @@ export function addLoad(program: Command): void {
 async function load(options: Options): Promise<void> {
   const sweep = sweepOf({ ...(options.steady === true && { seconds: '300' }), ...options })
   await checkPlot(options, sweep)
-  const stop = new AbortController()
-  const onSignal = () => stop.abort(new BenchError('stopped before it was done'))
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const name of signals) process.once(name, onSignal)
-  try {
-    if (options.steady === true) await loadSteadily(sweep, options, stop.signal)
-    else await loadAll(sweep, options, stop.signal)
-  } finally {
-    for (const name of signals) process.off(name, onSignal)
-  }
+  await interruptible((signal) =>
+    options.steady === true ? loadSteadily(sweep, options, signal) : loadAll(sweep, options, signal),
+  )
 }
 
 /** Said before minutes of measuring, not after. @throws {UsageError} */

@@ -1,10 +1,11 @@
 // npm run bench -- floor: whole clusters and the floor of this machine in turns, so that one is measured by the other.
 
 import type { Command } from 'commander'
+import { UsageError } from '../../src/cli/command.ts'
 import { perSecond, replicaCpu } from '../cluster/figures.ts'
 import { type RunResult, run } from '../cluster/run.ts'
 import { type Setting, settingText, sweepOf } from '../cluster/settings.ts'
-import { BenchError } from '../errors.ts'
+import { interruptible } from '../interrupt.ts'
 import { type Figure, figure } from '../measure.ts'
 import { heading, machine, progressBar, type Report, table, today } from '../report.ts'
 import { positive } from '../suites.ts'
@@ -51,34 +52,35 @@ export function addFloor(program: Command): void {
 
 async function floor(options: Options): Promise<void> {
   const { settings } = sweepOf({ ...options, clients: '1', outstanding: options.outstanding ?? '1' })
-  const stop = new AbortController()
-  const onSignal = () => stop.abort(new BenchError('stopped before it was done'))
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const name of signals) process.once(name, onSignal)
-  const bar = progressBar(settings.length * options.runs * 2, process.stderr)
+  // What keeps nothing has no syncs to compare.
+  if (settings.some(({ durability }) => durability === 'memory')) {
+    throw new UsageError('--durability memory: the floor writes what it agrees on; take fsync or os')
+  }
+  const reports = await interruptible((signal) => measureAll(settings, options.runs, signal))
+  if (options.json === true) console.log(JSON.stringify(reports, null, 2))
+  else console.log(reports.map((report) => `${heading(report)}\n\n${table(report)}`).join('\n\n'))
+}
+
+async function measureAll(settings: readonly Setting[], runs: number, signal: AbortSignal): Promise<Report[]> {
+  const bar = progressBar(settings.length * runs * 2, process.stderr)
   const reports: Report[] = []
   try {
     for (const setting of settings) {
       const [floors, clusters]: [FloorResult[], RunResult[]] = [[], []]
-      for (let i = 0; i < options.runs; i++) {
-        floors.push(await runFloor(floorOf(setting), stop.signal))
+      for (let i = 0; i < runs; i++) {
+        floors.push(await runFloor(floorOf(setting), signal))
         bar.step('floor')
-        clusters.push(await run(setting, { signal: stop.signal }))
+        clusters.push(await run(setting, { signal }))
         bar.step('cluster')
       }
-      const head = { suite: 'floor', date: today(), machine: machine(), settings: settingText(setting) }
-      reports.push({
-        ...head,
-        settings: { runs: options.runs, ...head.settings },
-        figures: figuresOf(floors, clusters),
-      })
+      const described = { runs, ...settingText(setting) }
+      const head = { suite: 'floor', date: today(), machine: machine(), settings: described }
+      reports.push({ ...head, figures: figuresOf(floors, clusters) })
     }
   } finally {
     bar.end()
-    for (const name of signals) process.off(name, onSignal)
   }
-  if (options.json === true) console.log(JSON.stringify(reports, null, 2))
-  else console.log(reports.map((report) => `${heading(report)}\n\n${table(report)}`).join('\n\n'))
+  return reports
 }
 
 function floorOf({ replicas, crash, durability, outstanding, size, warmUp, seconds }: Setting) {

@@ -47,6 +47,14 @@ describe('what a replica did', () => {
     expect(of('cpu an operation, loader')).toMatchObject({ median: 5 })
     expect(of('requests sent again')).toMatchObject({ median: 9 })
   })
+
+  it('names why views were given up, where any were', () => {
+    const page = (slow: number) => `quorate_uptime_seconds ${slow}\nquorate_views_total{reason="slow-leader"} ${slow}\n`
+    const work = workOf(0, metricsOf(page(2)), metricsOf(page(5)))
+    const busy = figuresOf([{ ...runOf(20), replicas: [work] }])
+    expect(busy.find(({ name }) => name === '... for slow-leader')).toMatchObject({ median: 3 })
+    expect(figuresOf([runOf(20)]).filter(({ name }) => name.startsWith('... for'))).toEqual([])
+  })
 })
 
 describe('the measured time', () => {

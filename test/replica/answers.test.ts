@@ -105,6 +105,14 @@ describe('a request that was executed', () => {
     expect(host.answerTo(early)).toEqual({ slot: at, index: 0 })
   })
 
+  it('is not taken for another whose identity merely begins alike', () => {
+    const [mine] = life().bundle([put('mine')])
+    if (mine === undefined) throw new Error('no request')
+    execute([mine])
+    const alike = digest(mine.id.map((byte, i) => (i < 4 ? byte : byte ^ 1)))
+    expect(host.answerTo({ ...mine, id: alike })).toBeUndefined()
+  })
+
   it('is found no more once another epoch has begun', () => {
     const requests = life().bundle([put('a')])
     execute(requests)
