@@ -2,7 +2,15 @@
 // them again to know that each lies where its proof says. What is left to check of such a request is its client's signature, once a
 // bundle. A request of any other make is checked in full.
 
-import { type Digest, merkleRoot, openMultiProof, type PresentLeaf, type Signature } from '../../crypto/index.ts'
+import {
+  type Digest,
+  merkleRoot,
+  multiProof,
+  openMultiProof,
+  type PresentLeaf,
+  type PublicKey,
+  type Signature,
+} from '../../crypto/index.ts'
 import { type BundleProof, digestKey, type Request, requestId, type SignedRequest } from './request.ts'
 
 /** What the requests of one bundle have in common. */
@@ -17,6 +25,14 @@ export interface BundleHead {
 export interface BundlePart {
   readonly index: number
   readonly request: Request
+}
+
+/** A bundle without its requests; with them it is made again. */
+export interface KeptBundle {
+  readonly client: PublicKey
+  readonly head: BundleHead
+  readonly root: Digest
+  readonly goodBy: object | undefined
 }
 
 class Bundle {
@@ -71,19 +87,19 @@ class OpenedProof implements BundleProof {
   }
 }
 
-/** A request whose identity and proof were computed from its own content: made by {@link openBundle} alone. */
+/** A request whose identity and proof were computed from its own content, by {@link openBundle}. */
 export class OpenedRequest implements SignedRequest {
   readonly request: Request
-  readonly proof: BundleProof
   readonly id: Digest
+  readonly proof: BundleProof
   // Private, so that no copy with another content has them.
   readonly #bundle: Bundle
   #key: string | undefined
 
-  private constructor(request: Request, proof: BundleProof, id: Digest, bundle: Bundle) {
+  private constructor(request: Request, id: Digest, proof: BundleProof, bundle: Bundle) {
     this.request = request
-    this.proof = proof
     this.id = id
+    this.proof = proof
     this.#bundle = bundle
   }
 
@@ -99,7 +115,7 @@ export class OpenedRequest implements SignedRequest {
     const bundle = new Bundle(head, root)
     const opened = parts.map(({ index, request }, i) => {
       const { leaf } = leaves[i] as PresentLeaf
-      return new OpenedRequest(request, new OpenedProof(index, bundle), leaf, bundle)
+      return new OpenedRequest(request, leaf, new OpenedProof(index, bundle), bundle)
     })
     bundle.members = opened
     return opened
@@ -108,6 +124,42 @@ export class OpenedRequest implements SignedRequest {
   /** True where identity and proof of `signed` follow from its content. */
   static is(signed: SignedRequest): signed is OpenedRequest {
     return #bundle in signed
+  }
+
+  /** The requests of each bundle, ascending, in the order in which the bundles are first met. */
+  static byBundle(requests: readonly OpenedRequest[]): OpenedRequest[][] {
+    const groups = new Map<Bundle, OpenedRequest[]>()
+    for (const each of requests) {
+      const group = groups.get(each.#bundle)
+      if (group === undefined) groups.set(each.#bundle, [each])
+      else group.push(each)
+    }
+    return [...groups.values()].map((group) => group.sort((a, b) => a.proof.index - b.proof.index))
+  }
+
+  /** What {@link reopen} needs beside `members`, which are of one bundle and ascending. */
+  static keptOf(members: readonly OpenedRequest[]): KeptBundle {
+    const [first] = members
+    if (first === undefined) throw new RangeError('requests of a bundle: expected at least one')
+    const { client } = first.request
+    const { head, root, goodBy, members: all } = first.#bundle
+    if (members.length === all.length) return { client, head, root, goodBy }
+    const present = members.map(({ proof }) => proof.index)
+    const hashes = multiProof(head.count, present, (index) => first.#bundle.pathOf(index))
+    return { client, head: { ...head, hashes }, root, goodBy }
+  }
+
+  /** Requests that {@link keptOf} was called with; nothing of them is computed again. */
+  static reopen(
+    kept: KeptBundle,
+    members: readonly (BundlePart & { readonly id: Digest })[],
+  ): readonly OpenedRequest[] {
+    const bundle = new Bundle(kept.head, kept.root)
+    bundle.goodBy = kept.goodBy
+    bundle.members = members.map(
+      ({ index, request, id }) => new OpenedRequest(request, id, new OpenedProof(index, bundle), bundle),
+    )
+    return bundle.members
   }
 
   /** {@link digestKey} of the identity, made once. */

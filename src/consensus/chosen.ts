@@ -13,6 +13,7 @@ import {
 import type { Entry } from './entry.ts'
 import { EAGER_SLOTS } from './limits.ts'
 import { emit, persist } from './outbox.ts'
+import { packEntry } from './packed-entry.ts'
 import { digestKey } from './request.ts'
 import { type CoreState, inWindow, slotState } from './state.ts'
 
@@ -81,6 +82,11 @@ export function chosenEntry(
   const at = state.slots.get(number)
   const entry = at?.chosen && at.bodies.get(digestKey(at.chosen.statement.digest))
   return at?.chosen === undefined || entry === undefined ? undefined : { entry, certificate: markVerified(at.chosen) }
+}
+
+/** It is executed; only peers that lag may still ask for it. */
+export function packChosen(state: CoreState, entry: Entry): void {
+  state.slots.get(entry.header.slot)?.bodies.set(digestKey(entry.digest), packEntry(entry))
 }
 
 /** Two accept certificates for different entries of one slot: more than b replicas lied. The replica stops. */

@@ -61,6 +61,6 @@ export function noopEntry(slot: Slot, epoch: Epoch): Entry {
 }
 
 /** Bytes of the commands in an entry: what the limits on batches and answers count. */
-export function commandBytes(entry: Entry): number {
-  return entry.requests.reduce((sum, { request }) => sum + request.command.length, 0)
+export function commandBytes({ requests }: Pick<Entry, 'requests'>): number {
+  return requests.reduce((sum, { request }) => sum + request.command.length, 0)
 }

@@ -103,7 +103,8 @@ export function onFetchEntries(state: CoreState, peer: ReplicaIndex, { from, to 
 
 /** What an entry counts for in an answer: many tiny requests are not small. */
 function fetchedBytes(entry: Entry): number {
-  return commandBytes(entry) + FETCH_REQUEST_BYTES * entry.requests.length
+  const { requests } = entry
+  return commandBytes({ requests }) + FETCH_REQUEST_BYTES * requests.length
 }
 
 /** A checkpoint beyond what we have executed. In answer to our fetch, or where entries can't help any more: take the snapshot. */

@@ -22,7 +22,7 @@ import {
   view,
   ZERO_DIGEST,
 } from '../../crypto/index.ts'
-import { choose, chosenEntry } from './chosen.ts'
+import { choose, chosenEntry, packChosen } from './chosen.ts'
 import { checkpointBytes } from './config.ts'
 import { endEpoch, isEnding, judgeEnd, nextAfter } from './ending.ts'
 import { checkpointConflictOf, sameContent } from './evidence.ts'
@@ -44,7 +44,10 @@ export function onExecuted(state: CoreState, input: Input & { readonly kind: 'ex
   state.succession = successionIn(state.config, input)
   noteProgress(state)
   const entry = chosenEntry(state, at)?.entry
-  if (entry !== undefined) dropRequests(state, entry)
+  if (entry !== undefined) {
+    dropRequests(state, entry)
+    packChosen(state, entry)
+  }
   if (!hasWork(state)) state.workSince = undefined
   emit(state, { kind: 'receipt', slot: at, receipt: receiptFor(state, at, resultsRoot) })
   if (stateRoot !== undefined) signCheckpoint(state, at, stateRoot)

@@ -15,7 +15,14 @@ import {
   verifyInclusion,
   verifyVote,
 } from '../../crypto/index.ts'
-import { type EpochContext, type HandOver, type Request, requestId, type SignedRequest } from '../consensus/index.ts'
+import {
+  type EpochContext,
+  type HandOver,
+  openBundle,
+  type Request,
+  requestId,
+  type SignedRequest,
+} from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import { ClientReads } from './client-reads.ts'
 import type { Operation } from './history.ts'
@@ -133,18 +140,13 @@ export class SimulatedClient {
 
   /** Signs requests as one bundle. */
   private sign(requests: readonly Request[]): SignedRequest[] {
-    const ids = requests.map(requestId)
-    const tree = batchTree(ids)
-    const { root } = tree
+    const { root } = batchTree(requests.map(requestId))
     const { clusterId } = this.world.group.membership
     const count = requests.length
     const statement = { kind: 'bundle', clusterId, client: this.signer.publicKey, count, root } as const
     const signature: Signature = this.signer.sign(statementBytes(statement))
-    return requests.flatMap((request, index) => {
-      const id = ids[index]
-      if (id === undefined) return []
-      return [{ request, id, proof: { index, count, root, path: tree.path(index), signature } }]
-    })
+    const parts = requests.map((request, index) => ({ index, request }))
+    return [...(openBundle({ count, signature, hashes: new Uint8Array(0) }, parts) ?? [])]
   }
 
   private send(requests: readonly SignedRequest[], to: readonly ReplicaIndex[]): void {
