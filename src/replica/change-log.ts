@@ -9,7 +9,7 @@ import {
   merkleTree,
   type Slot,
 } from '../../crypto/index.ts'
-import { commandBytes, type Entry } from '../consensus/index.ts'
+import { commandBytes, type Entry, type EntryHeader, packEntry, type SignedRequest } from '../consensus/index.ts'
 import type { StateChange } from '../machine/index.ts'
 import { CHANGE_LOG_BYTES, CHANGE_LOG_SLOTS, CHANGED_SLOT_BYTES, CHANGED_SLOT_CHANGES } from './limits.ts'
 import { PackedChanges } from './packed-changes.ts'
@@ -17,9 +17,9 @@ import { holds, type KeyRange } from './range-index.ts'
 
 /** A slot in which something changed. */
 export class ChangedSlot {
-  readonly entry: Entry
   readonly certificate: Certificate
   readonly timestampMs: number
+  private entry: Entry
   private kept: readonly StateChange[] | PackedChanges
   /** Kept in memory for it, roughly; the entry's requests included. */
   readonly bytes: number
@@ -33,11 +33,21 @@ export class ChangedSlot {
     this.timestampMs = timestampMs
     this.kept = changes
     const stored = changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
-    this.bytes = stored + CHANGE_BYTES * changes.length + commandBytes(entry) + REQUEST_BYTES * entry.requests.length
+    this.bytes =
+      stored + CHANGE_BYTES * changes.length + commandBytes(entry) + REQUEST_BYTES * entry.requests.length + SLOT_BYTES
+  }
+
+  get header(): EntryHeader {
+    return this.entry.header
   }
 
   get slot(): Slot {
-    return this.entry.header.slot
+    return this.header.slot
+  }
+
+  /** All of the entry, made anew once it is packed. */
+  get requests(): readonly SignedRequest[] {
+    return this.entry.requests
   }
 
   /** In their order. */
@@ -49,6 +59,7 @@ export class ChangedSlot {
   pack(): void {
     if (this.kept instanceof PackedChanges) return
     this.kept = new PackedChanges(this.kept)
+    this.entry = packEntry(this.entry)
     this.sorted = undefined
     this.tree = undefined
   }
@@ -77,10 +88,11 @@ export class ChangedSlot {
     return order
   }
 
-  /** The inclusion proof of a request under the header's root. */
-  pathOf(index: number): readonly Digest[] {
-    this.tree ??= merkleTree(this.entry.requests.map(({ id }) => id))
-    return inclusionProof(this.tree.read, index, this.entry.requests.length)
+  /** Makes inclusion proofs of requests under the header's root; `requests` are those of this slot. */
+  proofs(requests: readonly SignedRequest[]): (index: number) => readonly Digest[] {
+    const tree = this.tree ?? merkleTree(requests.map(({ id }) => id))
+    if (!(this.kept instanceof PackedChanges)) this.tree = tree
+    return (index) => inclusionProof(tree.read, index, requests.length)
   }
 }
 
@@ -101,9 +113,10 @@ export interface ChangeLogLimits {
   readonly slots: number
 }
 
-/** Of objects and arrays beside their content. */
-const CHANGE_BYTES = 32
-const REQUEST_BYTES = 700
+/** Beside their content, once they are packed; of a slot with header, certificate and the objects that hold it all. */
+const CHANGE_BYTES = 16
+const REQUEST_BYTES = 64
+const SLOT_BYTES = 2048
 /** Forgotten slots at the front of the list before it is cut. */
 const COMPACT_AT = 1024
 

@@ -137,7 +137,7 @@ export const READ_TIMEOUTS = 1
  * counts with its entry, which nothing else may keep any more.
  */
 export const CHANGE_LOG_SLOTS = 65_536
-export const CHANGE_LOG_BYTES = 64 * MIB
+export const CHANGE_LOG_BYTES = 32 * MIB
 /** Bytes and changes of one slot that are kept; more of them might not fit a frame. */
 export const CHANGED_SLOT_BYTES = 48 * MIB
 export const CHANGED_SLOT_CHANGES = 131_072

@@ -51,25 +51,21 @@ export function scan(watch: Watch, log: ChangeLog, over: () => boolean): Scan {
 }
 
 function matching(watch: Watch, changed: ChangedSlot): WatchedSlot | undefined {
-  const { entry, certificate, timestampMs } = changed
+  const { slot, header, certificate, timestampMs } = changed
   const found = changed.within(watch)
   if (found.length === 0) return undefined
-  const indexes = new Set(found.flatMap(({ index }) => index ?? []))
-  const requests = [...indexes].sort((a, b) => a - b).flatMap((index) => requestOf(changed, index, watch.single))
-  return {
-    slot: changed.slot,
-    header: entry.header,
-    certificate,
-    timestampMs,
-    requests,
-    changes: found.map(changeBytes),
-  }
-}
-
-function requestOf(changed: ChangedSlot, index: number, single: boolean): WatchedRequest[] {
-  const signed = changed.entry.requests[index]
-  if (signed === undefined) return []
-  const { client, sequence, command } = signed.request
-  const id = { kind: 'id', id: signed.id } as const
-  return [{ index, client, sequence, identity: single ? { kind: 'proof', command, path: changed.pathOf(index) } : id }]
+  const { requests: all } = changed
+  const indexes = [...new Set(found.flatMap(({ index }) => index ?? []))].sort((a, b) => a - b)
+  const pathOf = watch.single && indexes.length > 0 ? changed.proofs(all) : undefined
+  const requests = indexes.flatMap((index): WatchedRequest[] => {
+    const signed = all[index]
+    if (signed === undefined) return []
+    const { client, sequence, command } = signed.request
+    const identity =
+      pathOf === undefined
+        ? ({ kind: 'id', id: signed.id } as const)
+        : ({ kind: 'proof', command, path: pathOf(index) } as const)
+    return [{ index, client, sequence, identity }]
+  })
+  return { slot, header, certificate, timestampMs, requests, changes: found.map(changeBytes) }
 }

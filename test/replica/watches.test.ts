@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { epoch, fromUtf8, type PublicKey, slot, utf8, verifyInclusion } from '../../crypto/index.ts'
 import type { ClientLink } from '../../net/index.ts'
-import { batchEntry, noopEntry } from '../../src/consensus/index.ts'
+import { batchEntry, noopEntry, type SignedRequest } from '../../src/consensus/index.ts'
 import { type StateChange, toText } from '../../src/machine/index.ts'
 import { ChangeLog } from '../../src/replica/change-log.ts'
 import { CHANGED_SLOT_CHANGES, WATCH_PROGRESS_MS, WATCHES_PER_CLIENT } from '../../src/replica/limits.ts'
@@ -12,11 +12,14 @@ import { PackedChanges } from '../../src/replica/packed-changes.ts'
 import { holds, type KeyRange, RangeIndex } from '../../src/replica/range-index.ts'
 import { Watches } from '../../src/replica/watches.ts'
 import { decodeReplicaFrame, type WatchRequest, type WatchUpdate } from '../../src/wire/index.ts'
+import { fromWireRequests, toWireRequests } from '../../src/wire/requests.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { bundleOf } from '../wire/arbitraries.ts'
 import { certificateOf } from './watch-support.ts'
 
 const key = signerNamed('client writer-1').publicKey
+
+const received = (requests: readonly SignedRequest[]) => fromWireRequests(toWireRequests(requests))
 
 /** A log in which each of these is one slot: the keys that one request each puts; nothing is a no-op. */
 function write(log: ChangeLog, ...slots: readonly (readonly string[])[]): void {
@@ -25,7 +28,7 @@ function write(log: ChangeLog, ...slots: readonly (readonly string[])[]): void {
     const entry =
       keys.length === 0
         ? noopEntry(at, epoch(0))
-        : batchEntry(at, epoch(0), 1000 + at, bundleOf(keys.map(utf8), 1, 10 * at))
+        : batchEntry(at, epoch(0), 1000 + at, received(bundleOf(keys.map(utf8), 1, 10 * at)))
     const changes = keys.map(
       (name, index): StateChange => ({ index, key: toText(utf8(name)), value: toText(utf8(`value ${at}`)) }),
     )
@@ -107,9 +110,9 @@ describe('the log of changes', () => {
   })
 
   it('keeps so many bytes, and counts those of the entries', () => {
-    const log = new ChangeLog({ bytes: 5_000, slots: 1_000 })
+    const log = new ChangeLog({ bytes: 20_000, slots: 1_000 })
     for (let i = 0; i < 50; i++) write(log, ['a'])
-    expect(log.bytes).toBeLessThanOrEqual(5_000)
+    expect(log.bytes).toBeLessThanOrEqual(20_000)
     expect(log.first).toBeGreaterThan(40)
     expect([...log.after(log.first - 1)].map((each) => Number(each.slot))[0]).toBe(log.first)
   })
@@ -227,9 +230,12 @@ describe('a watch at a replica', () => {
     expect(link.take()).toEqual([])
   })
 
-  it('with proofs gets requests that are proven under the root of the entry', () => {
+  it.each([
+    { when: 'at once', later: [] },
+    { when: 'when other slots have followed', later: [['x'], ['y']] },
+  ])('with proofs gets, $when, requests that are proven under the root of the entry', ({ later }) => {
     const { log, watches, link } = setUp()
-    write(log, ['a', 'b', 'c'])
+    write(log, ['a', 'b', 'c'], ...later)
     watches.open(link, ask(1, 'b', 'c', { single: true }))
     watches.flush()
     const [update] = link.frames[0] ?? []
