@@ -5,6 +5,9 @@ import type { SignedRequest } from '../consensus/index.ts'
 import type { RefusalCode } from '../wire/index.ts'
 import type { Done } from './types.ts'
 
+/** A call that has its number and signature. */
+export type Signed = Call & { request: SignedRequest }
+
 export class Call {
   readonly command: Uint8Array
   /** Milliseconds of the process's own clock. */
@@ -15,6 +18,8 @@ export class Call {
   readonly resumed: boolean
   /** Undefined until it has a number and a signature. */
   request: SignedRequest | undefined
+  /** What it was signed with; undefined where that was in an earlier life. */
+  bundle: object | undefined
   /** Some link took it: from then on it may be executed. */
   left: boolean
   /** The epoch in office, as far as was known, when it left first; none stands for a request that is asked about after its end. */
@@ -49,6 +54,14 @@ export class Call {
     this.unlisten = () => signal.removeEventListener('abort', stop)
   }
 
+  /** It is `request`, one of `bundle`. */
+  sign(request: SignedRequest | undefined, bundle: object): Signed {
+    this.request = request
+    this.bundle = bundle
+    if (!isSigned(this)) throw new Error('unreachable: every request of a bundle is signed')
+    return this
+  }
+
   /** The first end counts. */
   end(outcome: Done<Uint8Array> | Error): void {
     if (this.ended) return
@@ -57,4 +70,8 @@ export class Call {
     if (outcome instanceof Error) this.reject(outcome)
     else this.resolve(outcome)
   }
+}
+
+export function isSigned(call: Call): call is Signed {
+  return call.request !== undefined
 }

@@ -4,6 +4,10 @@ import { SESSION_WINDOW } from '../machine/index.ts'
 
 /** Requests under one signature: eight hashes of proof each, and a signature costs each of them a hundredth of itself. */
 export const BUNDLE_REQUESTS = 256
+/** Bundles under way up to which whatever waits is signed, be it one request: as many as a leader proposes slots for without delay. */
+export const EAGER_BUNDLES = 4
+/** Beyond them, so many requests; or as many as wait at the next look. */
+export const FILLED_BUNDLE = BUNDLE_REQUESTS / 4
 /** Bytes of commands under one signature and in one frame; a larger command goes alone. */
 export const BUNDLE_BYTES = 512 * 1024
 /** Sequence numbers that are reserved in the state file at once. */

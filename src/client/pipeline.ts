@@ -1,12 +1,11 @@
-// Requests on their way: what is submitted in one turn of the event loop is signed as one bundle and sent to the presumed leader;
-// what has no answer for a while goes to everybody, again and again with longer pauses, as the same signed bytes. One timer looks at
-// all of them.
+// Requests on their way: signed in bundles and sent to the presumed leader; what has no answer for a while goes to everybody, again
+// and again with longer pauses, as the same signed bytes. One timer looks at all of them.
 
 import { equalBytes, type ReplicaIndex, type Signer } from '../../crypto/index.ts'
 import { requestId, type SignedRequest } from '../consensus/index.ts'
 import type { RefusalCode, SlotReply } from '../wire/index.ts'
-import { signBundle } from './bundle.ts'
-import { Call } from './call.ts'
+import { Bundler } from './bundler.ts'
+import { Call, isSigned, type Signed } from './call.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
 import { ClientError, closedError } from './errors.ts'
@@ -31,7 +30,6 @@ import { Receipts, type Settled } from './receipts.ts'
 import type { Sequences } from './sequence.ts'
 import type { Ticker } from './ticker.ts'
 import { type CallOptions, type Done, OutcomeUnknown, Refused } from './types.ts'
-import { Waiting } from './waiting.ts'
 
 export interface PipelineParts {
   readonly view: ClusterView
@@ -44,29 +42,32 @@ export interface PipelineParts {
   readonly doubtMembers: () => void
 }
 
-/** A call that has its number and signature. */
-type Signed = Call & { request: SignedRequest }
-
 export class Pipeline {
   private readonly parts: PipelineParts
   private readonly receipts: Receipts
   private readonly leader: LeaderGuess
   /** Signed so far. */
   private bundles = 0
-  private readonly waiting = new Waiting()
+  private readonly waiting: Bundler
   /** By sequence number, ascending. */
   private readonly underWay = new Map<number, Signed>()
   /** Asked about again; these have numbers of before. */
   private readonly resumed = new Map<number, Signed>()
   private latencyMs = 0
-  private flushing = false
-  private numbering = false
   private closed = false
 
   constructor(parts: PipelineParts) {
     this.parts = parts
-    const { view, key, counters, ticker, doubtMembers } = parts
+    const { view, key, sequences, counters, ticker, doubtMembers } = parts
     this.leader = new LeaderGuess(view)
+    this.waiting = new Bundler({
+      view,
+      key,
+      sequences,
+      counters,
+      lowest: () => this.lowest(),
+      take: (calls) => this.launch(calls),
+    })
     this.receipts = new Receipts({
       client: key.publicKey,
       view,
@@ -84,7 +85,6 @@ export class Pipeline {
     else if (options.signal?.aborted) call.end(notSent('was aborted before it was sent'))
     else if (command.length > maxRequestBytes) call.end(tooLarge(command.length, maxRequestBytes))
     else if (!this.waiting.push(call)) call.end(queueFull(this.waiting.size))
-    else this.flushSoon()
     return call.outcome
   }
 
@@ -181,74 +181,11 @@ export class Pipeline {
     return call
   }
 
-  private flushSoon(): void {
-    if (this.flushing) return
-    this.flushing = true
-    setImmediate(() => {
-      this.flushing = false
-      this.flush()
-    })
-  }
-
-  private flush(): void {
-    for (;;) {
-      const batch = this.nextBundle()
-      if (batch.length === 0) return
-      const { view, key, counters } = this.parts
-      const client = key.publicKey
-      const requests = batch.map(([{ command }, sequence]) => ({ client, sequence, command }))
-      const signed = signBundle(requests, view.genesis.clusterId, key)
-      counters.add('bundles')
-      const calls = batch.map(([call, sequence], i) => {
-        call.request = signed[i]
-        if (!isSigned(call)) throw new Error('unreachable: every request of a bundle is signed')
-        this.underWay.set(sequence, call)
-        return call
-      })
-      const leader = this.leader.get()
-      const alone = leader !== undefined && this.parts.links.connected(leader) && ++this.bundles % WITNESSED_EVERY !== 0
-      this.send(calls, alone ? [leader] : this.parts.links.up())
-    }
-  }
-
-  /** The calls of the next bundle with their numbers; none while there is no room or no number. */
-  private nextBundle(): [Call, number][] {
-    const { sequences } = this.parts
-    const batch: [Call, number][] = []
-    let lowest = this.lowest()
-    let bytes = 0
-    for (let call = this.waiting.peek(); call !== undefined; call = this.waiting.peek()) {
-      bytes += call.command.length
-      if (batch.length === BUNDLE_REQUESTS || (batch.length > 0 && bytes > BUNDLE_BYTES)) break
-      const number = sequences.peek()
-      if (number === undefined) {
-        this.fetchNumbers()
-        break
-      }
-      lowest ??= number
-      // Further apart, the cluster could forget the lowest before it is executed.
-      if (number - lowest >= SEQUENCE_SPAN) break
-      batch.push([call, sequences.next()])
-      this.waiting.shift()
-    }
-    return batch
-  }
-
-  private fetchNumbers(): void {
-    if (this.numbering) return
-    this.numbering = true
-    const wanted = Math.min(this.waiting.size, BUNDLE_REQUESTS)
-    this.parts.sequences.reserve(wanted).then(
-      () => {
-        this.numbering = false
-        this.flush()
-      },
-      (error: unknown) => {
-        this.numbering = false
-        const reason = error instanceof Error ? error : new Error(String(error))
-        for (const call of this.waiting) call.end(reason)
-      },
-    )
+  private launch(calls: readonly Signed[]): void {
+    for (const call of calls) this.underWay.set(call.request.request.sequence, call)
+    const leader = this.leader.get()
+    const alone = leader !== undefined && this.parts.links.connected(leader) && ++this.bundles % WITNESSED_EVERY !== 0
+    this.send(calls, alone ? [leader] : this.parts.links.up())
   }
 
   /** The lowest number that must not be forgotten. What was resumed from far below may have been already. */
@@ -312,6 +249,7 @@ export class Pipeline {
       for (const call of due) call.attempts++
       this.send(due, this.parts.links.up())
     }
+    this.waiting.flush()
     return this.underWay.size + this.resumed.size + this.waiting.size > 0
   }
 
@@ -361,7 +299,7 @@ export class Pipeline {
     else if (this.resumed.get(sequence) === call) this.resumed.delete(sequence)
     this.receipts.forget(call.request)
     call.end(outcome)
-    if (this.waiting.size > 0) this.flushSoon()
+    this.waiting.ended(call)
   }
 
   private find(sequence: number): Signed | undefined {
@@ -378,10 +316,6 @@ export class Pipeline {
     yield* this.underWay.values()
     yield* this.resumed.values()
   }
-}
-
-function isSigned(call: Call): call is Signed {
-  return call.request !== undefined
 }
 
 function seconds(ms: number): string {

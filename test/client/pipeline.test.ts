@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { digest, view } from '../../crypto/index.ts'
 import { type Client, OutcomeUnknown, Refused, ResultForgotten } from '../../src/client/index.ts'
-import { BUNDLE_REQUESTS, SEQUENCE_SPAN, WAITING_REQUESTS, WITNESSED_EVERY } from '../../src/client/limits.ts'
+import {
+  BUNDLE_REQUESTS,
+  EAGER_BUNDLES,
+  FILLED_BUNDLE,
+  SEQUENCE_SPAN,
+  TICK_MS,
+  WAITING_REQUESTS,
+  WITNESSED_EVERY,
+} from '../../src/client/limits.ts'
 import type { SignedRequest } from '../../src/consensus/index.ts'
 import { encodeResultRecord, encodeWindow, type StateMachine } from '../../src/machine/index.ts'
 import type { RefusalCode } from '../../src/wire/index.ts'
@@ -33,6 +41,13 @@ async function settled(cluster: FakeCluster): Promise<Client> {
 
 const bytes = (length: number) => new Uint8Array(length)
 
+/** All replicas execute `requests` and say so. */
+function answer(cluster: FakeCluster, requests: readonly SignedRequest[]): void {
+  const slot = cluster.execute(requests)
+  for (const replica of cluster.members)
+    cluster.say(replica, { kind: 'replies', replies: [cluster.truth(replica, slot, requests)] })
+}
+
 describe('submitting', () => {
   it('signs everything of one turn once', async () => {
     const cluster = new FakeCluster()
@@ -53,6 +68,64 @@ describe('submitting', () => {
       await Promise.all(Array.from({ length: BUNDLE_REQUESTS + 1 }, () => client.submit(bytes(1))))
       expect(client.counters().bundles).toBe(4)
     }))
+
+  it('signs single requests while few bundles are under way, and then waits for company until one of them is done', async () => {
+    const cluster = new FakeCluster({ machine: echo })
+    const client = await settled(cluster)
+    const held: SignedRequest[][] = []
+    for (const replica of cluster.members) cluster.doors.set(replica, (requests) => void held.push([...requests]))
+    const before = client.counters().bundles ?? 0
+    const calls: ReturnType<typeof watched>[] = []
+    for (let i = 0; i < EAGER_BUNDLES + 5; i++) {
+      calls.push(watched(client.submit(bytes(1))))
+      await rounds(2)
+    }
+    expect(client.counters().bundles).toBe(before + EAGER_BUNDLES)
+    answer(cluster, held[0] ?? [])
+    await rounds()
+    expect(calls[0]?.outcome).toHaveProperty('value')
+    // The five that waited are one bundle.
+    expect(client.counters().bundles).toBe(before + EAGER_BUNDLES + 1)
+    expect(held.at(-1)).toHaveLength(5)
+    await client.close()
+  })
+
+  it('does not wait for company when enough is there, nor longer than until the next look', async () => {
+    const cluster = new FakeCluster({ machine: echo })
+    const client = await settled(cluster)
+    for (const replica of cluster.members) cluster.doors.set(replica, () => {})
+    const before = client.counters().bundles ?? 0
+    for (let i = 0; i < EAGER_BUNDLES; i++) {
+      watched(client.submit(bytes(1)))
+      await rounds(2)
+    }
+    for (let i = 0; i < FILLED_BUNDLE; i++) watched(client.submit(bytes(1)))
+    await rounds(2)
+    expect(client.counters().bundles).toBe(before + EAGER_BUNDLES + 1)
+    watched(client.submit(bytes(1)))
+    await rounds()
+    expect(client.counters().bundles).toBe(before + EAGER_BUNDLES + 1)
+    await pass(TICK_MS)
+    expect(client.counters().bundles).toBe(before + EAGER_BUNDLES + 2)
+    await client.close()
+  })
+
+  it('counts no bundle as under way whose calls were all given up', async () => {
+    const cluster = new FakeCluster({ machine: echo })
+    const client = await settled(cluster)
+    for (const replica of cluster.members) cluster.doors.set(replica, () => {})
+    const before = client.counters().bundles ?? 0
+    const giveUp = new AbortController()
+    for (let i = 0; i < EAGER_BUNDLES; i++) {
+      watched(client.submit(bytes(1), { signal: giveUp.signal }))
+      await rounds(2)
+    }
+    giveUp.abort()
+    watched(client.submit(bytes(1)))
+    await rounds(2)
+    expect(client.counters().bundles).toBe(before + EAGER_BUNDLES + 1)
+    await client.close()
+  })
 
   it('keeps the numbers under way within the half of a session window, and the others in order', async () => {
     const cluster = new FakeCluster({ machine: echo })
@@ -75,18 +148,15 @@ describe('submitting', () => {
     const client = await settled(cluster)
     // The replicas lose the first request as often as it comes.
     let lost: SignedRequest | undefined
-    const answer = (requests: readonly SignedRequest[]) => {
+    const answerRest = (requests: readonly SignedRequest[]) => {
       lost ??= requests[0]
       const rest = requests.filter(({ id }) => lost === undefined || id.join() !== lost.id.join())
       const fresh = rest.filter((request) => !done.has(request.request.sequence))
       for (const { request } of fresh) done.add(request.sequence)
-      if (fresh.length === 0) return
-      const slot = cluster.execute(fresh)
-      for (const replica of cluster.members)
-        cluster.say(replica, { kind: 'replies', replies: [cluster.truth(replica, slot, fresh)] })
+      if (fresh.length > 0) answer(cluster, fresh)
     }
     const done = new Set<number>()
-    for (const replica of cluster.members) cluster.doors.set(replica, answer)
+    for (const replica of cluster.members) cluster.doors.set(replica, answerRest)
     const first = watched(client.submit(bytes(1)))
     await rounds()
     const others = Array.from({ length: SEQUENCE_SPAN + 10 }, () => watched(client.submit(bytes(2))))
