@@ -11,11 +11,11 @@ import {
   type Verified,
 } from '../../crypto/index.ts'
 import type { Entry } from './entry.ts'
-import { EAGER_SLOTS } from './limits.ts'
+import { DECISION_WEIGHT, EAGER_SLOTS } from './limits.ts'
 import { emit, persist } from './outbox.ts'
 import { packEntry } from './packed-entry.ts'
 import { digestKey } from './request.ts'
-import { type CoreState, inWindow, slotState } from './state.ts'
+import { type CoreState, inWindow, type SlotState, slotState } from './state.ts'
 
 /** An accept certificate: decides its slot, whichever view it is from (P16). */
 export function learnChosen(state: CoreState, certificate: Verified<Certificate>): void {
@@ -28,8 +28,16 @@ export function learnChosen(state: CoreState, certificate: Verified<Certificate>
     return
   }
   at.chosen = certificate
+  noteDecision(state, at)
   persist(state, { kind: 'chosen', certificate })
   choose(state)
+}
+
+/** How long decisions take, for when to send again. Of a slot that was sent again nobody knows what it waited for (Karn's rule). */
+function noteDecision(state: CoreState, { votedAt }: SlotState): void {
+  if (votedAt === undefined || votedAt <= state.slotsResentAt) return
+  const took = Math.min(state.nowMs - votedAt, state.config.parameters.viewTimeoutMs)
+  state.decisionMs += DECISION_WEIGHT * (took - state.decisionMs)
 }
 
 /** An entry with its certificate, pulled from a peer. */

@@ -57,6 +57,10 @@ export const FILLED_SHARE = 1 / 4
 export const HEARTBEAT_SHARE = 1 / 5
 /** After such a share of the time-out of the view without progress, votes and ViewChanges are sent again; of the base, fetches. */
 export const RESEND_SHARE = 1 / 4
+/** Slots that take longer, or stand still though they were sent again, are so after longer pauses, up to such a share of the base. */
+export const SLOW_RESEND_SHARE = 1 / 2
+/** Weight of the newest decision in how long they take. */
+export const DECISION_WEIGHT = 1 / 8
 /** A peer not heard from for so long counts as out of reach. */
 export const REACH_SHARE = 3 / 5
 /** A request older than so many timeouts was passed over on purpose, though other requests go through. */

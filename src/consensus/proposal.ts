@@ -57,6 +57,7 @@ export function acceptProposal(state: CoreState, entry: Entry): void {
   const vote = ownVote(state, ownStatement(state, 'prepare', at.slot, entry.digest))
   at.proposal = vote
   at.ownPrepare = vote
+  at.votedAt = state.nowMs
   store(state, at, entry)
   persist(state, { kind: 'vote', vote })
   markProposed(state, entry)
@@ -138,6 +139,7 @@ function makeRoom(at: SlotState): void {
 function voteFor(state: CoreState, at: SlotState, leaderVote: Verified<Vote>, entry: Entry): void {
   if (at.slot > state.executed) state.workSince ??= state.nowMs
   if (!mayVote(state, at.slot)) return
+  at.votedAt ??= state.nowMs
   if (leaderVote.replica === state.config.self) {
     at.ownPrepare = leaderVote
   } else if (at.ownPrepare === undefined && !state.config.membership.quorums.crashMode) {

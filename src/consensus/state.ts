@@ -40,6 +40,8 @@ export interface SlotState {
   chosen: Verified<Certificate> | undefined
   /** Bodies by digest: of the proposal, of the prepared and of the chosen value. */
   readonly bodies: Map<string, Entry>
+  /** When we first voted in the current view; milliseconds. */
+  votedAt: number | undefined
   /** Own votes of the current view, made but perhaps not yet durable. */
   ownPrepare: Verified<Vote> | undefined
   ownAccept: Verified<Vote> | undefined
@@ -156,6 +158,11 @@ export interface CoreState {
   pace: { readonly at: number; readonly chosen: Slot } | undefined
   heartbeatAt: number
   resentAt: number
+  /** When slots were last sent again, and how often since anything moved. */
+  slotsResentAt: number
+  slotResends: number
+  /** Milliseconds that a slot takes from our vote to its decision, lately and as a rule; at most a base time-out. */
+  decisionMs: number
   fetch: { readonly peer: ReplicaIndex; readonly at: number } | undefined
   bodiesAskedAt: number
   /** Slow-leader guard: how long requests of this view waited for their proposals, and the best median of any view; milliseconds. */
@@ -242,6 +249,9 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     pace: undefined,
     heartbeatAt: Number.NEGATIVE_INFINITY,
     resentAt: 0,
+    slotsResentAt: Number.NEGATIVE_INFINITY,
+    slotResends: 0,
+    decisionMs: 0,
     fetch: undefined,
     bodiesAskedAt: Number.NEGATIVE_INFINITY,
     latencies: [],
@@ -327,6 +337,7 @@ export function slotState(state: CoreState, at: Slot): SlotState {
     prepared: undefined,
     chosen: undefined,
     bodies: new Map(),
+    votedAt: undefined,
     ownPrepare: undefined,
     ownAccept: undefined,
   }

@@ -4,7 +4,7 @@
 import { proposeClock, watchClock } from './clock.ts'
 import { isEnding, watchPace } from './ending.ts'
 import { settlePromises } from './lease.ts'
-import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS } from './limits.ts'
+import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS, SLOW_RESEND_SHARE } from './limits.ts'
 import { publish } from './outbox.ts'
 import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
 import { releaseHeld } from './proposal.ts'
@@ -67,11 +67,31 @@ function resend(state: CoreState): void {
     if (open) passOn(state, { kind: 'view-change', viewChange })
   }
   if (state.phase === 'changing') return resendViewChange(state)
-  if (stalledFor(state) < resendInterval(state)) return
+  if (!isSlotResendDue(state)) return
   for (let at = state.chosen + 1; at <= state.chosen + RESEND_SLOTS; at++) {
     const open = state.slots.get(at)
     if (open !== undefined) resendSlot(state, open)
   }
+}
+
+/**
+ * Never sooner than decisions take anyway: copies of what is only under way fill the links, delay the rest, and so call for more copies. As
+ * long as nothing moves, each pause is twice the one before, and another stall begins one step lower; but a slot is always sent again before
+ * its leader is given up. Ref: RFC 6298.
+ */
+function isSlotResendDue(state: CoreState): boolean {
+  const most = state.config.parameters.viewTimeoutMs * SLOW_RESEND_SHARE
+  const stalled = stalledFor(state)
+  const least = resendInterval(state)
+  const interval = Math.max(least, Math.min(state.decisionMs, most))
+  if (stalled < interval) return false
+  const isNew = state.nowMs - stalled > state.slotsResentAt
+  const steps = isNew ? Math.max(0, state.slotResends - 1) : state.slotResends
+  const pause = Math.max(least, Math.min(interval * 2 ** steps, most))
+  if (state.nowMs - state.slotsResentAt < pause) return false
+  state.slotsResentAt = state.nowMs
+  state.slotResends = steps + 1
+  return true
 }
 
 function resendSlot(state: CoreState, at: SlotState): void {

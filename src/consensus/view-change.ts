@@ -162,6 +162,7 @@ export function installView(state: CoreState, newView: Verified<NewView>): void 
     at.held = undefined
     at.prepares.clear()
     at.accepts.clear()
+    at.votedAt = undefined
     at.ownPrepare = undefined
     at.ownAccept = undefined
   }

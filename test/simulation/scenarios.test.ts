@@ -259,6 +259,13 @@ describe('a scenario file', () => {
     expect(events).toBeLessThan(600_000)
   })
 
+  it('of ten with time-outs shorter than their messages take do not fill the links with copies (swarm 12007326)', () => {
+    const found = new URL('./found/swarm-12007326.json', import.meta.url)
+    const { failure, events } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
+    expect(failure).toBeUndefined()
+    expect(events).toBeLessThan(600_000)
+  })
+
   it('whose disk stands still while views go by keeps no votes of views that are over (swarm 3000875)', () => {
     const found = new URL('./found/swarm-3000875.json', import.meta.url)
     const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
