@@ -4,7 +4,7 @@ import { SESSION_WINDOW } from '../machine/index.ts'
 
 /** Requests under one signature: eight hashes of proof each, and a signature costs each of them a hundredth of itself. */
 export const BUNDLE_REQUESTS = 256
-/** Bundles under way up to which whatever waits is signed, be it one request: as many as a leader proposes slots for without delay. */
+/** Bundles under way up to which whatever waits is signed, be it one request; a leader that proposes two slots without delay finds something to go on with. */
 export const EAGER_BUNDLES = 4
 /** Beyond them, so many requests; or as many as wait at the next look. */
 export const FILLED_BUNDLE = BUNDLE_REQUESTS / 4

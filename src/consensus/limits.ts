@@ -49,7 +49,7 @@ export const RESEND_SLOTS = 32
 export const EVIDENCE_PER_REPLICA = 8
 
 /** Slots in flight up to which a leader proposes whatever waits, be it one request. */
-export const EAGER_SLOTS = 4
+export const EAGER_SLOTS = 2
 /** Beyond them, so large a part of a batch. */
 export const FILLED_SHARE = 1 / 4
 
