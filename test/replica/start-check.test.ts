@@ -189,7 +189,7 @@ describe('what is held of a replica', () => {
     const nothing = { promise: undefined, vote: undefined, note: undefined }
     for (let i = 0; i < 50; i++) ours.send(replicaIndex(0), 'consensus', encodeMessage({ kind: 'what-of-me' }, epoch))
     ours.send(replicaIndex(0), 'consensus', encodeMessage({ kind: 'held-of-you', ...nothing }, epoch))
-    await until(() => c.replica(0).counters?.ignored.get('too-late') === 1)
+    await until(() => c.replica(0).counters?.ignored.get('too-late') === 1 && heard.includes('held-of-you'))
     expect(heard.filter((kind) => kind === 'held-of-you')).toHaveLength(1)
     expect(c.replica(0).counters?.blamedOf(replicaIndex(2))).toBe(0)
     await ours.stop()
