@@ -266,6 +266,12 @@ describe('a scenario file', () => {
     expect(events).toBeLessThan(600_000)
   })
 
+  it('whose power fails before its first NewView is durable may begin the view with another one (crash 30007965)', () => {
+    const found = new URL('./found/crash-30007965.json', import.meta.url)
+    const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))
+    expect(failure).toBeUndefined()
+  })
+
   it('whose disk stands still while views go by keeps no votes of views that are over (swarm 3000875)', () => {
     const found = new URL('./found/swarm-3000875.json', import.meta.url)
     const { failure } = runScenario(scenarioOf(JSON.parse(readFileSync(found, 'utf8'))))

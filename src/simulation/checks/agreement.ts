@@ -1,5 +1,5 @@
 // I1: all honest replicas decide the same entry for a slot, on a certificate that holds.
-// I2: for one view and slot at most one digest ever has a prepare certificate.
+// I2: for one view and slot at most one digest ever has a prepare certificate that is on a disk, and so may have left.
 
 import {
   type Certificate,
@@ -34,9 +34,21 @@ export class AgreementCheck implements Observer {
     if (effect.kind === 'persist') for (const record of effect.records) this.record(replica, record)
   }
 
+  /**
+   * Only what a power cut leaves counts for I2: with b = 0 the leader's vote alone prepares, and one that is lost before it is durable, and
+   * so before it leaves, binds nobody. After the restart the same view may begin with other ViewChanges, and another value.
+   */
+  durable(replica: ReplicaView, records: readonly DurableRecord[]): void {
+    if (replica.honest) for (const record of records) if (record.kind === 'prepared') this.prepare(record.certificate)
+  }
+
+  started(replica: ReplicaView, records: readonly DurableRecord[]): void {
+    this.durable(replica, records)
+  }
+
   private record(replica: ReplicaView, record: DurableRecord): void {
     if (record.kind === 'chosen') this.decide(replica, record.certificate)
-    if (record.kind === 'prepared') this.prepare(replica, record.certificate)
+    if (record.kind === 'prepared') this.mustHold('I2 one prepared value', replica, record.certificate, 'prepare')
   }
 
   private decide(replica: ReplicaView, certificate: Certificate): void {
@@ -50,7 +62,7 @@ export class AgreementCheck implements Observer {
     this.mustHold('I1 agreement', replica, certificate, 'accept')
   }
 
-  private prepare(replica: ReplicaView, certificate: Certificate): void {
+  private prepare(certificate: Certificate): void {
     // Of two epochs, the slots differ.
     const { view, slot, digest } = certificate.statement
     const key = `${view}/${slot}`
@@ -60,7 +72,6 @@ export class AgreementCheck implements Observer {
     else if (first !== text) {
       throw new Violation('I2 one prepared value', `view ${view}, slot ${slot}: certificates for ${first} and ${text}`)
     }
-    this.mustHold('I2 one prepared value', replica, certificate, 'prepare')
   }
 
   private mustHold(invariant: string, replica: ReplicaView, certificate: Certificate, kind: CertificateKind): void {
