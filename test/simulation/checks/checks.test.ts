@@ -56,6 +56,7 @@ function certificate(change: Partial<VoteStatement>, signers = [0, 1, 2]): Certi
 }
 
 const persist = (...records: DurableRecord[]): Effect => ({ kind: 'persist', number: 1, records })
+const recordsOf = (effect: Effect): readonly DurableRecord[] => (effect.kind === 'persist' ? effect.records : [])
 const chosen = (change: Partial<VoteStatement>, signers?: number[]) =>
   persist({ kind: 'chosen', certificate: certificate({ kind: 'accept', ...change }, signers) })
 const prepared = (change: Partial<VoteStatement>) =>
@@ -98,9 +99,20 @@ describe('I1 and I2', () => {
 
   it('are broken by two prepared values of one view and slot, and not by those of two views', () => {
     const check = new AgreementCheck(() => ({ membership, verifier }))
+    check.durable(replica(0), recordsOf(prepared({ digest: one })))
+    expect(
+      broken(() => check.durable(replica(1), recordsOf(prepared({ digest: other, view: view(4) })))),
+    ).toBeUndefined()
+    expect(broken(() => check.durable(replica(1), recordsOf(prepared({ digest: other }))))).toBe(
+      'I2 one prepared value',
+    )
+  })
+
+  it('are not broken by a prepared value that was lost before it was durable, but by one that a restart finds', () => {
+    const check = new AgreementCheck(() => ({ membership, verifier }))
     check.effect(replica(0), prepared({ digest: one }))
-    expect(broken(() => check.effect(replica(1), prepared({ digest: other, view: view(4) })))).toBeUndefined()
-    expect(broken(() => check.effect(replica(1), prepared({ digest: other })))).toBe('I2 one prepared value')
+    check.durable(replica(0), recordsOf(prepared({ digest: other })))
+    expect(broken(() => check.started(replica(0), recordsOf(prepared({ digest: one }))))).toBe('I2 one prepared value')
   })
 })
 
