@@ -59,6 +59,8 @@ export const HEARTBEAT_SHARE = 1 / 5
 export const RESEND_SHARE = 1 / 4
 /** Slots that take longer, or stand still though they were sent again, are so after longer pauses, up to such a share of the base. */
 export const SLOW_RESEND_SHARE = 1 / 2
+/** Steps of these pauses that are remembered: after a long outage stalls are short again, and must not pay for it for ever. */
+export const RESEND_STEPS = 4
 /** Weight of the newest decision in how long they take. */
 export const DECISION_WEIGHT = 1 / 8
 /** A peer not heard from for so long counts as out of reach. */

@@ -4,7 +4,7 @@
 import { proposeClock, watchClock } from './clock.ts'
 import { isEnding, watchPace } from './ending.ts'
 import { settlePromises } from './lease.ts'
-import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS, SLOW_RESEND_SHARE } from './limits.ts'
+import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS, RESEND_STEPS, SLOW_RESEND_SHARE } from './limits.ts'
 import { publish } from './outbox.ts'
 import { fetchBodies, fetchEntries, sendHeartbeats } from './peers.ts'
 import { releaseHeld } from './proposal.ts'
@@ -90,7 +90,7 @@ function isSlotResendDue(state: CoreState): boolean {
   const pause = Math.max(least, Math.min(interval * 2 ** steps, most))
   if (state.nowMs - state.slotsResentAt < pause) return false
   state.slotsResentAt = state.nowMs
-  state.slotResends = steps + 1
+  state.slotResends = Math.min(steps + 1, RESEND_STEPS)
   return true
 }
 

@@ -1,6 +1,7 @@
 // When a slot that stands still is sent again: soon enough for what was lost, and not so often that what is only late gets later.
 
 import { describe, expect, it } from 'vitest'
+import { RESEND_STEPS } from '../../src/consensus/index.ts'
 import { type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
 
 const ALL = [0, 1, 2, 3]
@@ -92,6 +93,17 @@ describe('a slot that stands still', () => {
     cluster.run(475)
     expect(watched.again()).toEqual([INTERVAL, 3 * INTERVAL])
     expect(stateOf(watched, 1).slotResends).toBe(3)
+  })
+})
+
+describe('a long outage', () => {
+  it('is forgotten after a few stalls', () => {
+    const watched = watchedCluster()
+    const { cluster } = watched
+    watched.hold = true
+    watched.begin()
+    cluster.run(30_000)
+    expect(stateOf(watched, 1).slotResends).toBeLessThanOrEqual(RESEND_STEPS)
   })
 })
 
