@@ -18,6 +18,7 @@ import { EVIDENCE_PER_REPLICA, HEARTBEAT_SHARE } from './limits.ts'
 import type { CheckpointVote, Evidence, LateStatement, Message, StableCheckpoint } from './messages.ts'
 import { accuse, announceEnd, persist } from './outbox.ts'
 import { onFetchBodies, onFetchEntries, onHeartbeat, sendHeartbeats } from './peers.ts'
+import { onLink } from './reach.ts'
 import { addRequests } from './requests.ts'
 import { type CoreState, peerOf } from './state.ts'
 
@@ -89,6 +90,8 @@ export function stepOver(state: CoreState, input: Input): void {
       return heed(state, input)
     case 'requests':
       return addRequests(state, input.requests)
+    case 'link':
+      return onLink(state, input.peer, input.up)
     case 'tick':
       state.nowMs = Math.max(state.nowMs, input.nowMs)
       state.wallMs = input.wallMs

@@ -13,6 +13,11 @@ export type Input =
    * Requests of clients, checked and not known as executed (the shell asks the session table first, pitfall P50).
    */
   | { readonly kind: 'requests'; readonly requests: readonly Verified<SignedRequest>[] }
+  /**
+   * The channel to and from a peer ended, or is there again. Each end is followed by `up` once there is a channel anew; a peer of which nothing
+   * is said counts as up.
+   */
+  | { readonly kind: 'link'; readonly peer: ReplicaIndex; readonly up: boolean }
   /** Time goes on: monotonic milliseconds for timers, wall-clock milliseconds for timestamps. */
   | { readonly kind: 'tick'; readonly nowMs: number; readonly wallMs: number }
   /** Answers `persist`: the records up to this number are on disk. */
@@ -74,6 +79,7 @@ export type ViewReason =
   | 'start'
   | 'new-view'
   | 'no-progress'
+  | 'leader-gone'
   | 'censorship'
   | 'slow-leader'
   | 'leader-lied'

@@ -65,6 +65,8 @@ export const RESEND_STEPS = 4
 export const DECISION_WEIGHT = 1 / 8
 /** A peer not heard from for so long counts as out of reach. */
 export const REACH_SHARE = 3 / 5
+/** After such a share of the base without a channel to the leader, and without progress, the others are asked whether they lost it too. */
+export const GONE_SHARE = 1 / 10
 /** A request older than so many timeouts was passed over on purpose, though other requests go through. */
 export const CENSORSHIP_TIMEOUTS = 6
 /** How long a promise to a leader binds (lease.ts): less than a time-out, so that a dead leader is left no later for it. */

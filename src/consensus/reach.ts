@@ -14,6 +14,18 @@ export function isReachable(state: CoreState, replica: ReplicaIndex): boolean {
   return state.nowMs - peerOf(state, replica).heardAt <= state.config.parameters.viewTimeoutMs * REACH_SHARE
 }
 
+/** What the shell says of the channel to a peer. What is still on its way from there may be handled afterwards, and proves nothing. */
+export function onLink(state: CoreState, replica: ReplicaIndex, up: boolean): void {
+  const peer = peerOf(state, replica)
+  peer.lostAt = up ? undefined : (peer.lostAt ?? state.nowMs)
+}
+
+/** Milliseconds for which there has been no channel to `replica`; undefined while there is one. */
+export function lostFor(state: CoreState, replica: ReplicaIndex): number | undefined {
+  const { lostAt } = peerOf(state, replica)
+  return lostAt === undefined ? undefined : state.nowMs - lostAt
+}
+
 export function reachablePeers(state: CoreState): ReplicaIndex[] {
   return otherMembers(state).filter((peer) => isReachable(state, peer))
 }

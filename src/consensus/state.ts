@@ -18,7 +18,7 @@ import {
 import { lastSlotAfter, type Succession } from '../../keys/charter/index.ts'
 import type { CoreConfig } from './config.ts'
 import type { Entry } from './entry.ts'
-import type { DurableRecord, Effect, MachinePosition } from './io.ts'
+import type { DurableRecord, Effect, MachinePosition, ViewReason } from './io.ts'
 import { emptyLease, type LeaseState } from './lease.ts'
 import { EAGER_SLOTS, logWindow } from './limits.ts'
 import type { CheckpointVote, HandOver, Heartbeat, Message, NewView, StableCheckpoint, ViewChange } from './messages.ts'
@@ -65,6 +65,8 @@ export interface Pending {
 export interface PeerState {
   /** When anything last came from it over its own channel. */
   heardAt: number
+  /** When the channel to it ended; undefined while there is one. */
+  lostAt: number | undefined
   heartbeat: Heartbeat | undefined
   /** Messages of views that have not begun here. */
   ahead: Verified<Message>[]
@@ -77,6 +79,14 @@ export interface PeerState {
   readonly checkpoints: Map<number, Verified<CheckpointVote>>
   /** Its note that ends the epoch. */
   end: CheckpointVote | undefined
+}
+
+export interface Probe {
+  readonly view: View
+  readonly reason: ViewReason
+  /** Replicas that want that view too. */
+  readonly granted: Set<ReplicaIndex>
+  readonly startedAt: number
 }
 
 export type Phase = 'active' | 'changing' | 'over'
@@ -106,8 +116,8 @@ export interface CoreState {
   quorumSince: number | undefined
   /** Views given up in a row without progress. */
   failures: number
-  /** Crash mode: replicas that also want the view that we probe for. */
-  probe: { readonly view: View; readonly granted: Set<ReplicaIndex>; readonly startedAt: number } | undefined
+  /** Before a view is left that others may be content with. */
+  probe: Probe | undefined
 
   readonly slots: Map<number, SlotState>
   /** Chosen entries at or below the stable checkpoint, kept for peers that lag a little. */
@@ -233,6 +243,7 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     unassigned: new Set(),
     peers: Array.from({ length: config.membership.quorums.replicas }, () => ({
       heardAt: Number.NEGATIVE_INFINITY,
+      lostAt: undefined,
       heartbeat: undefined,
       ahead: [],
       aheadBytes: 0,

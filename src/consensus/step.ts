@@ -19,7 +19,7 @@ import type { Message } from './messages.ts'
 import { accuse, close } from './outbox.ts'
 import { fetchMore, onFetchBodies, onFetchEntries, onHeartbeat, onStable } from './peers.ts'
 import { ignoreProposal, learnBody, onPropose } from './proposal.ts'
-import { originOf, relay } from './reach.ts'
+import { onLink, originOf, relay } from './reach.ts'
 import { addRequests, propose } from './requests.ts'
 import { ignoreCheckpoint, learnStable, onCheckpointVote, onExecuted, onInstalled } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
@@ -50,6 +50,9 @@ function take(state: CoreState, input: Input): void {
       break
     case 'requests':
       addRequests(state, input.requests)
+      break
+    case 'link':
+      onLink(state, input.peer, input.up)
       break
     case 'tick':
       onTick(state, input.nowMs, input.wallMs)

@@ -5,18 +5,21 @@
 //   T3  proposals come far slower than the replicas have themselves seen possible: slow leader
 //   T4  the leader was caught in a lie
 //   T5  q replicas want the next view, and no NewView came for a time-out
+//   T6  the channel to the leader ended, as it does when its process dies, q replicas lost it, and there is no progress: the leader is gone
 //
 // A replica that only lags, as one of t peers shows, does not suspect the leader: it catches up. With b = 0 one ViewChange moves
-// everybody (t = 1), so a replica first asks whether a quorum also misses the leader (pitfalls P62, P63).
+// everybody (t = 1), so a replica first asks whether a quorum also misses the leader (pitfalls P62, P63). So it does in any mode where
+// only its own channel may be gone (T6): the others can go on without it, and it would have left them. Whoever lies could make it leave
+// only together with honest replicas that lost the leader too.
 
 import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
 import { hasEnded, isDripping } from './ending.ts'
 import type { ViewReason } from './io.ts'
 import { isSlow } from './leader-pace.ts'
 import { mayLeave } from './lease.ts'
-import { CENSORSHIP_TIMEOUTS, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
+import { CENSORSHIP_TIMEOUTS, GONE_SHARE, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
 import { emit, tell } from './outbox.ts'
-import { isReachable, reachablePeers } from './reach.ts'
+import { isReachable, lostFor, reachablePeers } from './reach.ts'
 import { type CoreState, leader, leads, otherMembers, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
 
@@ -36,16 +39,24 @@ export function complaint(state: CoreState): ViewReason | undefined {
   // What waits after the last slot of the epoch waits for the next one, and no leader of this one can do anything about it.
   if (isBehind(state) || hasEnded(state)) return undefined
   if (stalledFor(state) > limit) return 'no-progress' // T1
+  if (isGone(state)) return 'leader-gone' // T6
   if (oldestRequest(state) > limit * CENSORSHIP_TIMEOUTS) return 'censorship' // T2
   if (isSlow(state) || (!leads(state) && isDripping(state, limit * 2 ** state.demotions))) return 'slow-leader' // T3, M2
   return shouldReclaim(state) ? 'lower-alive' : undefined
 }
 
-/** Gives up the current view, in crash mode only once a quorum agrees. */
+/** T6. As long a stall as a channel needs to be made anew, so that one that was only replaced is none. */
+function isGone(state: CoreState): boolean {
+  const least = state.config.parameters.viewTimeoutMs * GONE_SHARE
+  return !leads(state) && stalledFor(state) >= least && (lostFor(state, leader(state)) ?? 0) >= least
+}
+
+/** Gives up the current view; in crash mode, or where it may be our channel alone that is gone, only once a quorum agrees. */
 export function suspect(state: CoreState, reason: ViewReason): void {
   if (!mayLeave(state)) return
   const target = nextView(state)
-  if (state.config.membership.quorums.crashMode && state.phase === 'active') startProbe(state, target)
+  const asks = state.config.membership.quorums.crashMode || reason === 'leader-gone'
+  if (asks && state.phase === 'active') startProbe(state, target, reason)
   else startViewChange(state, target, reason)
 }
 
@@ -60,7 +71,8 @@ export function stalledFor(state: CoreState): number {
 function nextView(state: CoreState): View {
   if (state.config.parameters.rotation.policy !== 'lowest-alive') return view(state.view + 1)
   const lost = leader(state)
-  const alive = [state.config.self, ...reachablePeers(state)].filter((each) => each !== lost || leads(state))
+  const peers = reachablePeers(state).filter((each) => lostFor(state, each) === undefined)
+  const alive = [state.config.self, ...peers].filter((each) => each !== lost || leads(state))
   return nextViewOf(state, Math.min(...alive))
 }
 
@@ -96,14 +108,14 @@ function shouldReclaim(state: CoreState): boolean {
   return executed >= state.executed
 }
 
-// Crash mode: probe before disturbing.
+// Probe before disturbing.
 
-function startProbe(state: CoreState, target: View): void {
+function startProbe(state: CoreState, target: View, reason: ViewReason): void {
   const { viewTimeoutMs } = state.config.parameters
   const { probe } = state
   if (probe !== undefined && probe.view === target && state.nowMs - probe.startedAt < viewTimeoutMs * REACH_SHARE)
     return
-  state.probe = { view: target, granted: new Set([state.config.self]), startedAt: state.nowMs }
+  state.probe = { view: target, reason, granted: new Set([state.config.self]), startedAt: state.nowMs }
   for (const peer of otherMembers(state)) tell(state, peer, { kind: 'probe', view: target })
   concludeProbe(state)
 }
@@ -112,7 +124,8 @@ function startProbe(state: CoreState, target: View): void {
 export function onProbe(state: CoreState, from: ReplicaIndex, target: View): void {
   if (target <= state.view) return
   const { viewTimeoutMs, rotation } = state.config.parameters
-  const missing = !leads(state) && !isReachable(state, leader(state))
+  const head = leader(state)
+  const missing = !leads(state) && (!isReachable(state, head) || lostFor(state, head) !== undefined)
   const reclaim = rotation.policy === 'lowest-alive' && complaint(state) === 'lower-alive'
   if (state.phase === 'changing' || missing || reclaim || stalledFor(state) > viewTimeoutMs / 2) {
     tell(state, from, { kind: 'probe-answer', view: target })
@@ -125,11 +138,15 @@ export function onProbeAnswer(state: CoreState, from: ReplicaIndex, target: View
   concludeProbe(state)
 }
 
-function concludeProbe(state: CoreState): void {
+/** To be called when somebody else wants to leave too. Who has left already answers no probe, and its ViewChange says the same. */
+export function concludeProbe(state: CoreState): void {
   const { probe } = state
-  if (probe === undefined || probe.granted.size < state.config.membership.quorums.quorum) return
+  if (probe === undefined) return
+  const left = [...state.viewChanges.values()].filter((each) => each.view >= probe.view)
+  const leaving = new Set([...probe.granted, ...left.map(({ vote }) => vote.replica)])
+  if (leaving.size < state.config.membership.quorums.quorum) return
   state.probe = undefined
-  startViewChange(state, probe.view, 'no-progress')
+  startViewChange(state, probe.view, probe.reason)
 }
 
 /** Reports to the operator that a view began or was given up. */

@@ -31,7 +31,7 @@ import { propose, reassignRequests } from './requests.ts'
 import { type SelectionDefect, select } from './select.ts'
 import { hasWork, learnStable, rotate } from './stability.ts'
 import { type CoreState, leader, peerOf } from './state.ts'
-import { announce, suspect } from './suspicion.ts'
+import { announce, concludeProbe, suspect } from './suspicion.ts'
 
 /** C1. */
 export function startViewChange(state: CoreState, target: View, reason: ViewReason): void {
@@ -77,6 +77,7 @@ export function onViewChange(state: CoreState, viewChange: Verified<ViewChange>)
   state.viewChanges.set(replica, viewChange)
   if (replica === leader(state) && viewChange.view > state.view) releasePromise(state)
   join(state)
+  concludeProbe(state)
   lead(state)
 }
 

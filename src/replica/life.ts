@@ -288,9 +288,15 @@ function handlersOf(
     peerUp(peer) {
       log.debug({ peer }, 'connected to a member')
       const name = network.at(peer)
-      if (name !== undefined) startCheck.peerUp(name)
+      if (name === undefined) return
+      startCheck.peerUp(name)
+      turn.link(name, true)
     },
-    peerDown: (peer) => log.debug({ peer }, 'lost a member'),
+    peerDown(peer) {
+      log.debug({ peer }, 'lost a member')
+      const name = network.at(peer)
+      if (name !== undefined) turn.link(name, false)
+    },
     clientFrame(link, frame) {
       door.push(link, frame)
       turn.wake()

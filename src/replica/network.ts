@@ -64,9 +64,10 @@ export class Network {
     }
     const roster = [...entries.values()].slice(0, MAX_REPLICAS)
     if (sameRoster(roster, this.roster) && this.positions.size > 0) return
+    // First: who left goes down under its old position.
+    transport.update(roster)
     this.roster = roster
     this.positions = new Map(roster.map(({ peerId }, i) => [peerId, replicaIndex(i)]))
-    transport.update(roster)
   }
 
   /**

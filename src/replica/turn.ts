@@ -3,7 +3,7 @@
 // The core decides what leaves and when; nothing here sends what the core has not released.
 
 import { performance } from 'node:perf_hooks'
-import { epoch as epochNumber, type ReplicaIndex, type Verified } from '../../crypto/index.ts'
+import { epoch as epochNumber, type ReplicaIndex, replicaIndex, type Verified } from '../../crypto/index.ts'
 import type { ReplicaTransport } from '../../net/index.ts'
 import { frameEpoch } from '../byzantine/index.ts'
 import type { Effect, Input, Message, StableCheckpoint } from '../consensus/index.ts'
@@ -99,6 +99,18 @@ export class Turn {
   later(task: Task): void {
     this.tasks.push(task)
     this.wake()
+  }
+
+  /** The channel to a peer ended, or is there again. A core that begins takes all for connected, so before that it need not hear of it. */
+  link(peer: Peer, up: boolean): void {
+    if (!this.running) return
+    this.later(() => {
+      const { current, former } = this.parts.reigns
+      for (const reign of former === undefined ? [current] : [former, current]) {
+        const seat = reign.seats.indexOf(peer)
+        if (seat >= 0 && seat !== reign.self) this.step(reign, { kind: 'link', peer: replicaIndex(seat), up })
+      }
+    })
   }
 
   tick(): void {

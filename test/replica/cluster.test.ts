@@ -83,6 +83,36 @@ describe('replicas in one process', () => {
     expect(c.running).toHaveLength(4)
   })
 
+  it('give up a leader whose channels ended, and wait for no time-out', async () => {
+    const c = await started({ parameters: { viewTimeoutMs: 5000, viewTimeoutCapMs: 40_000 } })
+    const client = await c.client()
+    await write(client, 3)
+    const { leader } = c.status(1)
+    await c.stop(leader)
+    await write(client, 3, 'without')
+    const left = c.logged.filter(({ text }) => text === 'changing the view').map(({ facts }) => facts)
+    expect(left).toContainEqual({ view: 1, active: false, reason: 'leader-gone' })
+    expect(left).not.toContainEqual({ view: 1, active: false, reason: 'no-progress' })
+  })
+
+  it('take a leader that is back for gone no longer', async () => {
+    const rotation = { policy: 'every', slots: 8 } as const
+    const c = await started({ parameters: { rotation, viewTimeoutMs: 2000, viewTimeoutCapMs: 16_000 } })
+    const client = await c.client()
+    await write(client, 1)
+    await c.stop(0)
+    await write(client, 1, 'without')
+    await c.start(0)
+    await settled(c)
+    for (let i = 0; c.status(1).leader !== 0 || !c.status(1).active; i++) await write(client, 1, `turn ${i}`)
+    // It waits with the others for a quarter of the time-out, before they pass it on.
+    const requests = client.bundle([client.put('passed on', '')])
+    client.send(requests, 1, 2, 3)
+    await until(() => requests.every((each) => client.resultOf(each) !== undefined))
+    const gone = c.logged.flatMap(({ facts }) => ('reason' in facts && facts.reason === 'leader-gone' ? [facts] : []))
+    expect(new Set(gone.map((facts) => 'view' in facts && facts.view))).toEqual(new Set([1]))
+  })
+
   it('survive a restart of all of them at once, with nothing lost that was answered', async () => {
     const c = await started()
     const client = await c.client()

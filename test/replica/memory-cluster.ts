@@ -65,7 +65,12 @@ export class MemoryCluster {
   readonly replicas: (ReplicaProcess | undefined)[]
   readonly contents: MemoryContents[]
   readonly fatal: Error[] = []
-  readonly logged: { readonly replica: number; readonly level: string; readonly text: string }[] = []
+  readonly logged: {
+    readonly replica: number
+    readonly level: string
+    readonly text: string
+    readonly facts: object
+  }[] = []
   private readonly options: MemoryClusterOptions
   private readonly clients: TestClient[] = []
 
@@ -163,7 +168,8 @@ export class MemoryCluster {
   }
 
   private logOf(replica: number): Log {
-    const at = (level: string) => (_: object, text: string) => void this.logged.push({ replica, level, text })
+    const at = (level: string) => (facts: object, text: string) =>
+      void this.logged.push({ replica, level, text, facts })
     return { debug: () => {}, info: at('info'), warn: at('warn'), error: at('error') }
   }
 }
