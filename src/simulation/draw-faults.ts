@@ -113,6 +113,21 @@ export function drawLosses(random: Random, plan: FaultPlan, spare: readonly numb
   })
 }
 
+/** Of what ends channels, some is noticed at their other ends; and some first leaders die at work, as only their peers notice in time. */
+export function tellSome(random: Random, plan: FaultPlan, faults: readonly Fault[]): readonly Fault[] {
+  const told = faults.map((fault) => {
+    const tells = fault.do === 'crash' || fault.do === 'fail-disk' || fault.do === 'cut'
+    return tells && random.chance(0.5) ? { ...fault, told: true as const } : fault
+  })
+  return random.chance(0.3) ? [...told, leaderDies(random, plan)] : told
+}
+
+function leaderDies(random: Random, { replicas, timeoutMs }: FaultPlan): Fault {
+  const replica = random.pick([0, 0, 1, 2]) % replicas
+  const when = { executed: random.between(1, 40), of: replica }
+  return { do: 'crash', replica, told: true, when, until: { afterMs: random.between(1, 8 * timeoutMs) } }
+}
+
 /** A list of faults for the safety phase; empty for a quarter of all seeds' mild runs. */
 export function drawFaults(random: Random, plan: FaultPlan): Fault[] {
   const names = Object.keys(MAKERS)

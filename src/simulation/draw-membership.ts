@@ -4,7 +4,7 @@ import { quorumSystem } from '../../crypto/index.ts'
 import { BEHAVIOURS, EPOCH_BEHAVIOURS } from '../byzantine/index.ts'
 import { identitiesIn, membersByEpoch, parametersByEpoch } from './cast.ts'
 import { drawChanges } from './draw-changes.ts'
-import { between, drawFaults, type FaultPlan, span } from './draw-faults.ts'
+import { between, drawFaults, type FaultPlan, span, tellSome } from './draw-faults.ts'
 import { Random } from './kernel/index.ts'
 import { type DrawOptions, drawFixed, livenessBound } from './profiles.ts'
 import { DAMAGES, type Fault, type Liar, type Scenario } from './scenario.ts'
@@ -58,11 +58,11 @@ export function drawMembership(seed: number, options: DrawOptions): Scenario {
       thinkUs: busy.pick([client.thinkUs, parameters.viewTimeoutMs * 100, parameters.viewTimeoutMs * 300]),
       ...(client.reads !== undefined && { reads: busy.pick(['quorum', 'lease'] as const) }),
     })),
-    faults: [
+    faults: tellSome(random.fork('told'), plan, [
       ...drawEpochFaults(random.fork('epoch faults'), plan, epochs),
       ...(random.chance(0.6) ? drawFaults(random.fork('faults'), plan) : []),
       ...drawLosses(random.fork('losses'), plan, away, lying, epochs),
-    ],
+    ]),
     core: honest.filter((each) => !away.includes(each)),
     // Each epoch begins anew, and may take what a group takes that was healed.
     livenessMs:

@@ -2,6 +2,7 @@
 // ledger of what was really done, so that a run in which nothing happened is not taken for a proof.
 
 import type { Effect, Message } from '../consensus/index.ts'
+import type { Channels } from './channels.ts'
 import type { Network } from './kernel/index.ts'
 import type { Observer, ReplicaView } from './observer.ts'
 import { kindOf, placeOf } from './packets.ts'
@@ -11,6 +12,7 @@ import type { Condition, Fault, Link, MessageFilter } from './scenario.ts'
 /** What a fault may take hold of. */
 export interface FaultTargets {
   readonly network: Network
+  readonly channels: Channels
   readonly clock: { readonly nowUs: number }
   at(atUs: number, run: () => void): void
   /** Every copy of the replica of this identity. */
@@ -163,10 +165,14 @@ export class FaultEngine implements Observer {
   }
 
   private apply(fault: Fault): void {
-    const { network } = this.targets
+    const { network, channels } = this.targets
+    if (stops(fault) && fault.told) channels.notice(fault.replica, true)
     switch (fault.do) {
       case 'cut':
-        return this.eachLink(fault.links, (from, to) => network.cut(from, to))
+        return this.eachLink(fault.links, (from, to) => {
+          network.cut(from, to)
+          if (fault.told) this.eachEnd(from, to, (one, other) => channels.breakOff(one, other))
+        })
       case 'clog':
         return this.eachLink(fault.links, (from, to) => network.clog(from, to))
       case 'crash':
@@ -194,10 +200,14 @@ export class FaultEngine implements Observer {
   }
 
   private revoke(fault: Fault): void {
-    const { network, clock } = this.targets
+    const { network, channels, clock } = this.targets
+    if (stops(fault) && fault.told) channels.notice(fault.replica, false)
     switch (fault.do) {
       case 'cut':
-        return this.eachLink(fault.links, (from, to) => network.mend(from, to))
+        return this.eachLink(fault.links, (from, to) => {
+          network.mend(from, to)
+          if (fault.told) this.eachEnd(from, to, (one, other) => channels.make(one, other))
+        })
       case 'clog':
         return this.eachLink(fault.links, (from, to) => network.unclog(from, to, clock.nowUs))
       case 'crash':
@@ -223,6 +233,11 @@ export class FaultEngine implements Observer {
     }
   }
 
+  private eachEnd(one: number, other: number, act: (from: number, at: number) => void): void {
+    act(one, other)
+    act(other, one)
+  }
+
   private eachLink(links: readonly Link[], act: (from: number, to: number) => void): void {
     for (const [from, to] of links) act(from, to)
   }
@@ -230,6 +245,10 @@ export class FaultEngine implements Observer {
   private count(what: string): void {
     this.ledger.set(what, (this.ledger.get(what) ?? 0) + 1)
   }
+}
+
+function stops(fault: Fault): fault is Fault & { readonly do: 'crash' | 'fail-disk' } {
+  return fault.do === 'crash' || fault.do === 'fail-disk'
 }
 
 function matches(filter: MessageFilter, from: number, to: number, message: Message): boolean {

@@ -15,6 +15,8 @@ export type Packet =
   | { readonly kind: 'chain'; readonly address: number; readonly links: readonly HandOver[] }
   /** Asks for that, from this address, where this epoch is known. */
   | { readonly kind: 'chain-ask'; readonly epoch: number; readonly from: number }
+  /** From the system: the channel to this address ended, or is there again. */
+  | { readonly kind: 'link'; readonly address: number; readonly up: boolean }
   | { readonly kind: 'requests'; readonly client: number; readonly requests: readonly SignedRequest[] }
   | { readonly kind: 'reply'; readonly reply: SlotReply }
   | { readonly kind: 'refusal'; readonly replica: ReplicaIndex; readonly sequence: number; readonly code: string }

@@ -6,7 +6,7 @@ import { BEHAVIOURS, EPOCH_BEHAVIOURS } from '../byzantine/index.ts'
 import type { ProtocolParameters, Rotation } from '../consensus/index.ts'
 import { MIN_LEASE_TTL_MS } from '../machine/index.ts'
 import type { Defect } from './core.ts'
-import { drawFaults, drawLosses, type FaultPlan, LARGEST_JUMP_TIMEOUTS, viewsApart } from './draw-faults.ts'
+import { drawFaults, drawLosses, type FaultPlan, LARGEST_JUMP_TIMEOUTS, tellSome, viewsApart } from './draw-faults.ts'
 import { type NetworkSettings, Random } from './kernel/index.ts'
 import {
   type ClientSettings,
@@ -95,14 +95,14 @@ export function drawFixed(seed: number, options: DrawOptions): Scenario {
     liars,
     twins,
     changes: [],
-    faults: [
+    faults: tellSome(random.fork('told'), plan, [
       ...(options.profile === 'twins' ? viewsApart(faultsRandom.fork('views'), plan, 8) : []),
       ...(options.profile === 'twins'
         ? splitBrain(random.fork('split'), sides, random.fork('phases').below(5)).faults
         : []),
       ...drawFaults(faultsRandom.fork('list'), plan),
       ...(mild ? [] : drawLosses(random.fork('losses'), plan, spare, group.byzantine - liesOf.size)),
-    ],
+    ]),
     safetyMs,
     core,
     livenessMs: livenessBound(parameters, group.byzantine) + leasesBound(parameters, leases),

@@ -211,6 +211,8 @@ export class SimulatedReplica implements ReplicaView {
         return this.world.announce('foreign', this, 'dropped')
       case 'chain':
         return this.takeChain(life, packet)
+      case 'link':
+        return this.takeLink(life, packet)
       case 'chain-ask':
         return life.laggards.show(packet.epoch, packet.from, this.followed)
       case 'requests': {
@@ -237,6 +239,13 @@ export class SimulatedReplica implements ReplicaView {
       }
       default:
         return
+    }
+  }
+
+  private takeLink(life: Life, { address, up }: Packet & { readonly kind: 'link' }): void {
+    for (const reign of life.former === undefined ? [life.reign] : [life.former, life.reign]) {
+      const peer = this.world.epochs.positionOf(reign.epoch, address)
+      if (peer !== undefined && this.life === life) this.input(life, reign, { kind: 'link', peer, up })
     }
   }
 

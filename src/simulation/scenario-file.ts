@@ -189,6 +189,8 @@ function checkFault(fault: unknown, i: number): void {
   if (fault.damaged !== undefined && !damages.includes(fault.damaged)) {
     throw new ScenarioError(`${path}.damaged: expected one of ${DAMAGES.join(', ')}`)
   }
+  if (fault.told !== undefined && fault.told !== true)
+    throw new ScenarioError(`${path}.told: expected true, or nothing`)
   for (const name of ['when', 'until']) {
     if (fault[name] !== undefined && !isRecord(fault[name]))
       throw new ScenarioError(`${path}.${name}: expected an object`)

@@ -113,14 +113,23 @@ export type Fault = FaultAction & {
 }
 
 export type FaultAction =
-  /** Ordered pairs of addresses whose messages are lost. */
-  | { readonly do: 'cut'; readonly links: readonly Link[] }
+  /** Ordered pairs of addresses whose messages are lost; `told`: those at both ends are told that the channel between them ended. */
+  | { readonly do: 'cut'; readonly links: readonly Link[]; readonly told?: true }
   /** Ordered pairs of addresses whose messages wait. */
   | { readonly do: 'clog'; readonly links: readonly Link[] }
-  /** Loses power, and has it again at the end; `wiped`: on a new, empty disk, which makes it a liar; `damaged`: see {@link DAMAGES}. */
-  | { readonly do: 'crash'; readonly replica: number; readonly wiped?: true; readonly damaged?: Damage }
-  /** The disk refuses its next write, and the process ends itself; it is started again at the end, on a disk that works. */
-  | { readonly do: 'fail-disk'; readonly replica: number }
+  /**
+   * Loses power, and has it again at the end; `wiped`: on a new, empty disk, which makes it a liar; `damaged`: see {@link DAMAGES}; `told`: its
+   * peers are told that their channels to it ended, as a system does when a process dies.
+   */
+  | {
+      readonly do: 'crash'
+      readonly replica: number
+      readonly wiped?: true
+      readonly damaged?: Damage
+      readonly told?: true
+    }
+  /** The disk refuses its next write, and the process ends itself; it is started again at the end, on a disk that works. `told` as above. */
+  | { readonly do: 'fail-disk'; readonly replica: number; readonly told?: true }
   /** Stands still and then goes on with everything that came meanwhile. */
   | { readonly do: 'pause'; readonly replica: number }
   | { readonly do: 'slow-disk'; readonly replica: number; readonly factor: number }

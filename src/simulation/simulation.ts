@@ -6,6 +6,7 @@ import { parseBehaviour } from '../byzantine/index.ts'
 import type { HandOver, StableCheckpoint } from '../consensus/index.ts'
 import { Admin } from './admin.ts'
 import { identitiesIn } from './cast.ts'
+import { Channels } from './channels.ts'
 import { SimulatedClient } from './client.ts'
 import { type CoreFactory, type Defect, realCore } from './core.ts'
 import { Epochs } from './epochs.ts'
@@ -90,13 +91,17 @@ export class Simulation implements World {
       return new SimulatedClient(this, i, settings, signer)
     })
     this.admin = new Admin(this, this.group.admin)
+    const channels = new Channels({
+      addresses: this.replicas.map(({ address }) => address),
+      tell: (to, packet) => this.at(this.nowUs + scenario.network.minDelayUs, () => this.replicas[to]?.receive(packet)),
+    })
     this.faults = new FaultEngine(scenario.faults, {
-      network: this.network,
+      ...{ network: this.network, channels },
       at: (atUs, run) => this.at(atUs, run),
       replicas: (identity) => this.replicas.filter((replica) => replica.identity === identity),
       clock: this,
     })
-    this.observers = [...(options.observers?.(this) ?? []), this.faults]
+    this.observers = [...(options.observers?.(this) ?? []), channels, this.faults]
   }
 
   /** Runs to the end. Never throws: whatever the code under test throws is a failure. */

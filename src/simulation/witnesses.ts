@@ -19,6 +19,7 @@ import type { Observer, ReplicaView } from './observer.ts'
 
 export const WITNESSES = [
   'view changed',
+  'leader given up as gone',
   'two failed views in a row',
   'prepared value proposed again',
   'certificates of two views disagree',
@@ -164,6 +165,7 @@ export class Witnesses implements Observer {
 
   private view({ address }: ReplicaView, { active, reason }: Effect & { readonly kind: 'view' }): void {
     if (reason === 'rotation') this.see('leader rotated')
+    if (reason === 'leader-gone') this.see('leader given up as gone')
     this.changing.set(address, !active)
     const failed = active ? 0 : (this.failedInARow.get(address) ?? 0) + 1
     this.failedInARow.set(address, failed)

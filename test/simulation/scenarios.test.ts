@@ -222,6 +222,11 @@ describe('a scenario file', () => {
     ['a nested one', { network: { loss: 1 } }, /network\.loss: no such setting/],
     ['a wrong type', { safetyMs: 'long' }, /safetyMs: expected a number/],
     ['a group that cannot be', { group: { replicas: 3, byzantine: 1, crash: 0 } }, /group: .*needs n >= 3b/],
+    [
+      'a fault that is told',
+      { faults: [{ do: 'crash', replica: 0, told: false }] },
+      /faults\[0\]\.told: expected true/,
+    ],
     ['an unknown fault', { faults: [{ do: 'explode' }] }, /faults\[0\]\.do: expected one of cut, clog/],
     ['a fault without its replica', { faults: [{ do: 'crash' }] }, /faults\[0\]\.replica: missing/],
     ['an unknown behaviour', { liars: [{ replica: 0, behaviour: 'nice' }] }, /nice/],
