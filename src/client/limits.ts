@@ -91,8 +91,8 @@ export const CLUSTER_FILE_BYTES = 64 * 1024 * 1024
 
 /** Questions to replicas under way at once. */
 export const QUESTIONS = 256
-/** Of these, those that ask for the proof of a key; more such reads wait for their turn. */
-export const STALE_READS = QUESTIONS / 2
+/** Of these, those that ask for proofs of keys, each of up to 16; other such reads wait and join the next. */
+export const STALE_QUESTIONS = QUESTIONS / 8
 /** Bytes that the answers to one question may come to. */
 export const ANSWER_BYTES = 256 * 1024 * 1024
 /** Slots asked for at once from an archive: a replica drops what does not fit its queue, and a page must fit. */

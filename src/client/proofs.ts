@@ -2,7 +2,7 @@
 
 import { equalBytes, frontierRoot } from '../../crypto/index.ts'
 import { type EpochChain, type StableCheckpoint, verifyMessage } from '../consensus/index.ts'
-import { checkStateProof, type StateProof } from '../machine/index.ts'
+import { checkStatePosition, isInState, type StateProof } from '../machine/index.ts'
 import type { ArchivedCheckpoint, ProvenState } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
 
@@ -33,14 +33,15 @@ export class Proofs {
     if (archived.checkpoint.slot < this.view.epoch.start.slot) return 'old'
     const under = this.genuine(archived)
     if (under === undefined || values.length !== keys.length) return 'wrong'
+    const at = checkStatePosition(position, under.checkpoint)
+    if (!at.ok) return 'wrong'
+    const { timestampMs } = at
     const proven: ProvenKey[] = []
     for (const [i, key] of keys.entries()) {
       const given = values[i]
-      if (given === undefined) return 'wrong'
-      const proof = { key, ...given, position }
-      const checked = checkStateProof(proof, under.checkpoint)
-      if (!checked.ok) return 'wrong'
-      proven.push({ value: given.value, timestampMs: checked.timestampMs, proof })
+      if (given === undefined || !isInState(key, given, under.checkpoint)) return 'wrong'
+      const { value, proof } = given
+      proven.push({ value, timestampMs, proof: { key, value, proof, position } })
     }
     return { values: proven, under }
   }

@@ -14,6 +14,8 @@ import type { CallOptions } from './types.ts'
 export type AnswerTo<Kind extends Question['kind']> = Extract<Answer, { readonly kind: Kind }>
 
 interface Asked {
+  /** The number under which it left last. */
+  id: number
   replica: ReplicaIndex
   readonly question: Question
   readonly deadlineAt: number
@@ -55,7 +57,7 @@ export class Questions {
       end = (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome))
     })
     const deadlineAt = this.ticker.now() + timeoutMs
-    const asked: Asked = { replica, question, deadlineAt, answers: [], bytes: 0, end }
+    const asked: Asked = { id: 0, replica, question, deadlineAt, answers: [], bytes: 0, end }
     const stop = () => this.finish(asked, signal?.reason instanceof Error ? signal.reason : new Error('aborted'))
     signal?.addEventListener('abort', stop, { once: true })
     this.put(asked)
@@ -113,9 +115,9 @@ export class Questions {
   }
 
   private put(asked: Asked): void {
-    this.lastId++
-    this.asked.set(this.lastId, asked)
-    this.links.send([asked.replica], { kind: 'ask', id: this.lastId, question: asked.question })
+    asked.id = ++this.lastId
+    this.asked.set(asked.id, asked)
+    this.links.send([asked.replica], { kind: 'ask', id: asked.id, question: asked.question })
   }
 
   private look(now: number): boolean {
@@ -131,7 +133,7 @@ export class Questions {
   }
 
   private finish(asked: Asked, outcome: readonly Answer[] | Error): void {
-    for (const [id, each] of this.asked) if (each === asked) this.asked.delete(id)
+    this.asked.delete(asked.id)
     asked.end(outcome)
   }
 }

@@ -3,22 +3,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReplicaIndex } from '../../crypto/index.ts'
-import type { ProvenState } from '../wire/index.ts'
 import type { ClusterView } from './cluster-view.ts'
-import type { Counters } from './counters.ts'
 import { ClientError, closedError } from './errors.ts'
-import { CALL_TIMEOUT_MS, STALE_PATIENCE_SHARE, STALE_READS, TICK_MS, WAITING_REQUESTS } from './limits.ts'
+import { CALL_TIMEOUT_MS, STALE_PATIENCE_SHARE, TICK_MS, WAITING_REQUESTS } from './limits.ts'
 import type { Links } from './links.ts'
-import type { Proofs } from './proofs.ts'
-import type { Questions } from './questions.ts'
+import { type KeyAnswer, ProofBatches, type ProofBatchesParts } from './proof-batches.ts'
 import { type CallOptions, type ReadOf, Refused, type StaleEvidence } from './types.ts'
 
-export interface StaleReadsParts {
+export interface StaleReadsParts extends ProofBatchesParts {
   readonly view: ClusterView
   readonly links: Links
-  readonly questions: Questions
-  readonly proofs: Proofs
-  readonly counters: Counters
   /** The members may be others by now. */
   readonly doubtMembers: () => void
 }
@@ -26,18 +20,19 @@ export interface StaleReadsParts {
 export type StaleResult = ReadOf<Uint8Array | undefined, StaleEvidence>
 
 /** What one replica's answer came to. */
-type Got = StaleResult | 'no-checkpoint' | 'lie'
+type Got = StaleResult | Extract<KeyAnswer, string>
 
 export class StaleReads {
   private readonly parts: StaleReadsParts
   /** Asked first: who answered well last, so that a client's reads seldom go back in time. */
   private preferred: ReplicaIndex | undefined
-  private readonly waiting: (() => void)[] = []
+  private readonly batches: ProofBatches
   private running = 0
   private closed = false
 
   constructor(parts: StaleReadsParts) {
     this.parts = parts
+    this.batches = new ProofBatches(parts)
   }
 
   /**
@@ -45,35 +40,26 @@ export class StaleReads {
    * @throws {Refused} `too-old`, `no-checkpoint` or `unreachable`. @throws {ClientError} where nobody answers with a proof.
    */
   async read(key: Uint8Array, maxAgeMs: number, options: CallOptions): Promise<StaleResult> {
-    await this.enter()
+    if (this.running >= WAITING_REQUESTS) {
+      throw new Refused('queue-full', '', `${this.running} reads wait to be sent already`)
+    }
+    this.running++
     try {
       return await this.search(key, maxAgeMs, options)
     } finally {
-      this.leave()
+      this.running--
     }
   }
 
   /** The positions are others now. */
   moved(): void {
     this.preferred = undefined
+    this.batches.moved()
   }
 
   close(): void {
     this.closed = true
-  }
-
-  /** Waits for its turn: no more questions at once than there is room for. */
-  private async enter(): Promise<void> {
-    if (this.running < STALE_READS) this.running++
-    else if (this.waiting.length < WAITING_REQUESTS) await new Promise<void>((resolve) => this.waiting.push(resolve))
-    else throw new Refused('queue-full', '', `${this.waiting.length} reads wait to be sent already`)
-  }
-
-  /** The place goes to the next. */
-  private leave(): void {
-    const next = this.waiting.shift()
-    if (next === undefined) this.running--
-    else next()
+    this.batches.close()
   }
 
   private async search(key: Uint8Array, maxAgeMs: number, options: CallOptions): Promise<StaleResult> {
@@ -113,9 +99,8 @@ export class StaleReads {
       if (got === 'no-checkpoint') empty = true
       else if (got === 'lie') {
         lied = true
-        this.parts.counters.add('proof-wrong')
         this.parts.doubtMembers()
-      } else if (got !== undefined) {
+      } else if (got !== 'nothing') {
         if (got.evidence.ageMs <= maxAgeMs) {
           this.preferred = replica
           return got
@@ -137,27 +122,24 @@ export class StaleReads {
     return up[Math.floor(Math.random() * up.length)]
   }
 
-  /** Undefined where it does not answer. */
-  private async ask(replica: ReplicaIndex, key: Uint8Array, options: CallOptions): Promise<Got | undefined> {
-    try {
-      const [answer] = await this.parts.questions.ask(replica, { kind: 'prove', keys: [key] }, options)
-      if (answer === undefined) return 'lie'
-      return answer.state === undefined ? 'no-checkpoint' : this.check(replica, key, answer.state)
-    } catch (error) {
-      if (error instanceof ClientError && error.code !== 'closed') return undefined
-      throw error
-    }
+  private async ask(
+    replica: ReplicaIndex,
+    key: Uint8Array,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Got> {
+    const answer = await this.batches.ask(replica, key, options)
+    return typeof answer === 'string' ? answer : resultOf(replica, answer)
   }
+}
 
-  private check(replica: ReplicaIndex, key: Uint8Array, state: ProvenState): Got {
-    const proven = this.parts.proofs.check([key], state)
-    const [value] = typeof proven === 'string' ? [] : proven.values
-    if (typeof proven === 'string' || value === undefined) return proven === 'old' ? 'no-checkpoint' : 'lie'
-    const { checkpoint, frontier } = proven.under
-    const { timestampMs } = value
-    const ageMs = Math.max(0, Date.now() - timestampMs)
-    const evidence = { mode: 'stale', replica, checkpoint, frontier, timestampMs, ageMs, proof: value.proof } as const
-    return { value: value.value, slot: checkpoint.slot, evidence }
+function resultOf(replica: ReplicaIndex, { proven, under }: Exclude<KeyAnswer, string>): StaleResult {
+  const { checkpoint, frontier } = under
+  const { value, timestampMs, proof } = proven
+  const ageMs = Math.max(0, Date.now() - timestampMs)
+  return {
+    value,
+    slot: checkpoint.slot,
+    evidence: { mode: 'stale', replica, checkpoint, frontier, timestampMs, ageMs, proof },
   }
 }
 

@@ -28,17 +28,42 @@ export type CheckedStateProof =
   | { readonly ok: true; readonly timestampMs: number }
   | { readonly ok: false; readonly fault: StateProofFault }
 
+/** The state that a proof is about. */
+export interface ProvedState {
+  readonly slot: number
+  readonly stateRoot: Uint8Array
+}
+
 /** Whether everything in `proof` holds in the state of this slot and root; and the agreed time of that state. Never throws. */
 export function checkStateProof(
   { key, value, proof, position }: StateProof,
-  { slot, stateRoot }: { readonly slot: number; readonly stateRoot: Uint8Array },
+  state: ProvedState,
+  hash?: Hash,
+): CheckedStateProof {
+  const checked = checkStatePosition(position, state, hash)
+  if (!checked.ok || isInState(key, { value, proof }, state, hash)) return checked
+  return { ok: false, fault: 'not-in-state' }
+}
+
+/** The part of it that is the same for all keys. Never throws. */
+export function checkStatePosition(
+  position: ProvenValue,
+  { slot, stateRoot }: ProvedState,
   hash?: Hash,
 ): CheckedStateProof {
   const at = position.value === undefined ? undefined : decodePosition(position.value)
   if (at === undefined || !verifyStateProof(stateRoot, POSITION_STATE_KEY, position.value, position.proof, hash)) {
     return { ok: false, fault: 'bad-position' }
   }
-  if (at.slot !== slot) return { ok: false, fault: 'other-slot' }
-  if (!verifyStateProof(stateRoot, key, value, proof, hash)) return { ok: false, fault: 'not-in-state' }
-  return { ok: true, timestampMs: at.timestampMs }
+  return at.slot === slot ? { ok: true, timestampMs: at.timestampMs } : { ok: false, fault: 'other-slot' }
+}
+
+/** The part of it that is about the key. Never throws. */
+export function isInState(
+  key: Uint8Array,
+  { value, proof }: ProvenValue,
+  { stateRoot }: ProvedState,
+  hash?: Hash,
+): boolean {
+  return verifyStateProof(stateRoot, key, value, proof, hash)
 }

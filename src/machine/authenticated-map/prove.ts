@@ -13,13 +13,14 @@ export function leafAt(pool: NodePool, root: NodeRef, path: Uint8Array): NodeRef
 
 /** The proof for `path` in the tree `root`; of presence or of absence, whichever is true. */
 export function proveState(pool: NodePool, root: NodeRef, path: Uint8Array, hasher: StateHasher): Uint8Array {
-  const bytes = new Uint8Array(MAX_PROOF_BYTES)
+  const bytes = scratch
   let at = 1
   let depth = 0
   let node = root
   for (; node > 0; depth++) {
     const digit = digitAt(path, depth)
     const mask = at++
+    bytes[mask] = 0
     for (let child = 0; child < FAN_OUT; child++) {
       const sibling = pool.child(node, child)
       if (child === digit || sibling === EMPTY) continue
@@ -30,9 +31,13 @@ export function proveState(pool: NodePool, root: NodeRef, path: Uint8Array, hash
     node = pool.child(node, digit)
   }
   bytes[0] = depth
+  bytes[at] = 0
   if (node === EMPTY) return bytes.slice(0, at + 1)
   bytes[at] = 1
   bytes.set(hasher.path(pool.key(node)), at + 1)
   bytes.set(hasher.value(pool.value(node)), at + 1 + HASH_BYTES)
   return bytes.slice(0, at + 1 + 2 * HASH_BYTES)
 }
+
+/** Where each proof is put together: the longest is far longer than any that is made. */
+const scratch = new Uint8Array(MAX_PROOF_BYTES)

@@ -17,12 +17,6 @@ import { comparePrefix, digitAt, EMPTY_HASH, FAN_OUT, HASH_BYTES, type Hash, sta
 /** Bytes of the longest proof; one of a state with a million keys has about 1,000. */
 export const MAX_PROOF_BYTES = 1 + MAX_TREE_DEPTH * (1 + (FAN_OUT - 1) * HASH_BYTES) + 1 + 2 * HASH_BYTES
 
-interface ParsedProof {
-  /** Per level from the root: the mask, and the hashes that it announces. */
-  readonly levels: readonly { readonly siblings: number; readonly hashes: Uint8Array }[]
-  readonly end: { readonly path: Uint8Array; readonly valueHash: Uint8Array } | undefined
-}
-
 /**
  * True where `proof` shows that under `root` the value of `key` is `value`, or that there is none where `value` is
  * undefined. False for any other bytes; never throws.
@@ -35,65 +29,75 @@ export function verifyStateProof(
   hash?: Hash,
 ): boolean {
   if (root.length !== HASH_BYTES || key.length > MAX_KEY_BYTES || (value?.length ?? 0) > MAX_VALUE_BYTES) return false
-  const hasher = stateHasher(hash)
+  const hasher = hash === undefined ? standard : stateHasher(hash)
   const path = hasher.path(key)
-  const parsed = parseProof(proof, path)
-  if (parsed === undefined) return false
-  const { levels, end } = parsed
-  const present = end !== undefined && equalBytes(end.path, path)
+  const end = endOf(proof, path)
+  if (end === undefined) return false
+  const depth = proof[0] ?? 0
+  const endPath = end + 1
+  const valueHash = endPath + HASH_BYTES
+  const isLeaf = proof[end] === LEAF_END
+  const present = isLeaf && holds(proof, endPath, path)
   if (present !== (value !== undefined)) return false
-  if (present && value !== undefined && !equalBytes(end.valueHash, hasher.value(value))) return false
-  if (end !== undefined && comparePrefix(end.path, path, levels.length) !== 0) return false
+  if (present && value !== undefined && !holds(proof, valueHash, hasher.value(value))) return false
+  const leafPath = proof.subarray(endPath, valueHash)
+  if (isLeaf && comparePrefix(leafPath, path, depth) !== 0) return false
 
-  let current = end === undefined ? EMPTY_HASH : hasher.leaf(end.path, end.valueHash)
-  const children = new Uint8Array(FAN_OUT * HASH_BYTES)
-  for (let depth = levels.length - 1; depth >= 0; depth--) {
-    const level = levels[depth]
-    if (level === undefined) return false
+  let current: Uint8Array = isLeaf ? hasher.leaf(leafPath, proof.subarray(valueHash)) : EMPTY_HASH
+  for (let level = depth - 1; level >= 0; level--) {
+    let at = levels[level] ?? 0
+    const siblings = proof[at++] ?? 0
     children.fill(0)
-    children.set(current, digitAt(path, depth) * HASH_BYTES)
-    let next = 0
+    children.set(current, digitAt(path, level) * HASH_BYTES)
     for (let child = 0; child < FAN_OUT; child++) {
-      if ((level.siblings & (1 << child)) === 0) continue
-      children.set(level.hashes.subarray(next * HASH_BYTES, (next + 1) * HASH_BYTES), child * HASH_BYTES)
-      next++
+      if ((siblings & (1 << child)) === 0) continue
+      const to = child * HASH_BYTES
+      for (let i = 0; i < HASH_BYTES; i++) children[to + i] = proof[at + i] ?? 0
+      at += HASH_BYTES
     }
     current = hasher.branch(children)
   }
   return equalBytes(current, root)
 }
 
-function parseProof(proof: Uint8Array, path: Uint8Array): ParsedProof | undefined {
+const standard = stateHasher()
+/** Of the proof in hand: where each level begins, and the children of one branch. */
+const levels = new Uint16Array(MAX_TREE_DEPTH)
+const children = new Uint8Array(FAN_OUT * HASH_BYTES)
+
+const NOTHING_END = 0
+const LEAF_END = 1
+
+/** Where the levels end, and what stands at the end of the path begins, with {@link levels} filled; undefined for what is no proof. */
+function endOf(proof: Uint8Array, path: Uint8Array): number | undefined {
   const depth = proof[0] ?? 0
   if (proof.length > MAX_PROOF_BYTES || depth > MAX_TREE_DEPTH) return undefined
-  const levels: { siblings: number; hashes: Uint8Array }[] = []
   let at = 1
   for (let level = 0; level < depth; level++) {
-    const siblings = proof[at] ?? FULL_MASK
+    levels[level] = at
+    const siblings = proof[at++] ?? FULL_MASK
     if (siblings >= FULL_MASK || (siblings & (1 << digitAt(path, level))) !== 0) return undefined
-    const end = at + 1 + bitCount(siblings) * HASH_BYTES
-    const hashes = proof.subarray(at + 1, end)
-    if (announcesEmpty(hashes)) return undefined
-    levels.push({ siblings, hashes })
-    at = end
+    for (let bits = siblings; bits !== 0; bits &= bits - 1) {
+      // Of the empty tree, or beyond the end: the child's bit had to be clear.
+      if (isZero(proof, at)) return undefined
+      at += HASH_BYTES
+    }
   }
   const rest = proof.length - at
-  if (rest === 1 && proof[at] === 0) return { levels, end: undefined }
-  if (rest !== 1 + 2 * HASH_BYTES || proof[at] !== 1) return undefined
-  const middle = at + 1 + HASH_BYTES
-  return { levels, end: { path: proof.subarray(at + 1, middle), valueHash: proof.subarray(middle) } }
+  const whole = proof[at] === LEAF_END ? rest === 1 + 2 * HASH_BYTES : proof[at] === NOTHING_END && rest === 1
+  return whole ? at : undefined
 }
 
 const FULL_MASK = 2 ** FAN_OUT - 1
 
-function bitCount(mask: number): number {
-  return (mask & 1) + ((mask >> 1) & 1) + ((mask >> 2) & 1) + ((mask >> 3) & 1)
+/** True where the 32 bytes at `at` are all zero, or are not there. */
+function isZero(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < HASH_BYTES; i++) if ((bytes[at + i] ?? 0) !== 0) return false
+  return true
 }
 
-/** True where a hash that the mask announced is that of the empty tree: that child's bit had to be clear. */
-function announcesEmpty(hashes: Uint8Array): boolean {
-  for (let at = 0; at < hashes.length; at += HASH_BYTES) {
-    if (equalBytes(hashes.subarray(at, at + HASH_BYTES), EMPTY_HASH)) return true
-  }
-  return false
+/** True where the 32 bytes at `at` are these. */
+function holds(bytes: Uint8Array, at: number, hash: Uint8Array): boolean {
+  for (let i = 0; i < HASH_BYTES; i++) if (bytes[at + i] !== hash[i]) return false
+  return true
 }
