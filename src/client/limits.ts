@@ -53,6 +53,10 @@ export const CALL_TIMEOUT_MS = 30_000
  * that is always just not late enough would otherwise be the only one to know (pitfall P48).
  */
 export const WITNESSED_EVERY = 8
+/** Of a client with all requests to itself, the first one after such a share of the view time-out too; of others the later, the smaller their part. */
+export const WITNESS_PAUSE_SHARE = 1 / 4
+/** Weight of the newest slot in what part that is. */
+export const WITNESSING_WEIGHT = 1 / 8
 
 /** Questions for reads from a quorum under way at once, each of up to 256 reads and {@link BUNDLE_BYTES}; other reads wait and join the next. */
 export const QUORUM_QUESTIONS = 32

@@ -22,7 +22,6 @@ import {
   SEQUENCE_SPAN,
   SILENCE_LATENCIES,
   SILENCE_SHARE,
-  WITNESSED_EVERY,
 } from './limits.ts'
 import type { Links } from './links.ts'
 import { doorRefusal, highestOf, notSent, queueFull, tooLarge, verdictOf } from './outcome.ts'
@@ -30,6 +29,7 @@ import { Receipts, type Settled } from './receipts.ts'
 import type { Sequences } from './sequence.ts'
 import type { Ticker } from './ticker.ts'
 import { type CallOptions, type Done, OutcomeUnknown, Refused } from './types.ts'
+import { Witnessing } from './witnessing.ts'
 
 export interface PipelineParts {
   readonly view: ClusterView
@@ -46,8 +46,7 @@ export class Pipeline {
   private readonly parts: PipelineParts
   private readonly receipts: Receipts
   private readonly leader: LeaderGuess
-  /** Signed so far. */
-  private bundles = 0
+  private readonly witnessing: Witnessing
   private readonly waiting: Bundler
   /** By sequence number, ascending. */
   private readonly underWay = new Map<number, Signed>()
@@ -60,6 +59,7 @@ export class Pipeline {
     this.parts = parts
     const { view, key, sequences, counters, ticker, doubtMembers } = parts
     this.leader = new LeaderGuess(view)
+    this.witnessing = new Witnessing(() => view.parameters.viewTimeoutMs)
     this.waiting = new Bundler({
       view,
       key,
@@ -117,7 +117,9 @@ export class Pipeline {
       if (equalBytes(reply.receipt.statement.membership, this.parts.view.membership.digest)) {
         this.leader.hear(from, reply.view)
       }
-      for (const settled of this.receipts.take(from, reply)) this.finish(settled)
+      const settled = this.receipts.take(from, reply)
+      if (settled.length > 0) this.witnessing.note(settled.length, reply.count)
+      for (const each of settled) this.finish(each)
     }
   }
 
@@ -184,7 +186,8 @@ export class Pipeline {
   private launch(calls: readonly Signed[]): void {
     for (const call of calls) this.underWay.set(call.request.request.sequence, call)
     const leader = this.leader.get()
-    const alone = leader !== undefined && this.parts.links.connected(leader) && ++this.bundles % WITNESSED_EVERY !== 0
+    const shown = this.witnessing.next(this.parts.ticker.now())
+    const alone = leader !== undefined && this.parts.links.connected(leader) && !shown
     this.send(calls, alone ? [leader] : this.parts.links.up())
   }
 

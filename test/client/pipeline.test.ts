@@ -8,6 +8,7 @@ import {
   SEQUENCE_SPAN,
   TICK_MS,
   WAITING_REQUESTS,
+  WITNESS_PAUSE_SHARE,
   WITNESSED_EVERY,
 } from '../../src/client/limits.ts'
 import type { SignedRequest } from '../../src/consensus/index.ts'
@@ -245,6 +246,36 @@ describe('whom it asks', () => {
     expect(counts.sort((a, b) => a - b)).toEqual([2, 2, 2, 2 * WITNESSED_EVERY])
     await client.close()
   })
+
+  it.each([
+    [0, 1],
+    [7, 0],
+  ])(
+    'with %d requests of others in each slot, shows everybody %d of what comes after a pause',
+    async (others, shown) => {
+      const cluster = new FakeCluster({ machine: echo })
+      for (const replica of cluster.members) {
+        cluster.lies.set(replica, ({ receipt, items }) => {
+          const records = [...items, ...Array.from({ length: others }, () => items[0])].flatMap(
+            (each) => each?.record ?? [],
+          )
+          return [{ kind: 'replies', replies: [cluster.replyWith(replica, receipt.statement.slot, records, [0])] }]
+        })
+      }
+      const client = await settled(cluster)
+      for (let i = 0; i < 5 * WITNESSED_EVERY; i++) {
+        await client.submit(bytes(1))
+        await rounds()
+      }
+      cluster.sent.length = 0
+      await pass(cluster.genesis.parameters.viewTimeoutMs * WITNESS_PAUSE_SHARE)
+      await client.submit(bytes(1))
+      await rounds()
+      expect(cluster.requestsTo(1)).toHaveLength(shown)
+      expect(cluster.requestsTo(0)).toHaveLength(1)
+      await client.close()
+    },
+  )
 
   it('asks everybody at once when the link to the leader breaks', async () => {
     const cluster = new FakeCluster()
