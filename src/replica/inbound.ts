@@ -14,6 +14,7 @@ import {
 } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
 import { type Drained, FairQueue } from './fair-queue.ts'
+import { Fetches } from './fetches.ts'
 import {
   BAD_FRAME_FACTOR,
   BYTES_PER_CHECK,
@@ -34,6 +35,8 @@ export interface InboundOptions {
   readonly deliver: (reign: Reign, from: ReplicaIndex, message: Verified<Message>) => void
   readonly following: InboundFollowing
   readonly startCheck: InboundStartCheck
+  /** Milliseconds that never go back. */
+  readonly clock: () => number
 }
 
 /** What is made of other epochs. */
@@ -62,8 +65,11 @@ export class Inbound {
     costBurst: PEER_CHECKS_BURST,
   })
 
+  private readonly fetches: Fetches
+
   constructor(options: InboundOptions) {
     this.options = options
+    this.fetches = new Fetches(options.clock)
   }
 
   /** Frames that found no room. */
@@ -130,8 +136,11 @@ export class Inbound {
       counters.ignore(verified.fault.code)
       return cost
     }
-    deliver(reign, index, verified.value)
-    return cost + answerCost(message)
+    const answer = () => deliver(reign, index, verified.value)
+    if (!isFetch(message)) answer()
+    else if (this.fetches.serve(from, answer)) return cost + FETCH_COST
+    else counters.ignore('fetch-too-often')
+    return cost
   }
 
   private blame(from: Peer, code: string, cost: number): number {
@@ -141,6 +150,6 @@ export class Inbound {
   }
 }
 
-function answerCost({ kind }: Message): number {
-  return kind === 'fetch-entries' || kind === 'fetch-bodies' ? FETCH_COST : 0
+function isFetch({ kind }: Message): boolean {
+  return kind === 'fetch-entries' || kind === 'fetch-bodies'
 }

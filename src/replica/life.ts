@@ -253,7 +253,7 @@ function entranceOf(common: Common, status: () => ReplicaStatus, { lent, journal
     },
   })
   const inbound = new Inbound({
-    ...{ reigns, verifier, counters, deliver, following, startCheck },
+    ...{ reigns, verifier, counters, deliver, following, startCheck, clock },
     admissible: (message) => door.admissible(message),
   })
   return { questions, reads, watches, door, inbound, following }

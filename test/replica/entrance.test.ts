@@ -21,7 +21,13 @@ import { Counters } from '../../src/replica/counters.ts'
 import { Door } from '../../src/replica/door.ts'
 import { Epochs } from '../../src/replica/epochs.ts'
 import { Inbound } from '../../src/replica/inbound.ts'
-import { BAD_FRAME_FACTOR, PEER_CHECKS_BURST, PEER_QUEUE_BYTES } from '../../src/replica/limits.ts'
+import {
+  BAD_FRAME_FACTOR,
+  FETCH_MS_BURST,
+  FETCH_MS_PER_SECOND,
+  PEER_CHECKS_BURST,
+  PEER_QUEUE_BYTES,
+} from '../../src/replica/limits.ts'
 import { MachineHost } from '../../src/replica/machine-host.ts'
 import { beginReign, Reigns } from '../../src/replica/reign.ts'
 import { CachingVerifier } from '../../src/replica/verify-cache.ts'
@@ -54,6 +60,8 @@ function entrance() {
   const { core } = reign
   const said: unknown[][] = []
   const heard: { from: number; message: Message }[] = []
+  /** The clock, and how much of it goes by with each message that the core is handed. */
+  const time = { nowMs: 0, answerMs: 0 }
   const asked: (readonly Verified<SignedRequest>[])[] = []
   const door = new Door({
     ...{ host, verifier, counters },
@@ -66,7 +74,7 @@ function entrance() {
     ask: () => 1,
   })
   const inbound = new Inbound({
-    ...{ reigns: new Reigns(reign), verifier, counters },
+    ...{ reigns: new Reigns(reign), verifier, counters, clock: () => time.nowMs },
     following: {
       hearOlder: (from, at) => said.push(['older', from, at]),
       hearNewer: (from, at) => said.push(['newer', from, at]),
@@ -75,9 +83,12 @@ function entrance() {
     },
     startCheck: { take: (from, of, message) => said.push([message.kind, from, of]) },
     admissible: (message) => door.admissible(message),
-    deliver: (_, from, message) => heard.push({ from, message }),
+    deliver: (_, from, message) => {
+      heard.push({ from, message })
+      time.nowMs += time.answerMs
+    },
   })
-  return { host, core, verifier, counters, door, inbound, heard, asked, said }
+  return { host, core, verifier, counters, door, inbound, heard, asked, said, time }
 }
 
 /** A vote of replica `by` for a slot; with `forged`, signed by nobody. */
@@ -169,6 +180,47 @@ describe('peers', () => {
     expect(heard).toEqual([])
     expect(verifier.checks).toBe(0)
     expect([...counters.blamed]).toEqual([['3 malformed-frame', 1]])
+  })
+
+  it('are served what they fetch for a part of the time, however much they ask for, and heard all the same', () => {
+    const { inbound, heard, counters, time } = entrance()
+    const served = (from: number) => heard.filter((each) => each.from === from && each.message.kind.startsWith('fetch'))
+    const ask = (from: number, times: number) => {
+      const entries: Message = { kind: 'fetch-entries', from: slot(1), to: slot(64) }
+      const bodies: Message = { kind: 'fetch-bodies', digests: [{ slot: slot(1), digest: bytesFor('a') }] }
+      for (let i = 0; i < times; i++) inbound.push(peer(from), encodeMessage(i % 2 === 0 ? entries : bodies, epoch(0)))
+      inbound.drain(time.nowMs, forever)
+    }
+    time.answerMs = 50
+    ask(3, 100)
+    // Each answer gives back an eighth of the time that it takes.
+    const burst = served(3).length
+    expect(burst).toBeGreaterThanOrEqual(FETCH_MS_BURST / 50)
+    expect(burst).toBeLessThan(1.5 * (FETCH_MS_BURST / 50))
+    expect(counters.ignored.get('fetch-too-often')).toBe(100 - burst)
+    // Votes of the same peer are not held up, and others have what they need.
+    inbound.push(peer(3), voteFrame(3, 1))
+    inbound.drain(time.nowMs, forever)
+    expect(heard.at(-1)).toMatchObject({ from: 3, message: { kind: 'vote' } })
+    ask(2, 1)
+    expect(served(2)).toHaveLength(1)
+    time.nowMs += 1000
+    ask(3, 100)
+    const second = served(3).length - burst
+    expect(second).toBeGreaterThanOrEqual(FETCH_MS_PER_SECOND / 50)
+    expect(second).toBeLessThan(2 * (FETCH_MS_PER_SECOND / 50))
+  })
+
+  it('that ask for little now and then are served each time', () => {
+    const { inbound, heard, time } = entrance()
+    time.answerMs = 10
+    for (let i = 0; i < 100; i++) {
+      const frame = encodeMessage({ kind: 'fetch-entries', from: slot(1), to: slot(64) }, epoch(0))
+      inbound.push(peer(3), frame)
+      inbound.drain(time.nowMs, forever)
+      time.nowMs += 125
+    }
+    expect(heard).toHaveLength(100)
   })
 
   it('have the same vote checked once, however often it comes', () => {

@@ -5,6 +5,7 @@ import { nativeVerifier } from '../../keys/native/index.ts'
 import { EpochChain } from '../../src/consensus/index.ts'
 import { seededChance } from '../../src/replica/chance.ts'
 import { FairQueue } from '../../src/replica/fair-queue.ts'
+import { Fetches } from '../../src/replica/fetches.ts'
 import { emptyKept, Journal } from '../../src/replica/journal.ts'
 import { KeptSeries } from '../../src/replica/kept-series.ts'
 import { TokenBucket } from '../../src/replica/token-bucket.ts'
@@ -218,5 +219,20 @@ describe('the chance of a liar', () => {
     expect(draws('a').every((each) => each >= 0 && each < 10)).toBe(true)
     expect(new Set(draws('a')).size).toBeGreaterThan(5)
     expect(seededChance('a').fork('x').below(1e6)).not.toBe(seededChance('a').fork('y').below(1e6))
+  })
+})
+
+describe('what peers fetch', () => {
+  it('is remembered of those alone who have fetched lately', () => {
+    let nowMs = 0
+    const fetches = new Fetches(() => nowMs)
+    const answer = () => {
+      nowMs += 10
+    }
+    for (let i = 0; i < 100; i++) fetches.serve(`peer ${i}`, answer)
+    expect(fetches.size).toBeLessThanOrEqual(10)
+    nowMs += 1000
+    fetches.serve('another', answer)
+    expect(fetches.size).toBe(1)
   })
 })
