@@ -4,7 +4,8 @@ import type { Call } from './call.ts'
 import { WAITING_BYTES, WAITING_REQUESTS } from './limits.ts'
 
 export class Waiting {
-  private calls: Call[] = []
+  /** Those before `head` are gone, and held no more. */
+  private calls: (Call | undefined)[] = []
   private head = 0
   private bytes = 0
 
@@ -29,7 +30,7 @@ export class Waiting {
   shift(): Call | undefined {
     const call = this.calls[this.head]
     if (call === undefined) return undefined
-    this.head++
+    this.calls[this.head++] = undefined
     this.bytes -= call.command.length
     if (this.head > 1024 && 2 * this.head > this.calls.length) {
       this.calls = this.calls.slice(this.head)

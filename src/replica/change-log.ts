@@ -125,7 +125,8 @@ export class ChangeLog {
   first = 1
   last = 0
   private readonly limits: ChangeLogLimits
-  private list: ChangedSlot[] = []
+  /** Ascending by slot; those before `head` are forgotten, and held no more. */
+  private list: (ChangedSlot | undefined)[] = []
   private head = 0
   private held = 0
 
@@ -183,7 +184,7 @@ export class ChangeLog {
     for (;;) {
       const oldest = this.list[this.head]
       if (oldest === undefined || (oldest.slot >= this.first && this.held <= this.limits.bytes)) break
-      this.head++
+      this.list[this.head++] = undefined
       this.held -= oldest.bytes
       this.first = Math.max(this.first, oldest.slot + 1)
     }

@@ -22,8 +22,8 @@ interface Waiting<Item> {
 }
 
 interface Lane<Item> {
-  readonly waiting: Waiting<Item>[]
-  /** The next of `waiting`; those before it are gone. */
+  readonly waiting: (Waiting<Item> | undefined)[]
+  /** The next of `waiting`; those before it are gone, and held no more. */
   head: number
   bytes: number
   readonly bucket: TokenBucket
@@ -100,7 +100,7 @@ export class FairQueue<Source, Item> {
   private shift(lane: Lane<Item>): Item | undefined {
     const next = lane.waiting[lane.head]
     if (next === undefined) return undefined
-    lane.head++
+    lane.waiting[lane.head++] = undefined
     if (lane.head === lane.waiting.length || lane.head >= COMPACT_AT) {
       lane.waiting.splice(0, lane.head)
       lane.head = 0

@@ -12,17 +12,24 @@ const NONE = 0xffff_ffff
 
 export class PackedChanges {
   private readonly words: Uint32Array
-  private readonly text: Uint8Array
+  private readonly text: Buffer
 
   constructor(changes: readonly StateChange[]) {
     this.words = new Uint32Array(WORDS * changes.length)
-    this.text = new Uint8Array(changes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0))
-    let at = 0
+    const texts: Text[] = []
     for (const [i, { index, key, value }] of changes.entries()) {
-      this.words.set([index ?? NONE, value === undefined ? 0 : 1, key.length, value?.length ?? 0], WORDS * i)
-      at = this.write(key, at)
-      if (value !== undefined) at = this.write(value, at)
+      const at = WORDS * i
+      this.words[at] = index ?? NONE
+      this.words[at + 1] = value === undefined ? 0 : 1
+      this.words[at + 2] = key.length
+      this.words[at + 3] = value?.length ?? 0
+      texts.push(key)
+      if (value !== undefined) texts.push(value)
     }
+    // All at once: character by character it took a replica a twentieth of its time.
+    const text = texts.join('')
+    this.text = Buffer.allocUnsafeSlow(text.length)
+    this.text.write(text, 'latin1')
   }
 
   /** As they were. */
@@ -40,11 +47,5 @@ export class PackedChanges {
       changes.push({ index: index === NONE ? undefined : index, key, value })
     }
     return changes
-  }
-
-  private write(text: Text, at: number): number {
-    const { text: into } = this
-    for (let i = 0; i < text.length; i++) into[at + i] = text.charCodeAt(i)
-    return at + text.length
   }
 }

@@ -18,6 +18,7 @@ import {
 import { fromWireEntry, toWireEntry } from '../../src/wire/entries.ts'
 import { fromWireRequests, toWireRequests } from '../../src/wire/requests.ts'
 import { signerNamed } from '../keys/sample.ts'
+import { collected } from '../support/collected.ts'
 import { commands, miniCluster } from '../support/mini-cluster.ts'
 
 const { context } = miniCluster()
@@ -142,17 +143,3 @@ describe('the core', () => {
     expect(commands(lagging)).toHaveLength(20)
   })
 })
-
-/** Lets the collector run until nothing of `refs` is left. */
-async function collected(refs: readonly WeakRef<object>[]): Promise<void> {
-  const { setFlagsFromString } = await import('node:v8')
-  const { runInNewContext } = await import('node:vm')
-  setFlagsFromString('--expose-gc')
-  const collect: () => void = runInNewContext('gc')
-  for (let i = 0; i < 20 && refs.some((ref) => ref.deref() !== undefined); i++) {
-    // What a turn of the event loop has looked at is kept until its end.
-    await new Promise((resolve) => setImmediate(resolve))
-    collect()
-  }
-  expect(refs.filter((ref) => ref.deref() !== undefined)).toEqual([])
-}

@@ -14,6 +14,7 @@ import { memoryStore, type Store } from '../../src/storage/index.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { chainParts, charterAfter, handOver } from '../support/chain.ts'
 import { testCluster } from '../support/cluster.ts'
+import { collected } from '../support/collected.ts'
 
 describe('the verifier with a memory', () => {
   const signers = [signerNamed('a'), signerNamed('b')] as const
@@ -67,6 +68,32 @@ describe('the verifier with a memory', () => {
 
 describe('the fair queue', () => {
   const options = { sourceBytes: 10_000, costPerSecond: 100, costBurst: 10 }
+
+  it('holds nothing any more of what was handled, while others wait', async () => {
+    const queue = new FairQueue<string, object>(options)
+    const refs = Array.from({ length: 5 }, (_, i) => {
+      const item = { i }
+      queue.push('a', item, 10)
+      return new WeakRef(item)
+    })
+    let handled = 0
+    expect(
+      queue.drain(
+        0,
+        () => ++handled === 3,
+        () => 0,
+      ),
+    ).toBe('more')
+    await collected(refs.slice(0, 3))
+    expect(refs.slice(3).map((ref) => ref.deref())).toEqual([{ i: 3 }, { i: 4 }])
+    expect(
+      queue.drain(
+        0,
+        () => false,
+        () => 0,
+      ),
+    ).toBe('empty')
+  })
 
   it('serves each source in turn, so that a flood waits for itself alone', () => {
     const queue = new FairQueue<string, number>(options)

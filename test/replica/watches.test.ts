@@ -14,6 +14,7 @@ import { Watches } from '../../src/replica/watches.ts'
 import { decodeReplicaFrame, type WatchRequest, type WatchUpdate } from '../../src/wire/index.ts'
 import { fromWireRequests, toWireRequests } from '../../src/wire/requests.ts'
 import { signerNamed } from '../keys/sample.ts'
+import { collected } from '../support/collected.ts'
 import { bundleOf } from '../wire/arbitraries.ts'
 import { certificateOf } from './watch-support.ts'
 
@@ -107,6 +108,15 @@ describe('the log of changes', () => {
         expect(new PackedChanges(changes).open()).toEqual(changes)
       }),
     )
+  })
+
+  it('holds nothing any more of what has fallen out', async () => {
+    const log = new ChangeLog({ bytes: Number.MAX_SAFE_INTEGER, slots: 2 })
+    write(log, ['a'], ['b'], ['c'])
+    const refs = [...log.after(0)].map((each) => new WeakRef(each))
+    write(log, ['d'], ['e'])
+    await collected(refs)
+    expect([...log.after(0)].map((each) => Number(each.slot))).toEqual([4, 5])
   })
 
   it('keeps so many bytes, and counts those of the entries', () => {
