@@ -63,7 +63,7 @@ export const NUMBER_PARAMETERS = Object.freeze({
     default: 500,
     least: 10,
     most: 600_000,
-    meaning: 'time without progress before a view change',
+    meaning: 'time without progress before a view change; a tenth of it where a quorum lost its channels to the leader',
   },
   viewTimeoutCapMs: {
     unit: 'ms',
