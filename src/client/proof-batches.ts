@@ -107,14 +107,16 @@ export class ProofBatches {
   /** As many as one question takes, of those that the first one's replica is asked. */
   private next(): readonly Wanted[] {
     const batch: Wanted[] = []
-    const rest: Wanted[] = []
-    for (const wanted of this.waiting) {
-      if (!this.open.has(wanted)) continue
-      const joins = batch.length < MAX_STATE_KEYS && wanted.replica === (batch[0] ?? wanted).replica
-      if (joins) batch.push(wanted)
-      else rest.push(wanted)
+    const passed: Wanted[] = []
+    let at = 0
+    // Not to the end: tens of thousands may wait.
+    for (; at < this.waiting.length && batch.length < MAX_STATE_KEYS; at++) {
+      const wanted = this.waiting[at]
+      if (wanted === undefined || !this.open.has(wanted)) continue
+      if (wanted.replica === (batch[0] ?? wanted).replica) batch.push(wanted)
+      else passed.push(wanted)
     }
-    this.waiting = rest
+    this.waiting.splice(0, at, ...passed)
     return batch
   }
 
