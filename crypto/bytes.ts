@@ -102,11 +102,6 @@ export function hex(bytes: Uint8Array): string {
   return text
 }
 
-/** A text that is equal for equal bytes and no others, for keys of maps; not for people. */
-export function bytesKey(bytes: Uint8Array): string {
-  return Reflect.apply(String.fromCharCode, undefined, bytes)
-}
-
 /** The bytes, or undefined where `text` is not lower-case hexadecimal with an even number of digits. */
 export function fromHex(text: string): Uint8Array | undefined {
   return /^(?:[0-9a-f]{2})*$/.test(text) ? hexToBytes(text) : undefined

@@ -1,5 +1,6 @@
 // The only door of crypto/: pure code that runs unchanged in Node and in a browser. See README.md.
 
+export * from './binary-text.ts'
 export * from './brands.ts'
 export * from './bytes.ts'
 export * from './certificate.ts'

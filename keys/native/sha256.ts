@@ -1,7 +1,7 @@
 // SHA-256 on OpenSSL.
 
 import { hash } from 'node:crypto'
-import { DIGEST_BYTES, freshBytes, hashWith } from '../../crypto/index.ts'
+import { DIGEST_BYTES, freshBytes } from '../../crypto/index.ts'
 
 /** SHA-256 of `bytes`, as text and back: half of what it costs Node to make a Buffer. */
 export function nativeSha256(bytes: Uint8Array): Uint8Array {
@@ -9,9 +9,4 @@ export function nativeSha256(bytes: Uint8Array): Uint8Array {
   const digest = freshBytes(DIGEST_BYTES)
   for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = text.charCodeAt(i)
   return digest
-}
-
-/** Lets everything in this process hash with OpenSSL; see {@link hashWith}. */
-export function useNativeHash(): void {
-  hashWith(nativeSha256)
 }

@@ -13,7 +13,7 @@
 import { createRequire } from 'node:module'
 import { Argument, CommanderError, Command as Program } from 'commander'
 import { KeysError, type KeysErrorCode } from '../../keys/index.ts'
-import { useNativeHash } from '../../keys/native/index.ts'
+import { useNative } from '../../keys/native/index.ts'
 import { type Command, type Context, inputOf, type Outcome, type Parent, UsageError } from './command.ts'
 import { commands } from './commands/index.ts'
 import { processTerminal } from './terminal.ts'
@@ -66,7 +66,7 @@ const EXIT_OF_ERROR: Readonly<Record<string, number>> = Object.freeze({
 
 /** Runs the command line of this process. */
 export async function runProcess(): Promise<void> {
-  useNativeHash()
+  useNative()
   const terminal = processTerminal()
   process.exitCode = await main(process.argv.slice(2), terminal)
   terminal.close()

@@ -1,6 +1,6 @@
 // Makes a client: its numbers, its links, and what stands on them.
 
-import { nativeVerifier, useNativeHash } from '../../keys/native/index.ts'
+import { nativeVerifier, useNative } from '../../keys/native/index.ts'
 import { libp2pClientTransport } from '../../net/index.ts'
 import { auditContext } from '../audit/verify/index.ts'
 import type { EpochChain } from '../consensus/index.ts'
@@ -33,7 +33,7 @@ import { Watches } from './watch/watches.ts'
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { genesis, key, seed, signal, pin } = options
   signal?.throwIfAborted()
-  useNativeHash()
+  useNative()
   const { chain } = auditContext(genesis, nativeVerifier)
   const { clusterFile } = options
   const known = clusterFile === undefined ? undefined : await readCluster(clusterFile, chain, pin)

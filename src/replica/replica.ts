@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { replicaIndex } from '../../crypto/index.ts'
 import { peerIdOf } from '../../keys/index.ts'
-import { useNativeHash } from '../../keys/native/index.ts'
+import { useNative } from '../../keys/native/index.ts'
 import { libp2pReplicaTransport, type ReplicaTransport, type RosterEntry } from '../../net/index.ts'
 import { openStore, type Store, StoreError, type StoreOptions } from '../storage/index.ts'
 import type { ReplicaStatus } from '../wire/index.ts'
@@ -28,7 +28,7 @@ const SURROUNDINGS: Surroundings = Object.freeze({ openStore, limits: SHELL_LIMI
  * format, and {NetError} where it cannot listen.
  */
 export function createReplica(options: ReplicaOptions): Replica {
-  useNativeHash()
+  useNative()
   return new ReplicaProcess(options, SURROUNDINGS)
 }
 

@@ -4,22 +4,14 @@
 // so that a snapshot and the running state may share them, hash as Map keys, and compare in the order of their bytes.
 // The state of the machine is therefore kept as binary text and becomes bytes only at its edges.
 
-import { type Brand, freshBytes } from '../../../crypto/index.ts'
+import { type Brand, bytesKey, freshBytes } from '../../../crypto/index.ts'
 
 /** Characters U+0000 to U+00FF, each standing for one byte. */
 export type Text = Brand<string, 'BinaryText'>
 
-/** Arguments of one call of String.fromCharCode: well below every engine's limit. */
-const PIECE = 4096
-
 /** The binary text of `bytes`; a flat string of its own, which keeps nothing else alive. */
 export function toText(bytes: Uint8Array): Text {
-  if (bytes.length <= PIECE) return Reflect.apply(String.fromCharCode, undefined, bytes)
-  const pieces: string[] = []
-  for (let start = 0; start < bytes.length; start += PIECE) {
-    pieces.push(Reflect.apply(String.fromCharCode, undefined, bytes.subarray(start, start + PIECE)))
-  }
-  return pieces.join('') as Text
+  return bytesKey(bytes) as Text
 }
 
 /** The bytes of `text`, after `skip` characters. */

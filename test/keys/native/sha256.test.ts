@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { hashWith, leafHash, merkleRoot, nodeHash, sha256, sha256Of, utf8 } from '../../../crypto/index.ts'
-import { nativeSha256, useNativeHash } from '../../../keys/native/index.ts'
+import { nativeSha256, useNative } from '../../../keys/native/index.ts'
 
 afterEach(() => hashWith(undefined))
 
@@ -16,7 +16,7 @@ describe('SHA-256 on OpenSSL', () => {
         const hashes = () => [...parts.map(sha256), sha256Of(...parts)]
         hashWith(undefined)
         const portable = hashes()
-        useNativeHash()
+        useNative()
         const native = hashes()
         expect(native).toEqual(portable)
         for (const each of native) {
@@ -37,7 +37,7 @@ describe('SHA-256 on OpenSSL', () => {
       return [first, nodeHash(first, second), merkleRoot(leaves.map(leafHash))]
     }
     const portable = hashes()
-    useNativeHash()
+    useNative()
     expect(hashes()).toEqual(portable)
   })
 })
