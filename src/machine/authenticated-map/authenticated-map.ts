@@ -4,12 +4,13 @@
 // it. `commit` carries them into the hashed tree, which therefore stands at the last commit (a checkpoint) while the
 // index runs ahead. Docs: docs/decisions/002-state-root.md.
 
-import { type Digest, digest, type Result, success } from '../../../crypto/index.ts'
+import { type Digest, digest } from '../../../crypto/index.ts'
 import { MAX_OPEN_SNAPSHOTS } from '../limits.ts'
-import { type ChunkFault, FIRST_PATH, verifyChunk } from './chunk.ts'
+import { FIRST_PATH } from './chunk.ts'
 import { HASH_BYTES, type Hash, type StateHasher, stateHasher } from './hashing.ts'
+import { ChunkLoader } from './load-chunk.ts'
 import { EMPTY, NodePool, type NodeRef } from './node-pool.ts'
-import { OrderedIndex } from './ordered-index.ts'
+import { type Entry, OrderedIndex } from './ordered-index.ts'
 import { leafAt, proveState } from './prove.ts'
 import { type Change, StateTree } from './state-tree.ts'
 import { type Text, toBytes, toText } from './text.ts'
@@ -30,6 +31,9 @@ export interface MapSnapshot {
   close(): void
 }
 
+/** Loaded entries that go to the index together, in the order of their keys: in that of their paths each would look for its place anew. */
+const INDEX_RUN = 16_384
+
 export class AuthenticatedMap {
   private readonly index = new OrderedIndex()
   private readonly pool = new NodePool()
@@ -39,6 +43,8 @@ export class AuthenticatedMap {
   private open = 0
   /** Keys changed since the last commit, with what they now hold. */
   private changed = new Map<Text, Text | undefined>()
+  /** What was loaded and is not in the index yet. */
+  private loaded: Entry[] = []
 
   constructor(hash?: Hash) {
     this.hasher = stateHasher(hash)
@@ -120,10 +126,25 @@ export class AuthenticatedMap {
     }
   }
 
-  /** Adds what a verified chunk holds; only {@link MapRestoration} calls it. */
-  load(changes: readonly Change[]): void {
-    for (const { key, value } of changes) this.index.set(key, value)
-    this.applyChanges(changes)
+  /** Adds what a verified chunk holds, with the hashes that its verification computed; only `MapRestoration` calls it. */
+  load(chunk: Uint8Array, hashes: Uint8Array): void {
+    this.pool.begin()
+    const loader = new ChunkLoader(this.pool, chunk, hashes)
+    this.tip = loader.load(this.tip)
+    for (const leaf of loader.leaves) this.loaded.push({ key: this.pool.key(leaf), value: this.pool.value(leaf) })
+    if (this.loaded.length >= INDEX_RUN) this.indexLoaded()
+  }
+
+  /** Everything is loaded: from here on the map is like any other. */
+  endLoad(): void {
+    this.indexLoaded()
+  }
+
+  private indexLoaded(): void {
+    const run = this.loaded
+    this.loaded = []
+    run.sort((a, b) => (a.key < b.key ? -1 : 1))
+    for (const { key, value } of run) this.index.set(key, value)
   }
 
   private applyChanges(changes: readonly Change[]): void {
@@ -135,54 +156,6 @@ export class AuthenticatedMap {
     const root = new Uint8Array(HASH_BYTES)
     this.pool.copyHash(this.tip, root, 0)
     return digest(root)
-  }
-}
-
-/** Rebuilds a map from the chunks of a snapshot, each verified before anything of it is used. */
-export class MapRestoration {
-  private readonly map: AuthenticatedMap
-  private readonly root: Digest
-  private readonly hash: Hash | undefined
-  private from: Uint8Array | undefined = FIRST_PATH
-
-  /** `root` must come from a stable checkpoint: it alone decides what is accepted. */
-  constructor(root: Digest, hash?: Hash) {
-    this.root = root
-    this.hash = hash
-    this.map = new AuthenticatedMap(hash)
-  }
-
-  /** The path that the next chunk begins with; undefined when the map is complete. */
-  get next(): Uint8Array | undefined {
-    return this.from
-  }
-
-  /** Takes the chunk for {@link next}, or refuses it and is as before. The value says whether the map is complete. */
-  offer(chunk: Uint8Array): Result<boolean, ChunkFault> {
-    if (this.from === undefined) return success(true)
-    const verified = verifyChunk(this.root, this.from, chunk, this.hash)
-    if (!verified.ok) return verified
-    const { entries, next } = verified.value
-    this.map.load(
-      entries.map(({ key, value, path, leafHash }) => ({
-        key: toText(key),
-        value: toText(value),
-        path: toText(path),
-        leafHash,
-      })),
-    )
-    this.from = next
-    return success(next === undefined)
-  }
-
-  /**
-   * The restored map. @throws {Error} before the last chunk was taken, or where the roots differ (a defect of ours).
-   */
-  finish(): AuthenticatedMap {
-    if (this.from !== undefined) throw new Error('restoration: chunks are missing')
-    const root = this.map.commit()
-    if (root.some((byte, i) => byte !== this.root[i])) throw new Error('restoration: root differs from its chunks')
-    return this.map
   }
 }
 

@@ -18,6 +18,7 @@ import { compareBytes, equalBytes, failure, type Result, readU32, success } from
 import { CHUNK_BYTES, MAX_CHUNK_BYTES, MAX_KEY_BYTES, MAX_TREE_DEPTH, MAX_VALUE_BYTES } from '../limits.ts'
 import {
   comparePrefix,
+  digitAt,
   EMPTY_HASH,
   FAN_OUT,
   HASH_BYTES,
@@ -38,15 +39,11 @@ export const CHUNK_HEADER_BYTES = HASH_BYTES + 1
 /** The path to begin a snapshot from. */
 export const FIRST_PATH: Uint8Array = EMPTY_HASH
 
-export interface ChunkEntry {
-  readonly key: Uint8Array
-  readonly value: Uint8Array
-  readonly path: Uint8Array
-  readonly leafHash: Uint8Array
-}
-
 export interface StateChunk {
-  readonly entries: readonly ChunkEntry[]
+  /** Number of entries. */
+  readonly entries: number
+  /** The hashes of the entries and branches, 32 bytes each, as they are complete: of a branch after those of its children. */
+  readonly hashes: Uint8Array
   /** Where the next chunk begins; undefined after the last. */
   readonly next: Uint8Array | undefined
 }
@@ -57,7 +54,7 @@ export interface StateChunk {
  */
 export type ChunkFault = 'size' | 'start' | 'malformed' | 'gap' | 'end' | 'root'
 
-/** The entries of the chunk that begins at the path `from` in the state with `root`. Never throws. */
+/** What the chunk that begins at the path `from` adds to the state with `root`. Never throws. */
 export function verifyChunk(
   root: Uint8Array,
   from: Uint8Array,
@@ -67,14 +64,14 @@ export function verifyChunk(
   if (bytes.length > MAX_CHUNK_BYTES || bytes.length < CHUNK_HEADER_BYTES + 1) return failure('size')
   if (!equalBytes(bytes.subarray(0, HASH_BYTES), from)) return failure('start')
   const reader = new ChunkReader(bytes, from, stateHasher(hash))
-  const computed = reader.node(bytes[CHUNK_HEADER_BYTES] ?? KIND_EMPTY, 0)
+  const computed = new Uint8Array(HASH_BYTES)
+  reader.node(bytes[CHUNK_HEADER_BYTES] ?? KIND_EMPTY, 0, 0, computed, 0)
   if (reader.fault !== undefined) return failure(reader.fault)
   if (reader.at !== bytes.length) return failure('malformed')
   if (bytes[HASH_BYTES] !== (reader.closed ? 0 : 1)) return failure('end')
   if (!equalBytes(computed, root)) return failure('root')
-  const last = reader.entries.at(-1)
-  const next = reader.closed && last !== undefined ? pathAfter(last.path) : undefined
-  return success({ entries: reader.entries, next })
+  const next = reader.closed && reader.last !== undefined ? pathAfter(reader.last) : undefined
+  return success({ entries: reader.entries, hashes: reader.hashes.subarray(0, reader.hashed), next })
 }
 
 class ChunkReader {
@@ -82,28 +79,38 @@ class ChunkReader {
   fault: ChunkFault | undefined
   /** True once a subtree at or after `from` was pruned. */
   closed = false
-  readonly entries: ChunkEntry[] = []
+  entries = 0
+  /** The path of the last entry. */
+  last: Uint8Array | undefined
+  hashes: Uint8Array
+  hashed = 0
   private filled = 0
   private readonly bytes: Uint8Array
   private readonly from: Uint8Array
   private readonly hasher: StateHasher
   /** The digits on the way to the current node. */
   private readonly position = new Uint8Array(HASH_BYTES)
+  /** The children's hashes of the branches on that way. */
+  private readonly children: Uint8Array[] = []
 
   constructor(bytes: Uint8Array, from: Uint8Array, hasher: StateHasher) {
     this.bytes = bytes
     this.from = from
     this.hasher = hasher
+    this.hashes = new Uint8Array(bytes.length)
   }
 
-  /** Reads a node and returns its hash; after a fault the hash means nothing. */
-  node(kind: number, depth: number): Uint8Array {
-    if (this.fault !== undefined || kind === KIND_EMPTY) return EMPTY_HASH
-    const side = comparePrefix(this.position, this.from, depth)
-    if (kind === KIND_PRUNED) return this.pruned(side)
-    if (side < 0 || this.closed || this.filled >= CHUNK_BYTES) return this.refuse('gap')
-    if (kind === KIND_LEAF) return this.leaf(side, depth)
-    return kind === KIND_BRANCH ? this.branch(depth) : this.refuse('malformed')
+  /**
+   * Reads a node and writes its hash to `target`; after a fault that means nothing. `side` tells where the subtree is: below 0 before
+   * `from`, 0 where `from` leads into it, above 0 after.
+   */
+  node(kind: number, depth: number, side: number, target: Uint8Array, offset: number): void {
+    if (this.fault !== undefined || kind === KIND_EMPTY) target.fill(0, offset, offset + HASH_BYTES)
+    else if (kind === KIND_PRUNED) target.set(this.pruned(side), offset)
+    else if (side < 0 || this.closed || this.filled >= CHUNK_BYTES) this.refuse('gap')
+    else if (kind === KIND_LEAF) target.set(this.leaf(side, depth), offset)
+    else if (kind === KIND_BRANCH) target.set(this.branch(depth, side), offset)
+    else this.refuse('malformed')
   }
 
   private pruned(side: number): Uint8Array {
@@ -114,22 +121,23 @@ class ChunkReader {
     return hash
   }
 
-  private branch(depth: number): Uint8Array {
-    const kinds = this.take(1)[0] ?? 0
+  private branch(depth: number, side: number): Uint8Array {
+    const kinds = this.bytes[this.at++] ?? 0
     if (kinds === 0 || depth >= MAX_TREE_DEPTH) return this.refuse('malformed')
     this.filled++
-    const children = new Uint8Array(FAN_OUT * HASH_BYTES)
+    const children = this.childrenAt(depth)
     for (let digit = 0; digit < FAN_OUT; digit++) {
       setDigit(this.position, depth, digit)
-      children.set(this.node((kinds >>> (2 * digit)) & 3, depth + 1), digit * HASH_BYTES)
+      const childSide = side !== 0 ? side : digit - digitAt(this.from, depth)
+      this.node((kinds >>> (2 * digit)) & 3, depth + 1, childSide, children, digit * HASH_BYTES)
     }
     setDigit(this.position, depth, 0)
-    return this.hasher.branch(children)
+    return this.fault === undefined ? this.note(this.hasher.branch(children)) : EMPTY_HASH
   }
 
   private leaf(side: number, depth: number): Uint8Array {
     const mark = this.take(1)[0]
-    if (mark === 1) return this.entry(depth)
+    if (mark === 1) return this.entry(side, depth)
     const path = this.take(HASH_BYTES)
     const valueHash = this.take(HASH_BYTES)
     if (this.fault !== undefined) return EMPTY_HASH
@@ -137,7 +145,7 @@ class ChunkReader {
     return mark === 0 && before ? this.hasher.leaf(path, valueHash) : this.refuse('malformed')
   }
 
-  private entry(depth: number): Uint8Array {
+  private entry(side: number, depth: number): Uint8Array {
     const [high = 0, low = 0] = this.take(2)
     const keyLength = high * 256 + low
     if (keyLength > MAX_KEY_BYTES) return this.refuse('malformed')
@@ -147,13 +155,31 @@ class ChunkReader {
     const value = this.take(valueLength)
     if (this.fault !== undefined) return EMPTY_HASH
     const path = this.hasher.path(key)
-    if (comparePrefix(path, this.position, depth) !== 0 || compareBytes(path, this.from) < 0) {
-      return this.refuse('malformed')
-    }
-    const leafHash = this.hasher.leaf(path, this.hasher.value(value))
+    const isHere = comparePrefix(path, this.position, depth) === 0
+    if (!isHere || (side === 0 && compareBytes(path, this.from) < 0)) return this.refuse('malformed')
     this.filled += ENTRY_FRAME_BYTES + keyLength + valueLength
-    this.entries.push({ key, value, path, leafHash })
-    return leafHash
+    this.entries++
+    this.last = path
+    return this.note(this.hasher.leaf(path, this.hasher.value(value)))
+  }
+
+  private note(hash: Uint8Array): Uint8Array {
+    if (this.hashed + HASH_BYTES > this.hashes.length) {
+      const wider = new Uint8Array(2 * this.hashes.length + HASH_BYTES)
+      wider.set(this.hashes)
+      this.hashes = wider
+    }
+    this.hashes.set(hash, this.hashed)
+    this.hashed += HASH_BYTES
+    return hash
+  }
+
+  private childrenAt(depth: number): Uint8Array {
+    const known = this.children[depth]
+    if (known !== undefined) return known
+    const made = new Uint8Array(FAN_OUT * HASH_BYTES)
+    this.children[depth] = made
+    return made
   }
 
   private take(count: number): Uint8Array {

@@ -73,16 +73,16 @@ export class NodePool {
       return
     }
     const source = node > 0 ? this.branchHashes : this.leafHashes
-    const start = Math.abs(node) * HASH_BYTES
-    for (let i = 0; i < HASH_BYTES; i++) target[offset + i] = source[start + i] ?? 0
+    copyHash(source, Math.abs(node) * HASH_BYTES, target, offset)
   }
 
-  addLeaf(key: Text, value: Text, hash: Uint8Array): NodeRef {
+  /** `hash` is the 32 bytes from `offset` on. */
+  addLeaf(key: Text, value: Text, hash: Uint8Array, offset = 0): NodeRef {
     const leaf = this.freeLeaves.pop() ?? -this.keys.length
     if (-leaf * HASH_BYTES >= this.leafHashes.length) this.growLeaves(-leaf)
     this.keys[-leaf] = key
     this.values[-leaf] = value
-    this.leafHashes.set(hash, -leaf * HASH_BYTES)
+    copyHash(hash, offset, this.leafHashes, -leaf * HASH_BYTES)
     this.leafBirths[-leaf] = this.commit
     return leaf
   }
@@ -110,8 +110,9 @@ export class NodePool {
     this.children[branch * FAN_OUT + digit] = child
   }
 
-  setBranchHash(branch: NodeRef, hash: Uint8Array): void {
-    this.branchHashes.set(hash, branch * HASH_BYTES)
+  /** `hash` is the 32 bytes from `offset` on. */
+  setBranchHash(branch: NodeRef, hash: Uint8Array, offset = 0): void {
+    copyHash(hash, offset, this.branchHashes, branch * HASH_BYTES)
   }
 
   /** Gives up a node that the tree no longer holds from commit `death` on. */
@@ -153,8 +154,12 @@ export class NodePool {
   }
 }
 
+function copyHash(source: Uint8Array, from: number, target: Uint8Array, to: number): void {
+  for (let i = 0; i < HASH_BYTES; i++) target[to + i] = source[from + i] ?? 0
+}
+
 function grown(least: number): number {
-  return Math.max(1024, Math.ceil(least * 1.25))
+  return Math.max(1024, Math.ceil(least * 1.5))
 }
 
 function widened<Column extends Int32Array | Uint32Array | Uint8Array>(target: Column, source: Column): Column {

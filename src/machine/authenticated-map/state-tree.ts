@@ -14,8 +14,6 @@ export interface Change {
   readonly value: Text | undefined
   /** SHA-256 of the key as text: small, and compared fast. */
   readonly path: Text
-  /** Where it is known already, as in a restore. */
-  readonly leafHash?: Uint8Array
 }
 
 /** A leaf or a change on its way to a place in a subtree that is being built. */
@@ -99,7 +97,7 @@ export class StateTree {
 
   private settle({ path, change, leaf }: Arrival): NodeRef {
     if (change?.value === undefined) return leaf
-    const hash = change.leafHash ?? this.hasher.leaf(path, this.hasher.value(change.value))
+    const hash = this.hasher.leaf(path, this.hasher.value(change.value))
     return this.pool.addLeaf(change.key, change.value, hash)
   }
 
