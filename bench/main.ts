@@ -5,6 +5,7 @@ import { KeysError } from '../keys/index.ts'
 import { UsageError } from '../src/cli/command.ts'
 import { LaunchError } from '../src/cli/launch/child.ts'
 import { addLoad } from './cluster/command.ts'
+import { addRestart } from './cluster/restart-command.ts'
 import { BenchError } from './errors.ts'
 import { addFloor } from './floor/command.ts'
 import { addSmoke } from './smoke.ts'
@@ -17,6 +18,7 @@ Examples:
   $ npm run bench -- load --replicas 4 --clients 4 --outstanding 16
   $ npm run bench -- load --help
   $ npm run bench -- floor --outstanding 1,64,256
+  $ npm run bench -- restart --keys 100000
   $ npm run bench -- smoke
 `
 
@@ -33,6 +35,7 @@ program.action((suite?: string) => {
 })
 addSuites(program)
 addLoad(program)
+addRestart(program)
 addFloor(program)
 addSmoke(program)
 

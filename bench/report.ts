@@ -11,6 +11,8 @@ export interface Report {
   readonly figures: readonly Figure[]
 }
 
+const BAR_WIDTH = 24
+
 const UNITS: Readonly<Record<Figure['unit'], string>> = {
   us: 'µs',
   ms: 'ms',
@@ -47,19 +49,38 @@ export function heading({ suite, date, machine, settings }: Report): string {
 
 /** Advances by one at each call; draws only where `stream` is a terminal. */
 export function progressBar(total: number, stream: NodeJS.WriteStream): { step(label: string): void; end(): void } {
-  const width = 24
   let done = 0
   return {
     step(label) {
       done++
       if (!stream.isTTY) return
-      const filled = Math.round((width * done) / total)
-      stream.write(`\r\x1b[K[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${done}/${total} ${label}`)
+      stream.write(barText(done / total, `${done}/${total} ${label}`))
     },
     end() {
       if (stream.isTTY) stream.write('\r\x1b[K')
     },
   }
+}
+
+/** Shows which share is done, from 0 to 1; draws only where `stream` is a terminal, and only what differs. */
+export function percentBar(stream: NodeJS.WriteStream): { show(label: string, share: number): void; end(): void } {
+  let shown = ''
+  return {
+    show(label, share) {
+      const text = barText(share, `${Math.round(100 * share)} % ${label}`)
+      if (!stream.isTTY || text === shown) return
+      shown = text
+      stream.write(text)
+    },
+    end() {
+      if (stream.isTTY) stream.write('\r\x1b[K')
+    },
+  }
+}
+
+function barText(share: number, label: string): string {
+  const filled = Math.round(BAR_WIDTH * share)
+  return `\r\x1b[K[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${label}`
 }
 
 /** Three digits that count, with thousands set apart. */

@@ -59,7 +59,7 @@ export const STEPS: readonly Step[] = [
   // Few clusters that try several things each: starting one takes most of the time.
   cluster('n = 4, puts, the leader killed', '--outstanding', '8', '--kill', 'leader', '--seconds', '4'),
   cluster('n = 3, crash mode, lease reads', '--crash', '--durability', 'os', ...reads('lease')),
-  cluster('n = 4, quorum reads', ...reads('quorum')),
+  cluster('n = 4, a follower down, quorum reads', '--kill', 'follower', ...reads('quorum')),
   cluster('n = 4, stale reads', '--durability', 'memory', ...reads('stale'), ...OFTEN),
   cluster('n = 4, one liar, ordered reads in an open loop', '--liar', '3=equivocate', '--rate', '40', ...READS_ORDERED),
   {
@@ -69,6 +69,13 @@ export const STEPS: readonly Step[] = [
     fault: (output) => {
       const reports = z.array(suiteReport).length(1).safeParse(parsed(output))
       return reports.success && reports.data.every(hasAll) ? undefined : 'printed no figures, or one that is none'
+    },
+  },
+  {
+    ...{ name: 'restart', args: ['restart', '--keys', '3000', '--runs', '1', '--json'], exitCode: 0 },
+    fault: (output) => {
+      const report = suiteReport.safeParse(parsed(output))
+      return report.success && hasAll(report.data) ? undefined : 'printed no figures, or one that is none'
     },
   },
   {

@@ -53,7 +53,7 @@ export function addLoad(program: Command): void {
     .option('--read <mode>', 'of a get: ordered, quorum, stale or lease (default: ordered)')
     .option('--keys <n>', 'different keys (default: 1000)')
     .option('--liar <i=behaviour...>', 'this replica lies')
-    .option('--kill <whom>', 'leader: killed with SIGKILL in the middle of the measured time')
+    .option('--kill <whom>', 'with SIGKILL: leader, in the middle of the measured time, or follower, before the load')
     .option('--parameter <name=value...>', 'of the genesis, such as window=64')
     .option('--warm-up <s>', 'seconds before it is measured (default: 3)')
     .option('--seconds <s>', `measured seconds of a run (default: 5; with --steady 300)`)

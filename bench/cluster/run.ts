@@ -63,12 +63,14 @@ export async function withCluster<Value>(
     const allJoined = (reports: readonly ReplicaReport[]) =>
       reports.length === setting.replicas && reports.every(({ connected }) => joined(connected))
     await cluster.until('all are connected', allJoined, { timeoutMs: CONNECTED_WITHIN_MS, signal })
+    const lost = setting.kill === 'follower' ? setting.replicas - 1 : undefined
+    if (lost !== undefined) await cluster.kill(lost)
     onPhase?.('warm up')
     const clients = defaultClients(setting.clients).map(({ name }) => name)
     loader = new Loader({ cluster: cluster.folder, clients, setting })
     await loader.ready()
     onPhase?.('measure')
-    const value = await use(measuring(cluster, loader, setting, signal))
+    const value = await use(measuring(cluster, loader, { killLeader: setting.kill === 'leader', lost, signal }))
     onPhase?.('read back')
     return { ...value, checked: await loader.finish() }
   }
@@ -100,8 +102,15 @@ function makeCluster(setting: Setting, folder: string): Promise<LocalCluster> {
   })
 }
 
-function measuring(cluster: LocalCluster, loader: Loader, { killLeader }: Setting, signal: AbortSignal): LoadedCluster {
-  let killed: number | undefined
+interface Circumstances {
+  readonly killLeader: boolean
+  /** Who was killed before. */
+  readonly lost: number | undefined
+  readonly signal: AbortSignal
+}
+
+function measuring(cluster: LocalCluster, loader: Loader, { killLeader, lost, signal }: Circumstances): LoadedCluster {
+  let killed = lost
   const kill = async (afterMs: number) => {
     await pause(afterMs, undefined, { signal })
     killed = cluster.leader()

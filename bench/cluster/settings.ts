@@ -9,6 +9,7 @@ import { DURABILITIES } from '../../src/cli/serve/config.ts'
 
 export const OPERATIONS = Object.freeze(['put', 'get'] as const)
 export const READS = Object.freeze(['ordered', 'quorum', 'stale', 'lease'] as const)
+export const VICTIMS = Object.freeze(['leader', 'follower'] as const)
 /** Options that may be comma lists. */
 const SWEPT = Object.freeze([
   'replicas',
@@ -47,8 +48,8 @@ export interface Setting {
   /** Seconds. */
   readonly warmUp: number
   readonly seconds: number
-  /** The leader is killed in the middle of the measured time. */
-  readonly killLeader: boolean
+  /** Who is killed: the leader in the middle of the measured time, or the last follower before the load. */
+  readonly kill: (typeof VICTIMS)[number] | undefined
 }
 
 /** Options as they were written; absent ones have their defaults. */
@@ -114,7 +115,7 @@ export function sweepOf(options: SettingOptions): Sweep {
       parameters: parametersOf(options.parameter ?? []),
       warmUp: number('--warm-up', options.warmUp ?? '3', 0, 3600),
       seconds: number('--seconds', options.seconds ?? '5', 1, 86_400),
-      killLeader: killOf(options.kill),
+      kill: killOf(options.kill),
     })
   })
   return { over, settings }
@@ -123,14 +124,14 @@ export function sweepOf(options: SettingOptions): Sweep {
 /** What a report says of a setting. */
 export function settingText(setting: Setting): Readonly<Record<string, string | number>> {
   const { replicas, crash, durability, clients, outstanding, rate, size, operation, read } = setting
-  const { keys, liars, parameters, warmUp, seconds, killLeader } = setting
+  const { keys, liars, parameters, warmUp, seconds, kill } = setting
   return {
     ...{ replicas, mode: crash ? 'crash' : 'byzantine', durability, clients },
     ...(rate === undefined ? { 'outstanding each': outstanding } : { 'requests a second': rate }),
     ...(operation === 'put' ? { operation } : { operation: `get (${read})` }),
     ...{ 'value bytes': size, keys, 'warm-up s': warmUp, 'measured s': seconds },
     ...(liars.length > 0 && { liars: liars.join(' ') }),
-    ...(killLeader && { killed: 'leader' }),
+    ...(kill !== undefined && { killed: kill }),
     ...(Object.keys(parameters).length > 0 && { parameters: JSON.stringify(parameters) }),
   }
 }
@@ -143,11 +144,13 @@ function at<Value>(values: readonly Value[], i: number): Value {
 }
 
 function checked(setting: Setting): Setting {
-  const { replicas, crash, operation, read, killLeader } = setting
+  const { replicas, crash, operation, read, kill } = setting
   if (read === 'lease' && !crash) throw new UsageError('--read lease needs --crash: elsewhere a leader may lie')
   if (read !== 'ordered' && operation !== 'get') throw new UsageError(`--read ${read} needs --operation get`)
-  if (killLeader && replicas < (crash ? 3 : 4))
-    throw new UsageError(`--kill leader: ${replicas} replicas bear no crash; name more with --replicas`)
+  if (kill !== undefined && replicas < (crash ? 3 : 4))
+    throw new UsageError(`--kill ${kill}: ${replicas} replicas bear no crash; name more with --replicas`)
+  if (kill === 'follower' && setting.liars.length > 0)
+    throw new UsageError('--kill follower beside --liar: that is one fault more than is borne; name one of them')
   return setting
 }
 
@@ -178,10 +181,11 @@ function parametersOf(texts: readonly string[]): Partial<Parameters> {
   return Object.fromEntries(entries)
 }
 
-function killOf(text: string | undefined): boolean {
-  if (text !== undefined && text !== 'leader')
-    throw new UsageError(`--kill must be leader, not ${JSON.stringify(text)}`)
-  return text !== undefined
+function killOf(text: string | undefined): Setting['kill'] {
+  if (text === undefined) return undefined
+  const victim = VICTIMS.find((each) => each === text)
+  if (victim === undefined) throw new UsageError(`--kill must be leader or follower, not ${JSON.stringify(text)}`)
+  return victim
 }
 
 function numbers(option: string, text: string, least: number, most: number): number[] {
