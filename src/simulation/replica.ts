@@ -1,18 +1,20 @@
-// The shell around one core, simulated: verifies what comes, steps the core, and carries out its effects on a simulated disk,
-// network and machine. It can lose power at any moment, stand still, or be wrapped by a lying behaviour.
+// The shell around one core, simulated: its process, which can lose power at any moment or stand still, its disk, and its way from epoch
+// to epoch. What it hears and what its core does about that: hearing.ts and acting.ts.
 
-import { type Digest, type ReplicaIndex, replicaIndex, type Slot } from '../../crypto/index.ts'
-import { frameEpoch, type ParsedBehaviour } from '../byzantine/index.ts'
-import type { DurableRecord, Effect, HandOver, Input, Message } from '../consensus/index.ts'
+import { type ReplicaIndex, replicaIndex } from '../../crypto/index.ts'
+import type { ParsedBehaviour } from '../byzantine/index.ts'
+import type { DurableRecord, HandOver, Input } from '../consensus/index.ts'
+import { Acting } from './acting.ts'
 import type { Core, CoreFactory, CoreStatus } from './core.ts'
 import { Door } from './door.ts'
+import { Hearing } from './hearing.ts'
 import { handOversOf, Joiner } from './joiner.ts'
 import { Clock, Disk, type Random } from './kernel/index.ts'
-import { type Frame, Laggards } from './laggards.ts'
+import { Laggards } from './laggards.ts'
 import type { Life } from './life.ts'
 import { type KeptSnapshot, MachineHost } from './machine-host.ts'
 import type { ReplicaView } from './observer.ts'
-import { kindOf, type Packet } from './packets.ts'
+import type { Packet } from './packets.ts'
 import { Reads } from './reads.ts'
 import { beginReign, Keys, liesOf, type Place, type Reign } from './reign.ts'
 import type { Damage } from './scenario.ts'
@@ -37,7 +39,7 @@ export class SimulatedReplica implements ReplicaView {
   index: ReplicaIndex
   epoch = 0
   /** The newest epoch that it knows of: a later one where it is no member any more. */
-  private followed = 0
+  followed = 0
   honest: boolean
   readonly clock: Clock
   readonly disk: Disk<DurableRecord, KeptSnapshot>
@@ -46,10 +48,12 @@ export class SimulatedReplica implements ReplicaView {
   private readonly random: Random
   private life: Life | undefined
   private paused = false
-  private diskFails = false
+  diskFails = false
   /** It found its disk damaged in a way that may hide a promise of its own. */
   private staysOut = false
   private readonly joiner: Joiner | undefined
+  private readonly hearing: Hearing
+  private readonly acting: Acting
   private keys = new Keys()
   private backlog: (() => void)[] = []
 
@@ -64,6 +68,8 @@ export class SimulatedReplica implements ReplicaView {
     this.random = world.random.fork(`replica ${setup.address}`)
     this.clock = new Clock(clocks[setup.address] ?? { offsetMs: 0, driftPpm: 0 })
     this.disk = new Disk(disk, this.random.fork('disk'))
+    this.hearing = new Hearing(world, this)
+    this.acting = new Acting(world, this, this.random)
     const parts = {
       ...{ address: this.address, disk: this.disk },
       stays: () => world.stays(this),
@@ -121,7 +127,7 @@ export class SimulatedReplica implements ReplicaView {
     }
     this.life = life
     world.announce('started', this, records, host.position.slot)
-    this.carryOut(life, reign, effects, undefined)
+    this.acting.carryOut(life, reign, effects, undefined)
     // The time comes first: a leader that proposed without knowing it would propose for a time long past.
     this.tell(life)
     world.at(world.nowUs + random.below(1000 * world.scenario.shell.tickMs), () =>
@@ -177,12 +183,20 @@ export class SimulatedReplica implements ReplicaView {
 
   receive(packet: Packet): void {
     const { life } = this
-    if (life !== undefined) this.perform(life, () => this.take(life, packet))
+    if (life !== undefined) this.perform(life, () => this.hearing.take(life, packet))
     else if (packet.kind === 'chain') this.joiner?.take(packet.links)
   }
 
+  lives(life: Life): boolean {
+    return this.life === life
+  }
+
+  input(life: Life, reign: Reign, input: Input): void {
+    this.acting.input(life, reign, input)
+  }
+
   /** Runs `action` unless the process that wanted it is gone; where it stands still, when it goes on. */
-  private perform(life: Life, action: () => void): void {
+  perform(life: Life, action: () => void): void {
     if (this.life !== life) return
     if (this.paused) this.backlog.push(() => this.perform(life, action))
     else action()
@@ -203,95 +217,8 @@ export class SimulatedReplica implements ReplicaView {
     world.at(world.nowUs + 1000 * world.scenario.shell.tickMs, () => this.perform(life, () => this.tick(life)))
   }
 
-  private take(life: Life, packet: Packet): void {
-    switch (packet.kind) {
-      case 'message':
-        if (isOfMember(packet)) return this.takeMessage(life, packet)
-        // Of former members data are asked for, and nothing else is heard.
-        return this.world.announce('foreign', this, 'dropped')
-      case 'chain':
-        return this.takeChain(life, packet)
-      case 'link':
-        return this.takeLink(life, packet)
-      case 'chain-ask':
-        return life.laggards.show(packet.epoch, packet.from, this.followed)
-      case 'requests': {
-        const requests = life.door.take(packet.requests)
-        if (requests.length > 0) this.input(life, life.reign, { kind: 'requests', requests })
-        return
-      }
-      case 'read': {
-        const { nowUs } = this.world
-        return life.reads.ask(packet.client, packet.read, this.clock.monotonicMs(nowUs), this.clock.wallMs(nowUs))
-      }
-      case 'snapshot-ask':
-        return life.snapshots.answer(packet)
-      case 'snapshot-chunk': {
-        const installed = life.snapshots.take(packet)
-        if (installed === undefined) return
-        life.installs++
-        this.world.announce('installed', this, installed.checkpoint)
-        const { checkpoint, kept } = installed
-        const { frontier, timestampMs } = kept
-        this.input(life, life.reign, { kind: 'installed', checkpoint, frontier, timestampMs, ...life.host.outlook })
-        if (this.life === life) life.reads.flush()
-        return
-      }
-      default:
-        return
-    }
-  }
-
-  private takeLink(life: Life, { address, up }: Packet & { readonly kind: 'link' }): void {
-    for (const reign of life.former === undefined ? [life.reign] : [life.former, life.reign]) {
-      const peer = this.world.epochs.positionOf(reign.epoch, address)
-      if (peer !== undefined && this.life === life) this.input(life, reign, { kind: 'link', peer, up })
-    }
-  }
-
-  private takeMessage(life: Life, packet: Frame): void {
-    const { epoch, from, message } = packet
-    const reign = [life.reign, life.former].find((each) => each?.epoch === epoch)
-    if (reign === undefined) return this.takeForeign(life, packet)
-    if (reign.core.ignoreReason(from, message) !== undefined) return this.world.announce('ignored', this, message)
-    const verified = this.world.verdicts.message(life.door.admissible(message), reign.epoch, reign.core)
-    if (verified.ok) this.input(life, reign, { kind: 'message', from, message: verified.value })
-    else this.world.announce('refused', this, this.world.epochs.identityOf(epoch, from), verified.fault)
-  }
-
-  /** M8. Somebody speaks in an epoch in which we are not. */
-  private takeForeign(life: Life, packet: Frame): void {
-    const { epoch, from } = packet
-    const kept = epoch === this.epoch + 1 && life.laggards.keep(packet)
-    this.world.announce('foreign', this, kept ? 'kept' : 'dropped')
-    const { epochs } = this.world
-    if (epoch > this.epoch) return life.laggards.ask(this.epoch, epoch, from)
-    for (const address of epochs.addressesOf(epoch, from)) life.laggards.show(epoch, address, this.followed)
-  }
-
-  /** What came early for the epoch that has just begun here. */
-  private takeKept(life: Life): void {
-    for (const packet of life.laggards.release()) this.perform(life, () => this.takeMessage(life, packet))
-  }
-
-  private takeChain(life: Life, { address, links }: Packet & { readonly kind: 'chain' }): void {
-    const { world } = this
-    const news = links.filter(({ charter }) => charter.epoch > this.epoch)
-    const [next] = news
-    const { phase, executed } = life.reign.core.status()
-    if (next === undefined || phase === 'over' || life.leaving) return
-    const fault = world.epochs.fault(this.epoch, news)
-    if (fault !== undefined) return world.announce('chainRefused', this.address, fault)
-    if (life.laggards.leaves(news, executed)) return this.leave(life, news)
-    const message = { kind: 'stable', checkpoint: next.checkpoint } as const
-    const verified = life.reign.core.verify(message)
-    // Shown by somebody who is no member of our epoch, it is as if we had found it ourselves.
-    const from = world.epochs.positionOf(this.epoch, address) ?? this.index
-    if (verified.ok) this.input(life, life.reign, { kind: 'message', from, message: verified.value })
-  }
-
   /** M9. Into the newest of epochs that it is shown, or out of the last one of which it is a member. */
-  private leave(life: Life, news: readonly HandOver[]): void {
+  leave(life: Life, news: readonly HandOver[]): void {
     for (const link of news) this.world.handOver(link)
     life.leaving = true
     const records = handOversOf(news)
@@ -312,93 +239,12 @@ export class SimulatedReplica implements ReplicaView {
     life.former = undefined
     const { reign, effects } = this.reignFrom(records, life.host, undefined)
     life.reign = reign
-    this.carryOut(life, reign, effects, undefined)
-    if (this.life === life) this.takeKept(life)
-  }
-
-  private input(life: Life, reign: Reign, input: Input): void {
-    if (reign !== life.reign && reign !== life.former) return
-    const { trace, nowUs } = this.world
-    trace.number(nowUs)
-    trace.number(this.address)
-    trace.text(input.kind === 'message' ? kindOf(input.message) : input.kind)
-    this.world.announce('input', this, input)
-    this.carryOut(life, reign, reign.core.step(input), input)
-  }
-
-  private carryOut(life: Life, reign: Reign, honest: readonly Effect[], input: Input | undefined): void {
-    const effects = reign.behaviour === undefined ? honest : reign.behaviour(honest, input)
-    for (const effect of effects) {
-      this.world.trace.data(effect)
-      this.world.announce('effect', this, effect)
-      this.carryOutOne(life, reign, effect)
-      if (this.life !== life) return
-    }
-    // After the records of the same step: were the log cut before the checkpoint is on disk, a power cut would leave neither.
-    for (const effect of effects) if (effect.kind === 'stabilize') life.storage.stabilize(effect.checkpoint.slot)
-  }
-
-  private carryOutOne(life: Life, reign: Reign, effect: Effect): void {
-    switch (effect.kind) {
-      case 'persist':
-        return this.persist(life, reign, effect.number, effect.records)
-      case 'send':
-        return this.send(frameEpoch(effect) ?? reign.epoch, effect.to, effect.message)
-      case 'broadcast':
-        for (const to of this.world.epochs.members(reign.epoch)) this.send(reign.epoch, to, effect.message)
-        return
-      case 'execute':
-        return this.execute(life, reign, effect)
-      case 'receipt':
-        return life.door.receipt(effect.slot, effect.receipt)
-      case 'transfer':
-        return life.snapshots.begin(effect.checkpoint, effect.sources)
-      case 'hand-over':
-        return this.succeed(life, reign, effect.handOver)
-      default:
-        return
-    }
-  }
-
-  private persist(life: Life, reign: Reign, number: number, records: readonly DurableRecord[]): void {
-    if (this.diskFails) return this.stop()
-    life.storage.append(records, () => {
-      this.world.announce('durable', this, records)
-      this.perform(life, () => this.input(life, reign, { kind: 'durable', number }))
-    })
-  }
-
-  private send(epoch: number, to: ReplicaIndex, message: Message): void {
-    const { epochs } = this.world
-    const from = epochs.positionOf(epoch, this.address)
-    if (to === from || (from === undefined && this.honest)) return
-    this.world.announce('sent', this, to, message)
-    const packet: Packet = { kind: 'message', epoch, from, message }
-    for (const address of epochs.addressesOf(epoch, to)) this.world.transmit(this.address, address, packet)
-  }
-
-  private execute(life: Life, reign: Reign, { entry, timestampMs }: Effect & { readonly kind: 'execute' }): void {
-    const { nowUs, scenario } = this.world
-    life.executeFreeUs = Math.max(nowUs, life.executeFreeUs) + 1 + this.random.exponential(scenario.shell.executeUs)
-    const { installs } = life
-    this.world.at(life.executeFreeUs, () =>
-      this.perform(life, () => {
-        if (life.installs !== installs) return
-        const { results, stateRoot } = life.host.execute(entry, timestampMs)
-        const slot = entry.header.slot
-        this.world.announce('executed', this, slot, results, stateRoot)
-        this.executed(life, reign, slot, results.root, stateRoot)
-      }),
-    )
-  }
-
-  private executed(life: Life, reign: Reign, slot: Slot, resultsRoot: Digest, stateRoot: Digest | undefined): void {
-    this.input(life, reign, { kind: 'executed', slot, resultsRoot, stateRoot, ...life.host.outlook })
-    if (this.life === life) life.reads.flush()
+    this.acting.carryOut(life, reign, effects, undefined)
+    if (this.life === life) this.hearing.takeKept(life)
   }
 
   /** The next epoch begins here; who is no member of it goes on serving those of the one that is over. */
-  private succeed(life: Life, over: Reign, handOver: HandOver): void {
+  succeed(life: Life, over: Reign, handOver: HandOver): void {
     const { world } = this
     world.handOver(handOver)
     const { epoch } = handOver.charter
@@ -412,8 +258,8 @@ export class SimulatedReplica implements ReplicaView {
     const { reign, effects } = this.reignFrom([], life.host, over.core)
     life.former = over
     life.reign = reign
-    this.carryOut(life, reign, effects, undefined)
-    if (this.life === life) this.takeKept(life)
+    this.acting.carryOut(life, reign, effects, undefined)
+    if (this.life === life) this.hearing.takeKept(life)
   }
 
   private retire(next: number): void {
@@ -437,8 +283,4 @@ export class SimulatedReplica implements ReplicaView {
     const lies = behaviour && { behaviour, random: random.fork('lies') }
     return beginReign(this.world, this.place, { make, keys, lies }, { records, machine: host.position, old })
   }
-}
-
-function isOfMember(packet: Packet & { readonly kind: 'message' }): packet is Frame {
-  return packet.from !== undefined
 }
