@@ -7,11 +7,12 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { inclusionProof, merkleTree } from '../../crypto/index.ts'
-import { createVerifierPool, nativeVerifier } from '../../keys/native/index.ts'
+import { createVerifierPool, nativeVerifier, useNative } from '../../keys/native/index.ts'
 import { type AuditSummary, BundleWriter, verifyBundle } from '../../src/audit/verify/index.ts'
 import { bytesOf } from '../../src/cli/audit/files.ts'
 import { receiptOf, TestLog, testGenesis } from './support.ts'
 
+useNative()
 const INTERVAL = 128
 const entries = Math.ceil(Number(process.argv[2] ?? 100_000) / INTERVAL) * INTERVAL
 const test = testGenesis({ interval: INTERVAL })
