@@ -11,6 +11,7 @@ import { connect } from '../../src/client/index.ts'
 import { BenchError } from '../errors.ts'
 import { type Figure, figure } from '../measure.ts'
 import { readMetrics } from './metrics.ts'
+import { CONNECTED_WITHIN_MS_EACH } from './run.ts'
 
 export interface RestartSetting {
   readonly replicas: number
@@ -26,7 +27,6 @@ const PUTS = 64
 const PUT_BYTES = 32 * 1024
 /** Transactions under way. */
 const OUTSTANDING = 16
-const CONNECTED_WITHIN_MS = 60_000
 const READY_WITHIN_MS = 600_000
 const MIB = 1024 * 1024
 
@@ -49,7 +49,7 @@ export async function restart(setting: RestartSetting, { signal, onProgress }: R
     })
     await cluster.startAll()
     await cluster.until('all are connected', (all) => all.every(({ connected }) => connected.length === replicas - 1), {
-      ...{ timeoutMs: CONNECTED_WITHIN_MS, signal },
+      ...{ timeoutMs: CONNECTED_WITHIN_MS_EACH * replicas, signal },
     })
     const absent = replicas - 1
     await cluster.kill(absent)

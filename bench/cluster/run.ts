@@ -14,8 +14,8 @@ import type { Measured } from './messages.ts'
 import { type Metrics, readMetrics, type Work, workOf } from './metrics.ts'
 import type { Setting } from './settings.ts'
 
-/** Replicas that start on a busy machine take their time. */
-const CONNECTED_WITHIN_MS = 60_000
+/** For each replica: those that start on a busy machine take their time, and more of them more. */
+export const CONNECTED_WITHIN_MS_EACH = 15_000
 
 export interface RunOptions {
   readonly signal: AbortSignal
@@ -62,7 +62,9 @@ export async function withCluster<Value>(
     const joined = (peers: readonly number[]) => peers.length === setting.replicas - 1
     const allJoined = (reports: readonly ReplicaReport[]) =>
       reports.length === setting.replicas && reports.every(({ connected }) => joined(connected))
-    await cluster.until('all are connected', allJoined, { timeoutMs: CONNECTED_WITHIN_MS, signal })
+    await cluster.until('all are connected', allJoined, {
+      ...{ timeoutMs: CONNECTED_WITHIN_MS_EACH * setting.replicas, signal },
+    })
     const lost = setting.kill === 'follower' ? setting.replicas - 1 : undefined
     if (lost !== undefined) await cluster.kill(lost)
     onPhase?.('warm up')

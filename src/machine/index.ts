@@ -3,6 +3,7 @@
 export * from './authenticated-map/index.ts'
 export type { Client, Role } from './clients.ts'
 export * from './counter.ts'
+export * from './execution.ts'
 export * from './executor.ts'
 export { machineStateKey, SESSION_SPACE } from './keyspace.ts'
 export * from './kv/index.ts'

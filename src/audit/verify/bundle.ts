@@ -4,29 +4,15 @@
 import { type Digest, equalBytes, hex, type MemberId, slot as slotOf } from '../../../crypto/index.ts'
 import type { Genesis } from '../../../keys/genesis/index.ts'
 import type { EpochChain } from '../../consensus/index.ts'
-import { checkpointItemFault, noteSigners } from './checkpoints.ts'
-import {
-  entryItemFault,
-  evidenceItemFault,
-  idsOf,
-  newViewItemFault,
-  receiptItemFault,
-  signersOf,
-  stateItemFault,
-} from './checks.ts'
-import { type AuditContext, auditContext, withVerifier } from './context.ts'
+import { type Answered, Batches } from './batches.ts'
+import { noteSigners } from './checkpoints.ts'
+import { idsOf, signersOf } from './checks.ts'
+import { type AuditContext, auditContext } from './context.ts'
 import { type Doubt, EpochReader } from './epochs.ts'
 import { type AuditFault, fault, type PlacedFault } from './fault.ts'
-import { SignatureGatherer } from './gather.ts'
-import { type BundleItem, type EntryItem, type EvidenceItem, itemsOf, type PlacedItem } from './items.ts'
-import {
-  BATCH_BYTES,
-  BATCH_ITEMS,
-  BATCH_SIGNATURES,
-  BATCHES_UNDER_WAY,
-  MAX_ACCOUNTS,
-  MAX_LISTED_FAULTS,
-} from './limits.ts'
+import { type BundleItem, type EntryItem, itemsOf, type PlacedItem } from './items.ts'
+import { judge } from './judge.ts'
+import { MAX_ACCOUNTS, MAX_LISTED_FAULTS } from './limits.ts'
 import type { ByteSource } from './lines.ts'
 import { LogWalk, replayRefusal, type WalkedCheckpoint } from './log-walk.ts'
 import type { BundleContents } from './records.ts'
@@ -60,27 +46,6 @@ interface Pending {
   readonly own: AuditFault | undefined
 }
 
-class Batch {
-  readonly pending: Pending[] = []
-  readonly gatherer = new SignatureGatherer()
-  readonly gathering: AuditContext
-  bytes = 0
-
-  constructor(context: AuditContext) {
-    this.gathering = withVerifier(context, this.gatherer)
-  }
-
-  get full(): boolean {
-    const { pending, gatherer, bytes } = this
-    return pending.length >= BATCH_ITEMS || gatherer.jobs.length >= BATCH_SIGNATURES || bytes >= BATCH_BYTES
-  }
-}
-
-interface Answered {
-  readonly batch: Batch
-  readonly good: boolean
-}
-
 class BundleAudit {
   /** Nothing behind this point can be judged. */
   over = false
@@ -89,8 +54,7 @@ class BundleAudit {
   private readonly options: AuditOptions
   private walk: LogWalk | undefined
   private contents: BundleContents | undefined
-  private batch: Batch
-  private readonly underWay: Promise<Answered>[] = []
+  private readonly batches: Batches<Pending>
   /** Digests of NewViews and evidence. */
   private readonly accounts = new Set<string>()
   private readonly counts = {
@@ -118,11 +82,11 @@ class BundleAudit {
     this.context = context
     this.epochs = new EpochReader(context, options)
     this.options = options
-    this.batch = new Batch(context)
+    this.batches = new Batches(context, options.batch)
   }
 
   /** Takes the next item; gives the batches that should be waited for now. */
-  *take(placed: PlacedItem): Generator<Promise<Answered>> {
+  *take(placed: PlacedItem): Generator<Promise<Answered<Pending>>> {
     const { item } = placed
     if (item.kind === 'broken') {
       this.over = true
@@ -134,23 +98,17 @@ class BundleAudit {
     const ordered = item.kind === 'head' ? this.begin(item.cluster, item.contents) : this.walked(item)
     const { chain } = this.epochs
     const { checkpoint } = this.walk ?? { checkpoint: undefined }
-    const { batch } = this.options
-    const context = batch === undefined ? this.context : this.batch.gathering
-    this.batch.pending.push({ placed, chain, checkpoint, ordered, own: judge(item, checkpoint, context) })
-    this.batch.bytes += placed.bytes
-    if (batch !== undefined && !this.batch.full) return
-    this.close()
-    while (this.underWay.length > (batch === undefined ? 0 : BATCHES_UNDER_WAY)) yield* this.oldest()
+    const own = judge(item, checkpoint, this.batches.context)
+    yield* this.batches.add({ placed, chain, checkpoint, ordered, own }, placed.bytes)
   }
 
-  *rest(): Generator<Promise<Answered>> {
-    this.close()
-    while (this.underWay.length > 0) yield* this.oldest()
+  rest(): Generator<Promise<Answered<Pending>>> {
+    return this.batches.rest()
   }
 
   /** The verdicts on a batch. Where one signature in it is bad, everything in it is judged again, one by one. */
-  *settle({ batch, good }: Answered): Generator<AuditVerdict> {
-    for (const pending of batch.pending) {
+  *settle({ items, good }: Answered<Pending>): Generator<AuditVerdict> {
+    for (const pending of items) {
       const { placed, checkpoint, ordered, own } = pending
       const found = good ? own : judge(placed.item, checkpoint, this.context)
       const faults = [ordered, found].filter((each) => each !== undefined)
@@ -206,8 +164,7 @@ class BundleAudit {
       return false
     }
     this.context = { ...this.context, chain: this.epochs.chain }
-    this.close()
-    this.batch = new Batch(this.context)
+    this.batches.use(this.context)
     this.walk = new LogWalk(this.contents, this.options.level, this.context)
     return true
   }
@@ -336,59 +293,8 @@ class BundleAudit {
     )
   }
 
-  private close(): void {
-    const { batch } = this
-    if (batch.pending.length === 0) return
-    this.batch = new Batch(this.context)
-    const { jobs } = batch.gatherer
-    const verdicts = jobs.length === 0 ? Promise.resolve([]) : (this.options.batch?.(jobs) ?? Promise.resolve([]))
-    const answered = verdicts.then((answers) => ({ batch, good: jobs.every((_, i) => answers[i] === true) }))
-    // It is awaited in its turn; a failure before that must not count as unhandled.
-    answered.catch(() => {})
-    this.underWay.push(answered)
-  }
-
-  private *oldest(): Generator<Promise<Answered>> {
-    const oldest = this.underWay.shift()
-    if (oldest !== undefined) yield oldest
-  }
-
   private note(where: string, found: AuditFault): void {
     this.faultCount++
     if (this.faults.length < MAX_LISTED_FAULTS) this.faults.push({ where, ...found })
   }
-}
-
-/** What is wrong with an item on its own. */
-function judge(
-  item: BundleItem,
-  checkpoint: WalkedCheckpoint | undefined,
-  context: AuditContext,
-): AuditFault | undefined {
-  switch (item.kind) {
-    case 'checkpoint':
-      return checkpointItemFault(item, context)
-    case 'entry':
-      return entryItemFault(item, checkpoint, context)
-    case 'receipt':
-      return receiptItemFault(item, context)
-    case 'state':
-      return stateItemFault(item, checkpoint)
-    case 'new-view':
-      return newViewItemFault(item.newView, context)
-    case 'evidence':
-      return accusedIn(item, context)
-    case 'head':
-    case 'epoch':
-    case 'end':
-    case 'broken':
-      return undefined
-  }
-}
-
-function accusedIn({ epoch, evidence }: EvidenceItem, context: AuditContext): AuditFault | undefined {
-  const of = context.chain.epochs[epoch]
-  if (of === undefined)
-    return fault('evidence', 'unknown-epoch', `it is of epoch ${epoch}, which the bundle does not name`)
-  return evidenceItemFault(evidence, context, of)
 }
