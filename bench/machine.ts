@@ -17,6 +17,7 @@ import {
   toText,
   verifyStateProof,
 } from '../src/machine/index.ts'
+import { COMMIT_KEYS } from '../src/replica/limits.ts'
 import { type Case, type Group, type Plan, requireHeld, type Suite } from './measure.ts'
 
 const BATCH = 500
@@ -31,6 +32,7 @@ const native: Hash = (bytes) => hash('sha256', bytes, 'buffer') as Uint8Array as
 export const machineSuite: Suite = async ({ quick }) => {
   const keys = quick ? 2000 : 1_000_000
   const changed = quick ? 20 : 10_000
+  const pauses = quick ? [2000, 4000] : [10_000, 100_000, 1_000_000]
   const before = memory()
   const map = loaded(keys, native)
   const after = memory()
@@ -59,6 +61,10 @@ export const machineSuite: Suite = async ({ quick }) => {
         checkpointCase(`state root, ${changed} changed, native`, map, keys, changed, snapshot),
         checkpointCase(`state root, ${changed} changed, noble`, portable, keys, changed, snapshot),
       ],
+      pauses.map((size) => {
+        const map = loaded(size, native)
+        return checkpointCase(`state root, ${COMMIT_KEYS} changed of ${size}`, map, size, COMMIT_KEYS, map.snapshot())
+      }),
     ],
     ratios: [],
     close: async () => {},
