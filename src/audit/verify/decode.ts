@@ -69,7 +69,7 @@ class Malformed extends Error {}
 
 type Reader = (fields: Fields) => BundleRecord
 
-const READERS: Readonly<Record<Exclude<RecordKind, 'head'>, Reader>> = Object.freeze({
+const READERS = {
   epoch: (fields) => ({ kind: 'epoch', charter: fields.bytes('charter'), note: fields.text('note') }),
   checkpoint: (fields) => ({
     kind: 'checkpoint',
@@ -127,7 +127,9 @@ const READERS: Readonly<Record<Exclude<RecordKind, 'head'>, Reader>> = Object.fr
     proof: proofOf(fields.object('proof')),
   }),
   end: (fields) => ({ kind: 'end', sha256: fields.digest('sha256') }),
-})
+} satisfies Record<Exclude<RecordKind, 'head'>, Reader>
+
+const READER_OF: ReadonlyMap<string, Reader> = new Map(Object.entries(READERS))
 
 function recordOf(fields: Fields): BundleRecord {
   if (fields.has('format')) {
@@ -139,7 +141,7 @@ function recordOf(fields: Fields): BundleRecord {
     return { kind: 'head', format, cluster: fields.digest('cluster'), contents: contentsOf(fields.object('contents')) }
   }
   const kind = fields.text('kind')
-  const reader = Object.entries(READERS).find(([name]) => name === kind)?.[1]
+  const reader = READER_OF.get(kind)
   if (reader === undefined) throw new Malformed(`is of no known kind: ${JSON.stringify(kind.slice(0, 40))}`)
   return reader(fields)
 }
@@ -255,35 +257,40 @@ function voteOf(text: string, name: string): Vote {
 
 /** The members of an object, read with checks. That there are no others is seen when the record is written again. */
 class Fields {
-  private readonly members: ReadonlyMap<string, unknown>
+  private readonly members: Readonly<Record<string, unknown>>
 
   constructor(value: unknown, name: string) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (!isObject(value)) {
       throw new Malformed(name === '' ? 'is not a JSON object' : `has no object in "${name}"`)
     }
-    this.members = new Map(Object.entries(value))
+    this.members = value
   }
 
   has(name: string): boolean {
-    return this.members.has(name)
+    return Object.hasOwn(this.members, name)
+  }
+
+  /** Undefined for what only every object has. */
+  private member(name: string): unknown {
+    return this.has(name) ? this.members[name] : undefined
   }
 
   isNull(name: string): boolean {
-    return this.members.get(name) === null
+    return this.member(name) === null
   }
 
   object(name: string): Fields {
-    return new Fields(this.members.get(name), name)
+    return new Fields(this.member(name), name)
   }
 
   list(name: string): readonly unknown[] {
-    const value = this.members.get(name)
+    const value = this.member(name)
     if (!Array.isArray(value)) throw new Malformed(`has no list in "${name}"`)
     return value
   }
 
   text(name: string): string {
-    return textOf(this.members.get(name), name)
+    return textOf(this.member(name), name)
   }
 
   texts(name: string): string[] {
@@ -291,7 +298,7 @@ class Fields {
   }
 
   number(name: string, most = Number.MAX_SAFE_INTEGER): number {
-    const value = this.members.get(name)
+    const value = this.member(name)
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > most) {
       throw new Malformed(`has no whole number from 0 to ${most} in "${name}"`)
     }
@@ -333,6 +340,10 @@ class Fields {
     if (frontier === undefined) throw new Malformed(`has no frontier in "${name}"`)
     return frontier
   }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function textOf(value: unknown, name: string): string {
