@@ -6,6 +6,8 @@ import type { Setting } from './settings.ts'
 /** Neither is a fault of the benchmark: both are outcomes of a call. */
 const OUTCOMES: readonly string[] = ['Refused', 'OutcomeUnknown', 'ResultForgotten']
 
+const READ_TRIES = 5
+
 /** A value that was read and is not what was written. */
 export class WrongValue extends Error {
   override readonly name = 'WrongValue'
@@ -67,11 +69,22 @@ export class Caller {
   }
 
   private async check(key: number, read: ReadMode): Promise<void> {
-    const { value } = await this.client.get(this.nameOf(key), { read })
+    const { value } = await this.read(key, read)
     const version = this.known[key]
     if (version === undefined) return
     if (value === undefined || Buffer.compare(value.value, this.valueOf(version)) !== 0)
       throw new WrongValue(`${this.nameOf(key)} does not hold what was written last`)
+  }
+
+  /** A read that the log answered may find its result too long to be kept until it came through; then it is read again. */
+  private async read(key: number, read: ReadMode) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.client.get(this.nameOf(key), { read })
+      } catch (error) {
+        if (tries === READ_TRIES || !(error instanceof Error && error.name === 'ResultForgotten')) throw error
+      }
+    }
   }
 
   private nameOf(key: number): string {

@@ -108,6 +108,11 @@ export class Snapshots {
     return this.queue.drain(nowMs, over, (from, frame) => this.take(from, frame, nowMs))
   }
 
+  /** Once the question for the next chunk is on its way. */
+  settle(): void {
+    this.transfer?.settle()
+  }
+
   /** This checkpoint is stable: older snapshots may go, and its own may go to disk. */
   stabilize(stable: StableCheckpoint): void {
     const checkpoint = this.options.signed(stable)

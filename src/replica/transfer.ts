@@ -49,6 +49,11 @@ export class Transfer {
     this.restoration = new MapRestoration(checkpoint.stateRoot, sha256)
   }
 
+  /** Does what is left to do about the last chunk. */
+  settle(): void {
+    this.restoration.settle()
+  }
+
   /** Time goes on: asks again, another peer, where an answer is overdue. */
   tick(nowMs: number): TransferStep {
     if (this.askedAt !== undefined) {

@@ -168,6 +168,7 @@ export class Turn {
     const transfers = snapshots.drain(nowMs, within(INBOUND_SLICE_MS))
     this.settle()
     transport.flush()
+    snapshots.settle()
     const executed = this.execute()
     door.flush()
     const answered = reads.flush(nowMs, within(READ_SLICE_MS))

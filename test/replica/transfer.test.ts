@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   EMPTY_FRONTIER,
   epoch,
@@ -11,7 +11,7 @@ import {
   utf8,
 } from '../../crypto/index.ts'
 import { batchEntry } from '../../src/consensus/index.ts'
-import { encodeKvCommand, kv } from '../../src/machine/index.ts'
+import { AuthenticatedMap, encodeKvCommand, kv } from '../../src/machine/index.ts'
 import { type KeptSnapshot, MachineHost } from '../../src/replica/machine-host.ts'
 import { type Chunk, Transfer, type TransferStep } from '../../src/replica/transfer.ts'
 import { signerNamed } from '../keys/sample.ts'
@@ -80,6 +80,21 @@ describe('fetching a state', () => {
     const done = finish(transfer, transfer.tick(200))
     expect(done.kind === 'done' && done.map.commit()).toEqual(kept.state.root)
     expect(blamed).toEqual([])
+  })
+
+  it('asks for the next chunk before it puts one into the map, and does that while it waits', () => {
+    const load = vi.spyOn(AuthenticatedMap.prototype, 'load')
+    try {
+      const { transfer } = begin()
+      const second = transfer.take(a, chunkFor(transfer.tick(0)), 1)
+      expect([second.kind, load.mock.calls.length]).toEqual(['ask', 0])
+      transfer.settle()
+      transfer.settle()
+      expect(load).toHaveBeenCalledOnce()
+      expect(finish(transfer, second).kind).toBe('done')
+    } finally {
+      load.mockRestore()
+    }
   })
 
   it.each([

@@ -5,7 +5,7 @@ import { replicaIndex, sha256, slot } from '../../../crypto/index.ts'
 import { verifyArchivedCheckpoint } from '../../audit/verify/index.ts'
 import type { Client } from '../../client/index.ts'
 import type { EpochChain } from '../../consensus/index.ts'
-import { FIRST_PATH, MapRestoration } from '../../machine/index.ts'
+import { FIRST_PATH, verifyChunk } from '../../machine/index.ts'
 import type { StatePart } from '../../wire/index.ts'
 
 /** The newest that there may be. */
@@ -69,16 +69,17 @@ async function* verified(
   progress: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   const { slot: at, stateRoot } = first.checkpoint
-  const restoration = new MapRestoration(stateRoot, sha256)
+  let from: Uint8Array = FIRST_PATH
   let bytes = 0
   for (let part: StatePart | undefined = first; ; ) {
     if (part?.checkpoint.slot !== at) throw new Error(`the state of slot ${at} went while it was fetched`)
-    const taken = restoration.offer(part.chunk)
+    const taken = verifyChunk(stateRoot, from, part.chunk, sha256)
     if (!taken.ok) throw new Error(`a part of its state of slot ${at} is not what a quorum signed (${taken.fault})`)
     bytes += part.chunk.length
     progress(bytes)
     yield part.chunk
-    if (restoration.next === undefined) return
-    part = await ask(restoration.next)
+    if (taken.value.next === undefined) return
+    from = taken.value.next
+    part = await ask(from)
   }
 }
