@@ -90,6 +90,11 @@ export class SimulatedClient {
     return this.waiting.size === 0 && this.sequence >= this.operations
   }
 
+  /** Requests without an outcome, those that it has still to ask included. */
+  get left(): number {
+    return this.waiting.size + Math.max(0, this.operations - this.sequence)
+  }
+
   /** From now on it asks no more than `more` new things. */
   finishAfter(more: number): void {
     this.operations = Math.min(this.operations, this.sequence + more)

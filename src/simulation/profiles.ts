@@ -105,8 +105,7 @@ export function drawFixed(seed: number, options: DrawOptions): Scenario {
     ]),
     safetyMs,
     core,
-    livenessMs:
-      livenessBound(parameters, group.byzantine) + workBound(parameters, clients) + leasesBound(parameters, leases),
+    livenessMs: livenessBound(parameters, group.byzantine) + leasesBound(parameters, leases),
     defects: options.defects ?? [],
   }
 }
@@ -120,18 +119,6 @@ export function livenessBound(parameters: ProtocolParameters, byzantine: number)
   // Agreed time may be ahead of all clocks by what they were set wrong; proposals wait until the clocks are there.
   const clocksMs = clockDriftMs + LARGEST_JUMP_TIMEOUTS * viewTimeoutMs
   return (2 * byzantine + 6) * viewTimeoutCapMs + 40 * viewTimeoutMs + clocksMs
-}
-
-/**
- * For the requests themselves, where window and batches hold few: all may be left when the core is healed, and a slot that takes as long as
- * the longest time-out lets it is slow, not stuck.
- */
-function workBound(
-  { window, maxBatchRequests, viewTimeoutCapMs }: ProtocolParameters,
-  clients: Scenario['clients'],
-): number {
-  const requests = clients.reduce((sum, { operations }) => sum + operations, 0)
-  return Math.floor(requests / (window * maxBatchRequests)) * viewTimeoutCapMs
 }
 
 /** Until the last lease has ended: its time to live by clocks that were set wrong, and the patience with a leader that ends none. */
