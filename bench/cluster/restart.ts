@@ -1,17 +1,15 @@
 // How long a replica with a large state is away: one that starts without a state and fetches it from the others, and one that is
 // killed and started again.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { clientFolder, defaultClients, loadClientKey } from '../../keys/index.ts'
 import { LocalCluster } from '../../src/cli/launch/local-cluster.ts'
-import type { Client } from '../../src/client/index.ts'
-import { connect } from '../../src/client/index.ts'
+import { type Client, connect } from '../../src/client/index.ts'
 import { BenchError } from '../errors.ts'
 import { type Figure, figure } from '../measure.ts'
 import { readMetrics } from './metrics.ts'
-import { CONNECTED_WITHIN_MS_EACH } from './run.ts'
+import { untilConnected } from './run.ts'
+import { inScratch } from './scratch.ts'
 
 export interface RestartSetting {
   readonly replicas: number
@@ -38,19 +36,15 @@ export interface RestartOptions {
 
 /** @throws {BenchError} where a replica comes back with another state; {@link LaunchError}; the signal's reason. */
 export async function restart(setting: RestartSetting, { signal, onProgress }: RestartOptions): Promise<Figure[]> {
-  signal.throwIfAborted()
-  const root = await mkdtemp(join(tmpdir(), 'quorate-bench-'))
   let cluster: LocalCluster | undefined
-  const work = async () => {
+  const work = async (root: string) => {
     const { replicas } = setting
     cluster = await LocalCluster.make({
       ...{ folder: join(root, 'keyset'), name: 'bench', replicas },
       config: () => ({ metricsPort: 0 }),
     })
     await cluster.startAll()
-    await cluster.until('all are connected', (all) => all.every(({ connected }) => connected.length === replicas - 1), {
-      ...{ timeoutMs: CONNECTED_WITHIN_MS_EACH * replicas, signal },
-    })
+    await untilConnected(cluster, replicas, signal)
     const absent = replicas - 1
     await cluster.kill(absent)
     const loading = await timed(() => load(cluster, setting, { signal, onProgress }))
@@ -74,19 +68,7 @@ export async function restart(setting: RestartSetting, { signal, onProgress }: R
     ]
   }
   const end = async () => cluster?.dispose()
-  const onAbort = () => void end()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await work()
-  } catch (error) {
-    // Whatever fails because everything was ended, failed because of that.
-    signal.throwIfAborted()
-    throw error
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    await end()
-    await rm(root, { recursive: true, force: true })
-  }
+  return inScratch(signal, { work, end })
 }
 
 async function load(

@@ -1,8 +1,6 @@
 // One run of a setting: a new cluster of real processes in a temporary folder, a loader beside it, a warm-up, the measured time, and
 // everything gone again whatever happened.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { defaultClients } from '../../keys/index.ts'
@@ -12,10 +10,11 @@ import { BenchError } from '../errors.ts'
 import { Loader } from './loader.ts'
 import type { Measured } from './messages.ts'
 import { type Metrics, readMetrics, type Work, workOf } from './metrics.ts'
+import { inScratch } from './scratch.ts'
 import type { Setting } from './settings.ts'
 
 /** For each replica: those that start on a busy machine take their time, and more of them more. */
-export const CONNECTED_WITHIN_MS_EACH = 15_000
+const CONNECTED_WITHIN_MS_EACH = 15_000
 
 export interface RunOptions {
   readonly signal: AbortSignal
@@ -46,25 +45,18 @@ export async function withCluster<Value>(
   { signal, onPhase }: RunOptions,
   use: (cluster: LoadedCluster) => Promise<Value>,
 ): Promise<Value & { readonly checked: number }> {
-  signal.throwIfAborted()
-  const root = await mkdtemp(join(tmpdir(), 'quorate-bench-'))
   let cluster: LocalCluster | undefined
   let loader: Loader | undefined
   const end = async () => {
     loader?.kill()
     await cluster?.dispose()
   }
-  const work = async () => {
+  const work = async (root: string) => {
     onPhase?.('start')
     cluster = await makeCluster(setting, join(root, 'keyset'))
     signal.throwIfAborted()
     await cluster.startAll()
-    const joined = (peers: readonly number[]) => peers.length === setting.replicas - 1
-    const allJoined = (reports: readonly ReplicaReport[]) =>
-      reports.length === setting.replicas && reports.every(({ connected }) => joined(connected))
-    await cluster.until('all are connected', allJoined, {
-      ...{ timeoutMs: CONNECTED_WITHIN_MS_EACH * setting.replicas, signal },
-    })
+    await untilConnected(cluster, setting.replicas, signal)
     const lost = setting.kill === 'follower' ? setting.replicas - 1 : undefined
     if (lost !== undefined) await cluster.kill(lost)
     onPhase?.('warm up')
@@ -76,19 +68,14 @@ export async function withCluster<Value>(
     onPhase?.('read back')
     return { ...value, checked: await loader.finish() }
   }
-  const onAbort = () => void end()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await work()
-  } catch (error) {
-    // Whatever fails because everything was ended, failed because of that.
-    signal.throwIfAborted()
-    throw error
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    await end()
-    await rm(root, { recursive: true, force: true })
-  }
+  return inScratch(signal, { work, end })
+}
+
+/** Once all `replicas` have said that they hear all others. */
+export function untilConnected(cluster: LocalCluster, replicas: number, signal: AbortSignal): Promise<void> {
+  const allJoined = (reports: readonly ReplicaReport[]) =>
+    reports.length === replicas && reports.every(({ connected }) => connected.length === replicas - 1)
+  return cluster.until('all are connected', allJoined, { timeoutMs: CONNECTED_WITHIN_MS_EACH * replicas, signal })
 }
 
 function makeCluster(setting: Setting, folder: string): Promise<LocalCluster> {
