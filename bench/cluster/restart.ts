@@ -76,7 +76,7 @@ async function load(
   { keys, size }: RestartSetting,
   { signal, onProgress }: RestartOptions,
 ): Promise<void> {
-  const client = await connected(cluster)
+  const client = await connected(cluster, signal)
   const puts = Math.max(1, Math.min(PUTS, Math.floor(PUT_BYTES / (size + 1))))
   const value = Buffer.alloc(size, 'x')
   let next = 0
@@ -88,7 +88,7 @@ async function load(
       const success = Array.from({ length: next - from }, (_, i) => ({
         ...{ kind: 'put' as const, key: keyOf(from + i), value, previous: false },
       }))
-      await client.txn({ compares: [], success, failure: [] })
+      await client.txn({ compares: [], success, failure: [] }, { signal })
       onProgress('load', from / keys)
     }
   }
@@ -99,12 +99,12 @@ async function load(
   }
 }
 
-async function connected(cluster: LocalCluster | undefined): Promise<Client> {
+async function connected(cluster: LocalCluster | undefined, signal: AbortSignal): Promise<Client> {
   const [first] = defaultClients(1)
   if (cluster === undefined || first === undefined) throw new Error('a load without clients')
   const { genesis } = cluster
   const key = await loadClientKey(clientFolder(cluster.folder, first.name), genesis, { name: first.name })
-  return connect({ genesis, key: key.signer, seed: key.seed })
+  return connect({ genesis, key: key.signer, seed: key.seed, signal })
 }
 
 /** Keys do not come in their order. */

@@ -1,11 +1,14 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { hex } from '../../crypto/index.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { hex, replicaIndex, utf8 } from '../../crypto/index.ts'
+import { AuthenticatedMap, encodeKvCommand } from '../../src/machine/index.ts'
+import { Snapshots } from '../../src/replica/snapshots.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { MemoryCluster, type MemoryClusterOptions, type TestClient, until } from './memory-cluster.ts'
 
 let cluster: MemoryCluster | undefined
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   await cluster?.close()
   expect(cluster?.fatal).toEqual([])
   cluster = undefined
@@ -183,6 +186,33 @@ describe('a replica that was away', () => {
     expect(c.status(3).executed).toBeGreaterThanOrEqual(Math.floor(before / 8) * 8 - 8)
     await write(client, 3, 'after')
     await settled(c)
+  })
+
+  it('puts a chunk of the state into its map once the question for the next one has left', async () => {
+    const c = await started()
+    const client = await c.client()
+    await c.stop(3)
+    const value = new Uint8Array(50_000)
+    for (let i = 0; i < 24; i++) {
+      await client.submit([encodeKvCommand({ kind: 'put', key: utf8(`key ${i}`), value, previous: false })])
+    }
+    /** Of replica 3, with the number of its turn: loads are within `settle`, or where they must be. */
+    const events: string[] = []
+    const turn = () => c.replicas[3]?.counters?.turns ?? 0
+    const transport = c.network.replica(replicaIndex(3))
+    vi.spyOn(transport, 'flush').mockImplementation(() => void events.push(`flush ${turn()}`))
+    const { settle } = Snapshots.prototype
+    vi.spyOn(Snapshots.prototype, 'settle').mockImplementation(function (this: Snapshots) {
+      const before = load.mock.calls.length
+      settle.call(this)
+      if (load.mock.calls.length > before) events.push(`load ${turn()}`)
+    })
+    const load = vi.spyOn(AuthenticatedMap.prototype, 'load')
+    await c.startWith(3, { transport })
+    await settled(c)
+    const loads = events.filter((event) => event.startsWith('load'))
+    expect(loads.length).toBeGreaterThan(1)
+    for (const event of loads) expect(events[events.indexOf(event) - 1]).toBe(event.replace('load', 'flush'))
   })
 
   it('gets past a peer that hands out wrong chunks', async () => {
