@@ -37,6 +37,7 @@ export function svgOf({ title, subtitle, over, values, panels }: Picture): strin
   const drawn = panels.map((panel, i) => panelOf(panel, values, over, PANEL.top + i * (PANEL.height + PANEL.gap)))
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
     `<text x="${PANEL.left}" y="24" font-size="16">${escaped(title)}</text>`,
     ...linesOf(subtitle, 100).map((line, i) => {
