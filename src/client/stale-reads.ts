@@ -69,6 +69,7 @@ export class StaleReads {
     const patienceMs = view.parameters.viewTimeoutMs * STALE_PATIENCE_SHARE
     let { epoch } = view
     let untried = new Set(links.members)
+    const silent = new Set<ReplicaIndex>()
     let best: StaleResult | undefined
     let [empty, lied] = [false, false]
     for (;;) {
@@ -79,28 +80,30 @@ export class StaleReads {
       if (view.epoch !== epoch) {
         epoch = view.epoch
         untried = new Set(links.members)
-      }
-      if (untried.size === 0) {
-        // What proves nothing here may be of an epoch that is being asked about.
-        if (!lied || spentMs >= patienceMs) break
-        await sleep(TICK_MS)
-        continue
+        silent.clear()
       }
       const replica = this.next(untried)
       if (replica === undefined) {
-        // Those that are not connected are waited for, but not long where others have answered.
-        if (untried.size < links.members.length && spentMs >= patienceMs) break
+        const answered = best !== undefined || empty
+        if (untried.size === 0 && !lied && (answered || silent.size === 0)) break
+        // Those that are not connected are waited for, but not long where others have answered. What proves nothing here may be of an
+        // epoch that is being asked about.
+        if ((answered || (lied && silent.size === 0)) && spentMs >= patienceMs) break
         await sleep(TICK_MS)
+        // One that is busy, or just back, answers later.
+        if (!answered) for (const each of silent) untried.add(each)
+        if (!answered) silent.clear()
         continue
       }
       untried.delete(replica)
       const limits = { timeoutMs: Math.min(patienceMs, timeoutMs - spentMs), ...(signal && { signal }) }
       const got = await this.ask(replica, key, limits)
-      if (got === 'no-checkpoint') empty = true
+      if (got === 'nothing') silent.add(replica)
+      else if (got === 'no-checkpoint') empty = true
       else if (got === 'lie') {
         lied = true
         this.parts.doubtMembers()
-      } else if (got !== 'nothing') {
+      } else {
         if (got.evidence.ageMs <= maxAgeMs) {
           this.preferred = replica
           return got

@@ -18,6 +18,7 @@ import { checkpointBytes, type StableCheckpoint } from '../../src/consensus/inde
 import { createExecutor, encodeKvCommand, kv, POSITION_STATE_KEY, type StateSnapshot } from '../../src/machine/index.ts'
 import type { ProvenState } from '../../src/wire/index.ts'
 import { signerNamed } from '../keys/sample.ts'
+import { until } from '../replica/memory-cluster.ts'
 import { ADMIN, FakeCluster } from './fake-cluster.ts'
 
 const NOW = 1_800_000_000_000
@@ -159,6 +160,17 @@ describe('a stale read', () => {
     give(cluster, [1, 2], undefined)
     give(cluster, [3], new Proven(cluster, 'v', 2, 0))
     expect(await client.get('k', { read: 'stale' })).toMatchObject({ evidence: { replica: 3 } })
+  })
+
+  it('asks again those that said nothing, where nobody has answered', async () => {
+    const { cluster, client } = await started()
+    const asked = [0, 0, 0, 0]
+    for (const replica of asked.keys())
+      cluster.counters.set(replica, () => (asked[replica] = (asked[replica] ?? 0) + 1))
+    const read = client.get('k', { read: 'stale' })
+    await until(() => asked.every((times) => times > 1))
+    give(cluster, [2], new Proven(cluster, 'v', 2, 0))
+    expect(await read).toMatchObject({ evidence: { replica: 2 } })
   })
 
   it('of a range is refused, with the reason', async () => {
