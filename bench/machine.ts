@@ -32,7 +32,7 @@ const native: Hash = (bytes) => hash('sha256', bytes, 'buffer') as Uint8Array as
 export const machineSuite: Suite = async ({ quick }) => {
   const keys = quick ? 2000 : 1_000_000
   const changed = quick ? 20 : 10_000
-  const pauses = quick ? [2000, 4000] : [10_000, 100_000, 1_000_000]
+  const pauses = quick ? [4000, 8000] : [10_000, 100_000, 1_000_000]
   const before = memory()
   const map = loaded(keys, native)
   const after = memory()

@@ -25,5 +25,7 @@ it('npm run bench -- machine --quick measures every row, and how much memory a k
     'restore: verify and load a key, native',
     'state root, 20 changed, native',
     'state root, 20 changed, noble',
+    'state root, 2048 changed of 4000',
+    'state root, 2048 changed of 8000',
   ])
 })
