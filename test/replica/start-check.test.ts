@@ -1,7 +1,17 @@
 // Replicas that start again ask what others hold of their word before they vote (P28), see src/replica/start-check.ts.
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { type ReplicaIndex, replicaIndex, view } from '../../crypto/index.ts'
+import {
+  type ReplicaIndex,
+  replicaIndex,
+  sha256,
+  slot,
+  utf8,
+  type Vote,
+  type VoteKind,
+  view,
+} from '../../crypto/index.ts'
+import type { Genesis } from '../../keys/index.ts'
 import type { ReplicaTransport } from '../../net/index.ts'
 import type { MemoryContents } from '../../src/storage/index.ts'
 import { decodeMessage, encodeMessage, type PeerMessage } from '../../src/wire/index.ts'
@@ -154,7 +164,7 @@ describe('a replica that starts again with the store that it had', () => {
     for (const liar of [1, 3]) {
       await c.stop(liar)
       const { transport } = spied(c, liar, (to, message) =>
-        message.kind === 'held-of-you' ? lie(liar, to, message) : message,
+        message.kind === 'held-of-you' ? lie(c.genesis, liar, to) : message,
       )
       await c.startWith(liar, { transport })
       await until(() => takesPart(c, liar) === 2)
@@ -207,16 +217,16 @@ const QUIET = {
   formerFrame: () => {},
 }
 
-type Held = PeerMessage & { readonly kind: 'held-of-you' }
-
-/** A vote far ahead in the name of `of`, under the key that the liar has. */
-function lie(liar: number, of: ReplicaIndex, held: Held): Held {
-  const { vote } = held
-  if (vote === undefined) throw new Error('nothing is held')
-  const statement = { ...vote.statement, view: view(1_000) }
-  const signature = signerNamed(`consensus ${liar}`).sign(new Uint8Array(1)) as typeof vote.signature
-  const forged = { statement, replica: of, signature }
-  return { ...held, vote: forged, promise: { ...forged, statement: { ...statement, kind: 'view-change' } } }
+/** Votes far ahead in the name of `of`, under the key that the liar has. */
+function lie({ membership }: Genesis, liar: number, of: ReplicaIndex): PeerMessage {
+  const place = { clusterId: membership.clusterId, membership: membership.digest, view: view(1_000), slot: slot(1_000) }
+  const content = { ...place, justification: sha256(utf8('new view')), digest: sha256(utf8('entry')) }
+  const vote = (kind: VoteKind): Vote => ({
+    statement: { kind, ...content },
+    replica: of,
+    signature: signerNamed(`consensus ${liar}`).sign(new Uint8Array(1)),
+  })
+  return { kind: 'held-of-you', promise: vote('view-change'), vote: vote('accept'), note: undefined }
 }
 
 function copyOf(contents: MemoryContents | undefined): MemoryContents {
