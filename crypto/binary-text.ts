@@ -1,8 +1,12 @@
 // Bytes as text of one character a byte, U+0000 to U+00FF: what maps have as keys and the machine as its state. Of a typed array
 // String.fromCharCode makes a text three to six times slower than of an ordinary array of numbers that is kept from call to call.
 
+import { equalBytes } from './bytes.ts'
+
 /** Up to this many bytes no call into the surroundings is quicker. */
 const SHORT_BYTES = 48
+/** The same for bytes of a text. */
+const WRITTEN_BYTES = 80
 /** Bytes that become text in one call of String.fromCharCode. */
 const PIECE_BYTES = 256
 
@@ -11,19 +15,33 @@ const units: number[][] = []
 
 let injected: BinaryText | undefined
 
-/** A flat text of its own with one character for each of the bytes. */
-export type BinaryText = (bytes: Uint8Array) => string
+export interface BinaryText {
+  /** A flat text of its own with one character for each of the bytes. */
+  readonly text: (bytes: Uint8Array) => string
+  /** Writes a byte for each character of `text` to `target`, from `at` on; there is room. */
+  readonly write: (text: string, target: Uint8Array, at: number) => void
+}
 
 /**
- * Makes longer texts with `implementation` from now on, in this whole process or page; with our own code again where it is undefined.
+ * Converts longer texts with `implementation` from now on, in this whole process or page; with our own code again where it is undefined.
  * What comes out is the same, only sooner or later.
- * @throws {Error} where `implementation` makes another text.
+ * @throws {Error} where `implementation` makes another text, or other bytes of it.
  */
 export function textWith(implementation: BinaryText | undefined): void {
   for (const length of [0, 1, SHORT_BYTES + 1, PIECE_BYTES, PIECE_BYTES + 1]) {
     const sample = Uint8Array.from({ length }, (_, i) => i)
-    if (implementation === undefined || implementation(sample) === inPieces(sample)) continue
-    throw new Error(`binary text: what was given makes another text of ${length} bytes`)
+    const text = inPieces(sample)
+    if (implementation === undefined) continue
+    if (implementation.text(sample) !== text) {
+      throw new Error(`binary text: what was given makes another text of ${length} bytes`)
+    }
+    const written = new Uint8Array(length + 3)
+    implementation.write(text, written, 2)
+    const expected = new Uint8Array(length + 3)
+    expected.set(sample, 2)
+    if (!equalBytes(written, expected)) {
+      throw new Error(`binary text: what was given makes other bytes of a text of ${length}`)
+    }
   }
   injected = implementation
 }
@@ -31,7 +49,17 @@ export function textWith(implementation: BinaryText | undefined): void {
 /** A text that is equal for equal bytes and no others, in the order of the bytes; it keeps nothing else alive. Not for people. */
 export function bytesKey(bytes: Uint8Array): string {
   if (bytes.length <= SHORT_BYTES) return piece(bytes, 0, bytes.length)
-  return injected === undefined ? inPieces(bytes) : injected(bytes)
+  return injected === undefined ? inPieces(bytes) : injected.text(bytes)
+}
+
+/**
+ * Writes the bytes of a text of {@link bytesKey} to `target`, from `at` on.
+ * @throws {RangeError} where they do not fit.
+ */
+export function writeKey(text: string, target: Uint8Array, at: number): void {
+  if (at + text.length > target.length) throw new RangeError(`binary text: no room for ${text.length} bytes`)
+  if (text.length > WRITTEN_BYTES && injected !== undefined) return injected.write(text, target, at)
+  for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i)
 }
 
 function inPieces(bytes: Uint8Array): string {

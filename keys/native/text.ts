@@ -1,6 +1,12 @@
 // Binary text by Node's Buffer.
 
-/** The text of `bytes`, one character a byte. */
-export function nativeText(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+import type { BinaryText } from '../../crypto/index.ts'
+
+export const nativeText: BinaryText = {
+  text: (bytes) => viewOf(bytes).toString('latin1'),
+  write: (text, target, at) => void viewOf(target).write(text, at, 'latin1'),
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }

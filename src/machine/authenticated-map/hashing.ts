@@ -10,7 +10,7 @@
 // the content alone. The first bytes differ from one another and from those of RFC 6962 (0x00, 0x01): nothing hashed
 // for one purpose can be taken for another.
 
-import { type Digest, sha256, ZERO_DIGEST } from '../../../crypto/index.ts'
+import { type Digest, sha256, writeKey, ZERO_DIGEST } from '../../../crypto/index.ts'
 import type { Text } from './text.ts'
 
 /** SHA-256, replaceable by a native one: it must give the same 32 bytes, and not keep its argument. */
@@ -98,7 +98,7 @@ function tagged(tag: number, content: Uint8Array | Text): Uint8Array {
 /** Writes `content` behind the tag. */
 function write(content: Uint8Array | Text, bytes: Uint8Array): void {
   if (typeof content !== 'string') bytes.set(content, 1)
-  else for (let i = 0; i < content.length; i++) bytes[i + 1] = content.charCodeAt(i)
+  else writeKey(content, bytes, 1)
 }
 
 const scratch = new Uint8Array(4096)

@@ -4,7 +4,7 @@
 // so that a snapshot and the running state may share them, hash as Map keys, and compare in the order of their bytes.
 // The state of the machine is therefore kept as binary text and becomes bytes only at its edges.
 
-import { type Brand, bytesKey, freshBytes } from '../../../crypto/index.ts'
+import { type Brand, bytesKey, freshBytes, writeKey } from '../../../crypto/index.ts'
 
 /** Characters U+0000 to U+00FF, each standing for one byte. */
 export type Text = Brand<string, 'BinaryText'>
@@ -17,7 +17,7 @@ export function toText(bytes: Uint8Array): Text {
 /** The bytes of `text`, after `skip` characters. */
 export function toBytes(text: Text, skip = 0): Uint8Array {
   const bytes = freshBytes(text.length - skip)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i + skip)
+  writeKey(skip === 0 ? text : text.slice(skip), bytes, 0)
   return bytes
 }
 

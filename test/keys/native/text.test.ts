@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { bytesKey, compareBytes, textWith } from '../../../crypto/index.ts'
+import { type BinaryText, bytesKey, compareBytes, textWith, writeKey } from '../../../crypto/index.ts'
 import { nativeText } from '../../../keys/native/index.ts'
 
 afterEach(() => textWith(undefined))
@@ -19,6 +19,24 @@ describe('binary text', () => {
         textWith(nativeText)
         expect(bytesKey(each)).toBe(portable)
         expect(Array.from(portable, (character) => character.charCodeAt(0))).toEqual([...each])
+      }),
+    )
+  })
+
+  it('gives its bytes back, by Node as by our own code, and writes nowhere else', () => {
+    fc.assert(
+      fc.property(bytes, fc.nat(40), (each, at) => {
+        const expected = new Uint8Array(at + each.length + 2).fill(7)
+        expected.set(each, at)
+        for (const how of [undefined, nativeText]) {
+          textWith(how)
+          const target = new Uint8Array(at + each.length + 12).fill(7)
+          const view = target.subarray(10)
+          writeKey(bytesKey(each), view, at)
+          expect(view).toEqual(expected)
+          expect(target.subarray(0, 10)).toEqual(new Uint8Array(10).fill(7))
+          expect(() => writeKey(bytesKey(each), view, at + 3)).toThrow('no room')
+        }
       }),
     )
   })
@@ -45,14 +63,21 @@ describe('binary text', () => {
     )
   })
 
-  it.each([
-    ['reads UTF-8', (each: Uint8Array) => Buffer.from(each).toString('utf8')],
-    ['drops the eighth bit', (each: Uint8Array) => Buffer.from(each).toString('ascii')],
-    ['loses what is long', (each: Uint8Array) => nativeText(each.subarray(0, 256))],
-  ])('that %s is refused, and the one before stays', (_, wrong) => {
+  const latin1 = nativeText.text
+  it.each<[string, Partial<BinaryText>, string]>([
+    ['reads UTF-8', { text: (each) => Buffer.from(each).toString('utf8') }, 'makes another text of'],
+    ['drops the eighth bit', { text: (each) => Buffer.from(each).toString('ascii') }, 'makes another text of'],
+    ['loses what is long', { text: (each) => latin1(each.subarray(0, 256)) }, 'makes another text of'],
+    [
+      'writes UTF-8',
+      { write: (text, target, at) => void Buffer.from(target.buffer).write(text, at) },
+      'makes other bytes of',
+    ],
+    ['writes to the begin', { write: (text, target) => nativeText.write(text, target, 0) }, 'makes other bytes of'],
+  ])('that %s is refused, and the one before stays', (_, wrong, message) => {
     textWith(nativeText)
-    expect(() => textWith(wrong)).toThrow('binary text: what was given makes another text of')
+    expect(() => textWith({ ...nativeText, ...wrong })).toThrow(message)
     const long = new Uint8Array(300).fill(200)
-    expect(bytesKey(long)).toBe(nativeText(long))
+    expect(bytesKey(long)).toBe(latin1(long))
   })
 })
