@@ -7,7 +7,14 @@ import { signBundle } from './bundle.ts'
 import type { Call, Signed } from './call.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Counters } from './counters.ts'
-import { BUNDLE_BYTES, BUNDLE_REQUESTS, EAGER_BUNDLES, FILLED_BUNDLE, SEQUENCE_SPAN } from './limits.ts'
+import {
+  BUNDLE_BYTES,
+  BUNDLE_REQUESTS,
+  EAGER_BUNDLES,
+  FILLED_BUNDLE,
+  SEQUENCE_SPAN,
+  UNDER_WAY_BYTES,
+} from './limits.ts'
 import type { Sequences } from './sequence.ts'
 import { Waiting } from './waiting.ts'
 
@@ -27,6 +34,8 @@ export class Bundler {
   private readonly waiting = new Waiting()
   /** Calls without an outcome, of each bundle that has any. */
   private readonly open = new Map<object, number>()
+  /** Bytes of their commands. */
+  private openBytes = 0
   private flushing = false
   private numbering = false
 
@@ -56,6 +65,7 @@ export class Bundler {
     const { bundle } = call
     call.bundle = undefined
     if (bundle !== undefined) {
+      this.openBytes -= call.command.length
       const left = (this.open.get(bundle) ?? 1) - 1
       if (left > 0) this.open.set(bundle, left)
       else this.open.delete(bundle)
@@ -89,6 +99,7 @@ export class Bundler {
     counters.add('bundles')
     const bundle = {}
     this.open.set(bundle, batch.length)
+    for (const { command } of requests) this.openBytes += command.length
     return batch.map(([call], i) => call.sign(signed[i], bundle))
   }
 
@@ -101,6 +112,8 @@ export class Bundler {
     for (let call = this.waiting.peek(); call !== undefined; call = this.waiting.peek()) {
       bytes += call.command.length
       if (batch.length === BUNDLE_REQUESTS || (batch.length > 0 && bytes > BUNDLE_BYTES)) break
+      // The replicas would have no room for it, and say nothing.
+      if (this.openBytes + bytes > UNDER_WAY_BYTES && this.openBytes + bytes > call.command.length) break
       const number = sequences.peek()
       if (number === undefined) {
         this.fetchNumbers()

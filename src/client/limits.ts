@@ -10,6 +10,11 @@ export const EAGER_BUNDLES = 4
 export const FILLED_BUNDLE = BUNDLE_REQUESTS / 4
 /** Bytes of commands under one signature and in one frame; a larger command goes alone. */
 export const BUNDLE_BYTES = 512 * 1024
+/**
+ * Bytes of commands under way; a larger one goes when nothing else is. Half of what replicas let wait of one client, so that what is sent
+ * again to all of them finds room too.
+ */
+export const UNDER_WAY_BYTES = 2 * BUNDLE_BYTES
 /** Sequence numbers that are reserved in the state file at once. */
 export const SEQUENCE_BLOCK = 256
 /** With fewer reserved numbers left the next block is reserved, so that nobody waits for the disk. */

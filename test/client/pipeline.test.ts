@@ -7,6 +7,7 @@ import {
   FILLED_BUNDLE,
   SEQUENCE_SPAN,
   TICK_MS,
+  UNDER_WAY_BYTES,
   WAITING_REQUESTS,
   WITNESS_PAUSE_SHARE,
   WITNESSED_EVERY,
@@ -141,6 +142,44 @@ describe('submitting', () => {
     await pass(3000)
     const slots = (await Promise.all(calls)).map(({ receipt }) => receipt.request.request.sequence)
     expect(slots).toEqual(slots.toSorted((a, b) => a - b))
+    await client.close()
+  })
+
+  it('keeps the bytes under way within what replicas have room for, and takes what is larger alone', async () => {
+    const size = UNDER_WAY_BYTES / 8
+    const cluster = new FakeCluster({
+      machine: echo,
+      parameters: { maxRequestBytes: UNDER_WAY_BYTES + 1, maxBatchBytes: 2 * UNDER_WAY_BYTES },
+    })
+    const client = await settled(cluster)
+    const held: SignedRequest[] = []
+    for (const replica of cluster.members) {
+      cluster.doors.set(replica, (requests) => void (replica === 0 && held.push(...requests)))
+    }
+    const giveUp = new AbortController()
+    const calls = Array.from({ length: 10 }, (_, i) => {
+      return watched(client.submit(bytes(size), i === 9 ? { signal: giveUp.signal } : {}))
+    })
+    const large = watched(client.submit(bytes(UNDER_WAY_BYTES + 1)))
+    const last = watched(client.submit(bytes(1)))
+    await pass(TICK_MS)
+    expect(held).toHaveLength(8)
+    answer(cluster, held.splice(0, 3))
+    await pass(TICK_MS)
+    expect(held).toHaveLength(7)
+    // Whoever gives up makes room, too.
+    giveUp.abort()
+    answer(cluster, held.splice(0, 6))
+    await pass(TICK_MS)
+    expect(held.map(({ request }) => request.command.length)).toEqual([size, UNDER_WAY_BYTES + 1])
+    answer(cluster, held.splice(1))
+    await pass(TICK_MS)
+    expect(held.map(({ request }) => request.command.length)).toEqual([size, 1])
+    answer(cluster, held.splice(1))
+    await rounds()
+    const outcomes = [...calls.slice(0, 9), large, last].map(({ outcome }) => outcome)
+    // The machine refuses the large one.
+    expect(outcomes).not.toContain(undefined)
     await client.close()
   })
 
