@@ -52,6 +52,8 @@ export const EVIDENCE_PER_REPLICA = 8
 export const EAGER_SLOTS = 2
 /** Beyond them, so large a part of a batch. */
 export const FILLED_SHARE = 1 / 4
+/** Of the bytes of a batch, where it is closed: what a slot costs beside its bytes is little by then. */
+export const BULK_SHARE = 1 / 2
 
 /** Shares of the base view timeout. */
 export const HEARTBEAT_SHARE = 1 / 5

@@ -12,7 +12,7 @@
 import { type Digest, equalBytes, markVerified, type Slot, slot, type Verified, type Vote } from '../../crypto/index.ts'
 import { choose } from './chosen.ts'
 import { partOf } from './config.ts'
-import { type Entry, noopEntry } from './entry.ts'
+import { commandBytes, type Entry, noopEntry } from './entry.ts'
 import { conflictOf } from './evidence.ts'
 import { BODIES_PER_SLOT } from './limits.ts'
 import type { Message } from './messages.ts'
@@ -58,6 +58,7 @@ export function acceptProposal(state: CoreState, entry: Entry): void {
   at.proposal = vote
   at.ownPrepare = vote
   at.votedAt = state.nowMs
+  at.proposedBytes = commandBytes(entry)
   store(state, at, entry)
   persist(state, { kind: 'vote', vote })
   markProposed(state, entry)

@@ -7,6 +7,7 @@ import { isEnding } from './ending.ts'
 import { batchEntry, type Entry } from './entry.ts'
 import { noteProposal } from './leader-pace.ts'
 import {
+  BULK_SHARE,
   EAGER_SLOTS,
   FILLED_SHARE,
   logWindow,
@@ -14,6 +15,7 @@ import {
   PENDING_PER_PEER,
   PENDING_REQUESTS,
   RESEND_SHARE,
+  SLOW_RESEND_SHARE,
 } from './limits.ts'
 import { tell } from './outbox.ts'
 import { acceptProposal } from './proposal.ts'
@@ -131,17 +133,24 @@ export function propose(state: CoreState): void {
   while (leads(state) && (state.unassigned.size > 0 || isEnding(state))) {
     // Decided slots that we never proposed for, in a view that we lead: another copy of us did, or one before our disk was lost.
     const at = slot(Math.max(state.nextSlot, state.chosen + 1))
-    if (at > lastProposable(state) || (at > state.chosen + EAGER_SLOTS && !mayHurry(state))) return
+    if (at > lastProposable(state) || (at > state.chosen + EAGER_SLOTS && !mayHurry(state, at))) return
     const entry = batchEntry(at, state.config.membership.epoch, nextTimestamp(state), takeBatch(state))
     state.nextSlot = slot(at + 1)
     acceptProposal(state, entry)
   }
 }
 
-/** True where enough requests wait that a slot of their own is no waste, or the epoch is to end. */
-function mayHurry(state: CoreState): boolean {
-  const { unassigned, config } = state
-  return unassigned.size >= config.parameters.maxBatchRequests * FILLED_SHARE || isEnding(state)
+/**
+ * True where enough requests wait that a slot of their own is no waste, and what is in flight is not more than a full batch; or the epoch
+ * is to end. What is sent ahead of its turn takes the links and the disks from what is to be decided first, and a time-out counts that.
+ */
+function mayHurry(state: CoreState, at: Slot): boolean {
+  const { maxBatchRequests, maxBatchBytes } = state.config.parameters
+  if (isEnding(state)) return true
+  if (state.unassigned.size < maxBatchRequests * FILLED_SHARE) return false
+  let bytes = 0
+  for (let i = state.chosen + 1; i < at; i++) bytes += state.slots.get(i)?.proposedBytes ?? 0
+  return bytes < maxBatchBytes
 }
 
 /** The last slot that the leader of this view may propose for. Followers hold it to that. */
@@ -159,7 +168,10 @@ export function rotationSlot(state: CoreState): number {
   return (Math.floor(state.base / rotation.slots) + 1) * rotation.slots
 }
 
-/** Passes on to the leader what it has not proposed for a while; past a cut link through everybody that can be reached. */
+/**
+ * Passes on to the leader what it has not proposed for a while, and again after twice as long: it may have more to do than it can.
+ * Past a cut link through everybody that can be reached.
+ */
 export function forwardRequests(state: CoreState): void {
   if (state.phase !== 'active' || leads(state)) return
   const { viewTimeoutMs, maxBatchRequests, maxBatchBytes } = state.config.parameters
@@ -167,7 +179,9 @@ export function forwardRequests(state: CoreState): void {
   let bytes = 0
   for (const pending of state.pending.values()) {
     if (pending.proposedAt !== undefined) continue
-    if (state.nowMs - (pending.resentAt ?? pending.since) < viewTimeoutMs * RESEND_SHARE) continue
+    const { resentAt, since } = pending
+    const pause = viewTimeoutMs * (resentAt === undefined ? RESEND_SHARE : SLOW_RESEND_SHARE)
+    if (state.nowMs - (resentAt ?? since) < pause) continue
     bytes += pending.request.request.command.length
     // As in a batch: what is too large for one message would be dropped on the way, and sent again for ever.
     if (due.length > 0 && (due.length >= maxBatchRequests || bytes > maxBatchBytes)) break
@@ -187,6 +201,7 @@ function forwardTargets(state: CoreState): readonly ReplicaIndex[] {
   return isReachable(state, head) ? [head] : otherMembers(state).filter((peer) => isReachable(state, peer))
 }
 
+/** Closed by its bytes at half of what it may hold: more in one go makes the slot late, and each byte costs the same. */
 function takeBatch(state: CoreState): Verified<SignedRequest>[] {
   const { maxBatchRequests, maxBatchBytes } = state.config.parameters
   const batch: Verified<SignedRequest>[] = []
@@ -194,8 +209,9 @@ function takeBatch(state: CoreState): Verified<SignedRequest>[] {
   for (const key of state.unassigned) {
     const request = state.pending.get(key)?.request
     if (request === undefined) continue
+    if (batch.length >= maxBatchRequests || bytes >= maxBatchBytes * BULK_SHARE) break
     bytes += request.request.command.length
-    if (batch.length > 0 && (batch.length >= maxBatchRequests || bytes > maxBatchBytes)) break
+    if (batch.length > 0 && bytes > maxBatchBytes) break
     batch.push(request)
   }
   return batch

@@ -45,6 +45,8 @@ export interface SlotState {
   /** Own votes of the current view, made but perhaps not yet durable. */
   ownPrepare: Verified<Vote> | undefined
   ownAccept: Verified<Vote> | undefined
+  /** Bytes of the commands that we proposed for it, as a leader; zero otherwise. */
+  proposedBytes: number
 }
 
 /** A request that waits to be executed. */
@@ -351,6 +353,7 @@ export function slotState(state: CoreState, at: Slot): SlotState {
     votedAt: undefined,
     ownPrepare: undefined,
     ownAccept: undefined,
+    proposedBytes: 0,
   }
   state.slots.set(at, made)
   return made

@@ -62,6 +62,44 @@ describe.each(EPOCHS)('the normal case $name', (epoch) => {
     expect([...proposed.values()]).toEqual([1, 1, 4, 1])
   })
 
+  it('a batch is closed at half of its bytes, and beyond two slots no more than a full one is in flight (n=4)', () => {
+    const parameters = { maxRequestBytes: 60, maxBatchRequests: 4, maxBatchBytes: 60, window: 16 }
+    const cluster = miniCluster({ epoch, parameters })
+    cluster.run(50)
+    const proposed = new Map<number, number>()
+    let undecided = true
+    cluster.filter = (_, __, message) => {
+      if (message.kind === 'propose') proposed.set(message.entry.header.slot, message.entry.requests.length)
+      return !(undecided && message.kind === 'vote' && message.vote.statement.kind === 'accept')
+    }
+    const small = Array.from({ length: 5 }, (_, i) => `${i}`)
+    const tenBytes = Array.from({ length: 17 }, (_, i) => `command ${10 + i}`)
+    cluster.submit([0], ...small.slice(0, 4))
+    cluster.submit([0], ...small.slice(4), ...tenBytes)
+    cluster.settle()
+    // Of 4, 31 and 30 bytes: with the third there are more than 60 in flight.
+    expect([...proposed.values()]).toEqual([4, 4, 3])
+    undecided = false
+    cluster.run(400)
+    for (const replica of cluster.replicas) expect(commands(replica)).toEqual([...small, ...tenBytes])
+    expect([...proposed.values()]).toEqual([4, 4, 3, 3, 3, 3, 2])
+  })
+
+  it('a request larger than half of a batch has one of its own (n=4)', () => {
+    const cluster = miniCluster({ epoch, parameters: { maxBatchRequests: 8, maxBatchBytes: 40 } })
+    cluster.run(50)
+    const proposed = new Map<number, number>()
+    cluster.filter = (_, __, message) => {
+      if (message.kind === 'propose') proposed.set(message.entry.header.slot, message.entry.requests.length)
+      return true
+    }
+    const large = ['x'.repeat(40), 'y'.repeat(40)]
+    cluster.submit([0], ...large)
+    cluster.run(400)
+    for (const replica of cluster.replicas) expect(commands(replica)).toEqual(large)
+    expect([...proposed.values()]).toEqual([1, 1])
+  })
+
   it('in crash mode a majority goes on without the others, with no Prepare votes (n=3, b=0)', () => {
     const cluster = miniCluster({ epoch, replicas: 3, byzantine: 0, crash: 1 })
     const kinds = new Set<string>()

@@ -170,3 +170,24 @@ describe('how long decisions take', () => {
     expect(state.decisionMs).toBe(500 / 8)
   })
 })
+
+describe('a request that its leader does not propose', () => {
+  it('is passed on to it after a quarter of the time-out, and then after half of it', () => {
+    const cluster = miniCluster()
+    cluster.run(INTERVAL)
+    const begunMs = cluster.nowMs
+    const passed: number[] = []
+    cluster.filter = (from, to, message) => {
+      if (from !== 1 || to !== 0 || message.kind !== 'requests') return true
+      passed.push(cluster.nowMs - begunMs)
+      return false
+    }
+    cluster.submit([1], 'passed over')
+    // Others go through, so the leader is not given up at once.
+    for (let i = 0; i < 25; i++) {
+      cluster.submit([0], `another ${i}`)
+      cluster.run(100)
+    }
+    expect(passed).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19].map((looks) => looks * INTERVAL))
+  })
+})
