@@ -49,7 +49,8 @@ export function drawFixed(seed: number, options: DrawOptions): Scenario {
   const random = new Random(label)
   const group = drawGroup(random.fork('group'), options)
   const quorums = quorumSystem(group)
-  const parameters = drawParameters(random.fork('parameters'), options.profile, quorums.crashMode)
+  const drawn = drawParameters(random.fork('parameters'), options.profile, quorums.crashMode)
+  const parameters = { ...drawn, ...drawBytes(random.fork('bytes'), options.profile) }
   const liars = options.liars ?? drawLiars(random.fork('liars'), options, group)
   const twins = options.profile === 'twins' ? random.fork('twins').sample(range(group.replicas), group.byzantine) : []
   const liesOf = new Set([...twins, ...liars.map(({ replica }) => replica)])
@@ -139,7 +140,11 @@ function drawGroup(random: Random, options: DrawOptions): Scenario['group'] {
   return { replicas, byzantine, crash }
 }
 
-function drawParameters(random: Random, profile: ProfileName, crashMode: boolean): ProtocolParameters {
+function drawParameters(
+  random: Random,
+  profile: ProfileName,
+  crashMode: boolean,
+): Omit<ProtocolParameters, 'maxBatchBytes' | 'maxRequestBytes'> {
   const window = random.pick(profile === 'fast' ? [2, 4, 8] : [1, 2, 4, 8, 16])
   const checkpointInterval = window * random.pick([1, 1, 2, 4])
   const viewTimeoutMs = random.pick([50, 100, 200, 500])
@@ -153,8 +158,6 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
     window,
     checkpointInterval,
     maxBatchRequests: random.pick(profile === 'fast' ? [16, 64, 1024] : [1, 4, 64, 1024]),
-    maxBatchBytes: 65_536,
-    maxRequestBytes: 4096,
     clockDriftMs: random.pick([500, 5000]),
     viewTimeoutMs,
     viewTimeoutCapMs: viewTimeoutMs * random.pick([4, 8, 16]),
@@ -162,6 +165,16 @@ function drawParameters(random: Random, profile: ProfileName, crashMode: boolean
     rotation: random.pick(rotations),
     signedVotes: !(crashMode && random.chance(0.3)),
   }
+}
+
+/** Batches that a few commands fill with their bytes; a stream of its own, so that the others are as they were before. */
+function drawBytes(
+  random: Random,
+  profile: ProfileName,
+): Pick<ProtocolParameters, 'maxBatchBytes' | 'maxRequestBytes'> {
+  const roomy = profile === 'membership' || profile === 'twins'
+  const maxBatchBytes = roomy ? 65_536 : random.pick([65_536, 65_536, 65_536, 256, 64])
+  return { maxBatchBytes, maxRequestBytes: Math.min(4096, maxBatchBytes) }
 }
 
 /** Delays that leave the time-out some room; after the healing it must be possible to make progress within one. */

@@ -39,7 +39,7 @@ export interface RunReport {
 
 /** Runs `scenario` from its first event to its verdict. Never throws but for a scenario that makes no sense. */
 export function runScenario(scenario: Scenario, options: RunOptions = {}): RunReport {
-  const witnesses = new Witnesses(scenario.group.byzantine === 0)
+  const witnesses = new Witnesses(scenario.group.byzantine === 0, scenario.parameters.maxBatchBytes)
   const operations: Operation[] = []
   const listener = { invoked: (operation: Operation) => void operations.push(operation) }
   const { realSuite, coreFactory } = options

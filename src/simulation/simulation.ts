@@ -53,6 +53,8 @@ export interface Failure {
 
 /** Events after which a run is a storm: no honest run of these sizes comes near. */
 const MAX_EVENTS = 1_000_000
+/** No command of a simulated client has more. */
+const LONGEST_COMMAND_BYTES = 48
 /** How often phases look whether they are over, simulated microseconds. */
 const LOOK_US = 10_000
 
@@ -213,9 +215,10 @@ export class Simulation implements World {
    * time-out lets them are slow, not stuck.
    */
   private workMs(): number {
-    const { window, maxBatchRequests, viewTimeoutCapMs } = this.scenario.parameters
+    const { window, maxBatchRequests, maxBatchBytes, viewTimeoutCapMs } = this.scenario.parameters
     const left = this.clients.reduce((sum, client) => sum + client.left, 0)
-    return Math.floor(left / (window * maxBatchRequests)) * viewTimeoutCapMs
+    const inFlight = Math.min(window * maxBatchRequests, Math.max(1, Math.floor(maxBatchBytes / LONGEST_COMMAND_BYTES)))
+    return Math.floor(left / inFlight) * viewTimeoutCapMs
   }
 
   private makeReplicas(options: SimulationOptions): SimulatedReplica[] {

@@ -2,15 +2,17 @@
 // nothing about it, so the counts are shown, and tests hold the profiles to them.
 
 import { hex } from '../../crypto/index.ts'
-import type {
-  DurableRecord,
-  Effect,
-  HandOver,
-  Input,
-  Message,
-  MessageFault,
-  NewView,
-  StableCheckpoint,
+import {
+  BULK_SHARE,
+  commandBytes,
+  type DurableRecord,
+  type Effect,
+  type HandOver,
+  type Input,
+  type Message,
+  type MessageFault,
+  type NewView,
+  type StableCheckpoint,
 } from '../consensus/index.ts'
 import { decodeResultRecord, type EntryResults } from '../machine/index.ts'
 import type { Operation } from './history.ts'
@@ -25,6 +27,7 @@ export const WITNESSES = [
   'certificates of two views disagree',
   'gap filled with a no-op',
   'clock entry',
+  'batch full of bytes',
   'late decision of an old view',
   'decision pulled from a peer',
   'body fetched',
@@ -60,9 +63,11 @@ export class Witnesses implements Observer {
   private readonly crashModes = new Map<number, boolean>()
   /** Of the first epoch. */
   private readonly crashMode: boolean
+  private readonly maxBatchBytes: number
 
-  constructor(crashMode = false) {
+  constructor(crashMode = false, maxBatchBytes = Number.POSITIVE_INFINITY) {
     this.crashMode = crashMode
+    this.maxBatchBytes = maxBatchBytes
   }
 
   readonly counts = new Map<Witness, number>()
@@ -176,6 +181,7 @@ export class Witnesses implements Observer {
   private execute({ entry }: Effect & { readonly kind: 'execute' }): void {
     if (entry.header.kind === 'noop') this.see('gap filled with a no-op')
     else if (entry.requests.length === 0) this.see('clock entry')
+    else if (commandBytes(entry) >= this.maxBatchBytes * BULK_SHARE) this.see('batch full of bytes')
   }
 
   private record(replica: ReplicaView, record: DurableRecord): void {
