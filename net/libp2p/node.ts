@@ -9,6 +9,7 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 import { listenError } from '../errors.ts'
 import type { NetLimits } from '../limits.ts'
 import type { Guards } from './guard.ts'
+import { noiseCrypto } from './noise-crypto.ts'
 
 /** Beyond every count that libp2p compares with it; the bounds that count are ours, see gate.ts. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER
@@ -43,7 +44,7 @@ export async function makeNode(options: NodeOptions, failures: ListenFailure[]):
           failures,
         ),
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [guards.muxer()],
     connectionGater: gater,
     connectionMonitor: { enabled: false },
