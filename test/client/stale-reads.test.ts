@@ -173,6 +173,20 @@ describe('a stale read', () => {
     expect(await read).toMatchObject({ evidence: { replica: 2 } })
   })
 
+  it('asks again those that said nothing also where all others lied', async () => {
+    const { cluster, client } = await started()
+    const proven = new Proven(cluster, 'v', 2, 0)
+    give(cluster, [0], proven, (truth) => ({ ...truth, values: [] }))
+    let asked = 0
+    for (const replica of [1, 2, 3]) cluster.counters.set(replica, () => void asked++)
+    const read = client.get('k', { read: 'stale' })
+    await until(() => asked > 3)
+    give(cluster, [2], proven)
+    expect(await read).toMatchObject({ evidence: { replica: 2 } })
+    // Who lied is not asked again.
+    expect(client.counters()).toMatchObject({ 'proof-wrong': 1 })
+  })
+
   it('of a range is refused, with the reason', async () => {
     const { client } = await started()
     await expect(client.range({ prefix: '' }, { read: 'stale' })).rejects.toMatchObject({

@@ -1,8 +1,25 @@
 import { describe, expect, it } from 'vitest'
 import { EPOCHS } from '../support/epochs.ts'
-import { commands, miniCluster } from '../support/mini-cluster.ts'
+import { commands, type MiniCluster, miniCluster } from '../support/mini-cluster.ts'
 
 const ALL = [0, 1, 2, 3]
+
+interface Proposals {
+  /** Requests by slot. */
+  readonly proposed: ReadonlyMap<number, number>
+  /** While false no Accept arrives. */
+  decide: boolean
+}
+
+function watchProposals(cluster: MiniCluster, { decide }: Pick<Proposals, 'decide'>): Proposals {
+  const proposed = new Map<number, number>()
+  const watched: Proposals = { proposed, decide }
+  cluster.filter = (_, __, message) => {
+    if (message.kind === 'propose') proposed.set(message.entry.header.slot, message.entry.requests.length)
+    return watched.decide || message.kind !== 'vote' || message.vote.statement.kind !== 'accept'
+  }
+  return watched
+}
 
 describe.each(EPOCHS)('the normal case $name', (epoch) => {
   it('every replica executes every request, in one order (n=4)', () => {
@@ -40,12 +57,8 @@ describe.each(EPOCHS)('the normal case $name', (epoch) => {
   it('with two slots in flight requests wait until they are a quarter of a batch, or a slot is free (n=4)', () => {
     const cluster = miniCluster({ epoch, parameters: { maxBatchRequests: 16 } })
     cluster.run(50)
-    const proposed = new Map<number, number>()
-    let undecided = true
-    cluster.filter = (_, __, message) => {
-      if (message.kind === 'propose') proposed.set(message.entry.header.slot, message.entry.requests.length)
-      return !(undecided && message.kind === 'vote' && message.vote.statement.kind === 'accept')
-    }
+    const watched = watchProposals(cluster, { decide: false })
+    const { proposed } = watched
     const ask = (...texts: string[]) => {
       cluster.submit([0], ...texts)
       cluster.settle()
@@ -55,7 +68,7 @@ describe.each(EPOCHS)('the normal case $name', (epoch) => {
     for (let i = 3; i <= 5; i++) expect(ask(`c${i}`)).toEqual([1, 1])
     expect(ask('c6')).toEqual([1, 1, 4])
     expect(ask('c7')).toEqual([1, 1, 4])
-    undecided = false
+    watched.decide = true
     cluster.run(400)
     const expected = Array.from({ length: 7 }, (_, i) => `c${i + 1}`)
     for (const replica of cluster.replicas) expect(commands(replica)).toEqual(expected)
@@ -66,12 +79,8 @@ describe.each(EPOCHS)('the normal case $name', (epoch) => {
     const parameters = { maxRequestBytes: 60, maxBatchRequests: 4, maxBatchBytes: 60, window: 16 }
     const cluster = miniCluster({ epoch, parameters })
     cluster.run(50)
-    const proposed = new Map<number, number>()
-    let undecided = true
-    cluster.filter = (_, __, message) => {
-      if (message.kind === 'propose') proposed.set(message.entry.header.slot, message.entry.requests.length)
-      return !(undecided && message.kind === 'vote' && message.vote.statement.kind === 'accept')
-    }
+    const watched = watchProposals(cluster, { decide: false })
+    const { proposed } = watched
     const small = Array.from({ length: 5 }, (_, i) => `${i}`)
     const tenBytes = Array.from({ length: 17 }, (_, i) => `command ${10 + i}`)
     cluster.submit([0], ...small.slice(0, 4))
@@ -79,7 +88,7 @@ describe.each(EPOCHS)('the normal case $name', (epoch) => {
     cluster.settle()
     // Of 4, 31 and 30 bytes: with the third there are more than 60 in flight.
     expect([...proposed.values()]).toEqual([4, 4, 3])
-    undecided = false
+    watched.decide = true
     cluster.run(400)
     for (const replica of cluster.replicas) expect(commands(replica)).toEqual([...small, ...tenBytes])
     expect([...proposed.values()]).toEqual([4, 4, 3, 3, 3, 3, 2])
@@ -88,11 +97,7 @@ describe.each(EPOCHS)('the normal case $name', (epoch) => {
   it('a request larger than half of a batch has one of its own (n=4)', () => {
     const cluster = miniCluster({ epoch, parameters: { maxBatchRequests: 8, maxBatchBytes: 40 } })
     cluster.run(50)
-    const proposed = new Map<number, number>()
-    cluster.filter = (_, __, message) => {
-      if (message.kind === 'propose') proposed.set(message.entry.header.slot, message.entry.requests.length)
-      return true
-    }
+    const { proposed } = watchProposals(cluster, { decide: true })
     const large = ['x'.repeat(40), 'y'.repeat(40)]
     cluster.submit([0], ...large)
     cluster.run(400)
