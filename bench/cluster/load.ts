@@ -125,19 +125,22 @@ export class Load {
     }
   }
 
-  /** For a request that is due while all are busy. Those that only read may do so twice at once, and know their keys. */
+  /**
+   * For a request that is due while all are busy. Those that only read may do so twice at once, and know their keys. Others have one key: were
+   * it as many as the first have, each time that a cluster falls behind would make its state larger.
+   */
   private another(): Caller {
     const reader = this.setting.operation === 'get' ? this.callers[this.underWay % this.callers.length] : undefined
     if (reader !== undefined) return reader
-    const caller = this.caller(this.callers.length)
+    const caller = this.caller(this.callers.length, 1)
     this.callers.push(caller)
     return caller
   }
 
-  private caller(id: number): Caller {
+  private caller(id: number, keys = this.keysEach): Caller {
     const client = this.clients[id % this.clients.length]
     if (client === undefined) throw new Error('a load without clients')
-    return new Caller({ client, id, keys: this.keysEach, setting: this.setting })
+    return new Caller({ client, id, keys, setting: this.setting })
   }
 
   /** Of all clients together. */
