@@ -1,4 +1,5 @@
-// The nodes of the state tree in flat columns, versioned so that a snapshot stays readable while the tree changes.
+// The nodes of the state tree in columns of pages, versioned so that a snapshot stays readable while the tree changes. Pages are added one by
+// one: a column that was copied to grow would hold every replica up at the same slot, the longer the larger its state is.
 //
 // A node is named by a number: 0 is the empty tree, n > 0 a branch, n < 0 a leaf. Each carries the number of the commit
 // that made it ("birth"). A commit may overwrite a node only where no open snapshot can reach it; otherwise it writes a
@@ -12,6 +13,28 @@ import type { Text } from './text.ts'
 export type NodeRef = number
 export const EMPTY: NodeRef = 0
 
+const PAGE_BITS = 10
+const PAGE_NODES = 1 << PAGE_BITS
+const IN_PAGE = PAGE_NODES - 1
+const NOTHING = '' as Text
+
+interface Page {
+  /** 32 bytes a node. */
+  readonly hashes: Uint8Array
+  /** The commit that made each. */
+  readonly births: Uint32Array
+}
+
+interface LeafPage extends Page {
+  readonly keys: Text[]
+  readonly values: Text[]
+}
+
+interface BranchPage extends Page {
+  /** {@link FAN_OUT} a branch. */
+  readonly children: Int32Array
+}
+
 interface Retired {
   readonly node: NodeRef
   /** The commit from which on the tree no longer holds the node. */
@@ -24,17 +47,13 @@ export class NodePool {
   private readonly open: number[] = []
   private retired: Retired[] = []
 
-  private children = new Int32Array(0)
-  private branchHashes = new Uint8Array(0)
-  private branchBirths = new Uint32Array(0)
+  private readonly branchPages: BranchPage[] = []
   private readonly freeBranches: NodeRef[] = []
   private branches = 1
 
-  private readonly keys: Text[] = ['' as Text]
-  private readonly values: Text[] = ['' as Text]
-  private leafHashes = new Uint8Array(0)
-  private leafBirths = new Uint32Array(0)
+  private readonly leafPages: LeafPage[] = []
   private readonly freeLeaves: NodeRef[] = []
+  private leaves = 1
 
   /** Begins a commit: from here on nodes that an open snapshot sees are copied, not changed. */
   begin(): void {
@@ -55,15 +74,15 @@ export class NodePool {
   }
 
   key(leaf: NodeRef): Text {
-    return this.keys[-leaf] ?? absent(leaf)
+    return this.leafPage(leaf).keys[-leaf & IN_PAGE] ?? absent(leaf)
   }
 
   value(leaf: NodeRef): Text {
-    return this.values[-leaf] ?? absent(leaf)
+    return this.leafPage(leaf).values[-leaf & IN_PAGE] ?? absent(leaf)
   }
 
   child(branch: NodeRef, digit: number): NodeRef {
-    return this.children[branch * FAN_OUT + digit] ?? absent(branch)
+    return this.branchPage(branch).children[(branch & IN_PAGE) * FAN_OUT + digit] ?? absent(branch)
   }
 
   /** Copies the 32-byte hash of `node` to `target`; 32 zero bytes for the empty tree. */
@@ -72,60 +91,62 @@ export class NodePool {
       target.fill(0, offset, offset + HASH_BYTES)
       return
     }
-    const source = node > 0 ? this.branchHashes : this.leafHashes
-    copyHash(source, Math.abs(node) * HASH_BYTES, target, offset)
+    copyHash(this.page(node).hashes, (Math.abs(node) & IN_PAGE) * HASH_BYTES, target, offset)
   }
 
   /** `hash` is the 32 bytes from `offset` on. */
   addLeaf(key: Text, value: Text, hash: Uint8Array, offset = 0): NodeRef {
-    const leaf = this.freeLeaves.pop() ?? -this.keys.length
-    if (-leaf * HASH_BYTES >= this.leafHashes.length) this.growLeaves(-leaf)
-    this.keys[-leaf] = key
-    this.values[-leaf] = value
-    copyHash(hash, offset, this.leafHashes, -leaf * HASH_BYTES)
-    this.leafBirths[-leaf] = this.commit
+    const leaf = this.freeLeaves.pop() ?? -this.leaves++
+    const page = this.leafPages[-leaf >>> PAGE_BITS] ?? added(this.leafPages, newLeafPage())
+    const at = -leaf & IN_PAGE
+    page.keys[at] = key
+    page.values[at] = value
+    page.births[at] = this.commit
+    copyHash(hash, offset, page.hashes, at * HASH_BYTES)
     return leaf
   }
 
   addBranch(): NodeRef {
     const branch = this.freeBranches.pop() ?? this.branches++
-    if (branch * HASH_BYTES >= this.branchHashes.length) this.growBranches(branch)
-    this.branchBirths[branch] = this.commit
+    const page = this.branchPages[branch >>> PAGE_BITS] ?? added(this.branchPages, newBranchPage())
+    page.births[branch & IN_PAGE] = this.commit
     return branch
   }
 
   /** A branch with the children of `branch` that this commit may change: itself, or a copy where a snapshot sees it. */
   writableBranch(branch: NodeRef): NodeRef {
-    if (!this.isSeen(this.branchBirths[branch] ?? 0, this.commit)) {
-      this.branchBirths[branch] = this.commit
+    const { births, children } = this.branchPage(branch)
+    const at = branch & IN_PAGE
+    if (!this.isSeen(births[at] ?? 0, this.commit)) {
+      births[at] = this.commit
       return branch
     }
     const copy = this.addBranch()
-    this.children.copyWithin(copy * FAN_OUT, branch * FAN_OUT, (branch + 1) * FAN_OUT)
+    for (let digit = 0; digit < FAN_OUT; digit++) this.setChild(copy, digit, children[at * FAN_OUT + digit] ?? EMPTY)
     this.retire(branch)
     return copy
   }
 
   setChild(branch: NodeRef, digit: number, child: NodeRef): void {
-    this.children[branch * FAN_OUT + digit] = child
+    this.branchPage(branch).children[(branch & IN_PAGE) * FAN_OUT + digit] = child
   }
 
   /** `hash` is the 32 bytes from `offset` on. */
   setBranchHash(branch: NodeRef, hash: Uint8Array, offset = 0): void {
-    copyHash(hash, offset, this.branchHashes, branch * HASH_BYTES)
+    copyHash(hash, offset, this.branchPage(branch).hashes, (branch & IN_PAGE) * HASH_BYTES)
   }
 
   /** Gives up a node that the tree no longer holds from commit `death` on. */
   retire(node: NodeRef, death = this.commit): void {
     if (node === EMPTY) return
-    const births = node > 0 ? this.branchBirths : this.leafBirths
-    if (this.isSeen(births[Math.abs(node)] ?? 0, death)) {
+    if (this.isSeen(this.page(node).births[Math.abs(node) & IN_PAGE] ?? 0, death)) {
       this.retired.push({ node, death })
     } else if (node > 0) {
       this.freeBranches.push(node)
     } else {
-      this.keys[-node] = '' as Text
-      this.values[-node] = '' as Text
+      const { keys, values } = this.leafPage(node)
+      keys[-node & IN_PAGE] = NOTHING
+      values[-node & IN_PAGE] = NOTHING
       this.freeLeaves.push(node)
     }
   }
@@ -140,31 +161,39 @@ export class NodePool {
     return false
   }
 
-  private growLeaves(least: number): void {
-    const capacity = grown(least)
-    this.leafHashes = widened(new Uint8Array(capacity * HASH_BYTES), this.leafHashes)
-    this.leafBirths = widened(new Uint32Array(capacity), this.leafBirths)
+  private page(node: NodeRef): Page {
+    return node > 0 ? this.branchPage(node) : this.leafPage(node)
   }
 
-  private growBranches(least: number): void {
-    const capacity = grown(least)
-    this.children = widened(new Int32Array(capacity * FAN_OUT), this.children)
-    this.branchHashes = widened(new Uint8Array(capacity * HASH_BYTES), this.branchHashes)
-    this.branchBirths = widened(new Uint32Array(capacity), this.branchBirths)
+  private leafPage(leaf: NodeRef): LeafPage {
+    return this.leafPages[-leaf >>> PAGE_BITS] ?? absent(leaf)
   }
+
+  private branchPage(branch: NodeRef): BranchPage {
+    return this.branchPages[branch >>> PAGE_BITS] ?? absent(branch)
+  }
+}
+
+function newLeafPage(): LeafPage {
+  const texts = () => Array.from({ length: PAGE_NODES }, () => NOTHING)
+  return { keys: texts(), values: texts(), ...newPage() }
+}
+
+function newBranchPage(): BranchPage {
+  return { children: new Int32Array(PAGE_NODES * FAN_OUT), ...newPage() }
+}
+
+function newPage(): Page {
+  return { hashes: new Uint8Array(PAGE_NODES * HASH_BYTES), births: new Uint32Array(PAGE_NODES) }
+}
+
+function added<Each>(pages: Each[], page: Each): Each {
+  pages.push(page)
+  return page
 }
 
 function copyHash(source: Uint8Array, from: number, target: Uint8Array, to: number): void {
   for (let i = 0; i < HASH_BYTES; i++) target[to + i] = source[from + i] ?? 0
-}
-
-function grown(least: number): number {
-  return Math.max(1024, Math.ceil(least * 1.5))
-}
-
-function widened<Column extends Int32Array | Uint32Array | Uint8Array>(target: Column, source: Column): Column {
-  target.set(source)
-  return target
 }
 
 function absent(node: NodeRef): never {
