@@ -96,6 +96,9 @@ export const SNAPSHOT_JOURNAL_BYTES = 64 * MIB
 /** A snapshot is also written after so many slots: some seconds of replaying, however small they are. */
 export const SNAPSHOT_JOURNAL_SLOTS = 16_384
 
+/** Share of the time that a replica spends on a snapshot that it writes; what is ordered meanwhile needs the rest. */
+export const SNAPSHOT_SHARE = 1 / 4
+
 /** NewViews kept for audits beside the newest; one is 170 KiB at most with four replicas and default parameters. */
 export const AUDIT_NEW_VIEWS = 64
 /** Bytes of them. What is under keys the store holds in memory, 128 MiB at most. */

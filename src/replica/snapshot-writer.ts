@@ -1,11 +1,11 @@
 // Which states go to disk, and when. Not every checkpoint's: the journal holds every entry since the last snapshot, and a restart
 // replays it. A new one is written when the journal has grown longer than that is worth, and then the log below it may go.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as rest } from 'node:timers/promises'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import type { Store } from '../storage/index.ts'
 import { encodeRecord } from '../wire/index.ts'
-import type { ShellLimits } from './limits.ts'
+import { type ShellLimits, SNAPSHOT_SHARE } from './limits.ts'
 import type { KeptSnapshot } from './machine-host.ts'
 
 export interface SnapshotWriterOptions {
@@ -110,13 +110,15 @@ export class SnapshotWriter {
     if (next !== undefined && !this.stopped) this.begin(next)
   }
 
-  /** One chunk a turn, so that votes do not wait for a large state. */
+  /** One chunk at a time, and most of the time none: every replica writes a large state at the same checkpoint, and votes must not wait for it. */
   private async *chunksOf(kept: KeptSnapshot, size: { bytes: number }): AsyncGenerator<Uint8Array> {
+    let beganMs = performance.now()
     for (const chunk of kept.state.chunks()) {
       if (this.stopped) throw new Error('snapshot: given up, since the replica stops')
       size.bytes += chunk.length
       yield chunk
-      await nextTurn()
+      await rest((performance.now() - beganMs) * (1 / SNAPSHOT_SHARE - 1))
+      beganMs = performance.now()
     }
   }
 }
