@@ -71,12 +71,14 @@ export interface OwnWord {
   readonly said: ReadonlySet<string>
 }
 
-/** The votes and notes in `records`, as {@link OwnWord} has them. */
-export function sayings(records: readonly DurableRecord[]): Set<string> {
+/** What `self` said by `records`, as {@link OwnWord} has it. What a leader proposed again stands nowhere but in its NewView. */
+export function sayings(records: readonly DurableRecord[], self: ReplicaIndex): Set<string> {
   const said = new Set<string>()
   for (const record of records) {
     if (record.kind === 'vote') said.add(saying(record.vote))
-    else if (record.kind === 'checkpoint') said.add(noteSaying(record.vote))
+    else if (record.kind === 'new-view') {
+      for (const vote of record.newView.proposals) if (vote.replica === self) said.add(saying(vote))
+    } else if (record.kind === 'checkpoint') said.add(noteSaying(record.vote))
   }
   return said
 }

@@ -73,7 +73,12 @@ export class StartCheck {
     const isNew = recovered.records.length === 0 && recovered.snapshot === undefined
     if (isNew || lies || reign.epoch.membership.quorums.quorum === 1) return verdicts.clear()
     const { view, stable } = reign.core.status()
-    const own = { self: reign.self, view, settled: slot(Math.max(stable.slot, firstSlot - 1)), said: sayings(records) }
+    const own = {
+      self: reign.self,
+      view,
+      settled: slot(Math.max(stable.slot, firstSlot - 1)),
+      said: sayings(records, reign.self),
+    }
     const { viewTimeoutMs } = reign.core.parameters
     const timers = [
       setTimeout(() => this.end()?.verdicts.clear(), START_TIMEOUTS * viewTimeoutMs),

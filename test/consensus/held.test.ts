@@ -44,6 +44,25 @@ describe.each(MODES)('a replica that starts again ($title)', ({ options }) => {
     }
   })
 
+  it('knows what it proposed again in the NewView that it began its view with, where it said nothing after it', () => {
+    const cluster = busy(options)
+    while (cluster.status(0).chosen === cluster.status(0).stable.slot) write(cluster, 1)
+    const { leader } = cluster.status(0)
+    // What waits is proposed in the new view, and nobody hears of it.
+    cluster.filter = (_, __, message) => message.kind !== 'propose'
+    cluster.crash(leader)
+    const others = cluster.replicas.map(({ index }) => index).filter((index) => index !== leader)
+    cluster.submit(others, 'w')
+    cluster.run(1000)
+    const next = cluster.status(others[0] ?? 0).leader
+    const peers = others.filter((index) => index !== next)
+    const votes = peers.map((peer) => heldOf(stateOf(cluster, peer), replicaIndex(next)).vote)
+    expect(next).not.toBe(leader)
+    expect(votes.map((vote) => vote?.statement.view)).toContain(cluster.status(next).view)
+    const own = ownWord(cluster, next)
+    for (const peer of peers) expect(told(cluster, peer, next, own)).toBeUndefined()
+  })
+
   it('is told what it said after the last checkpoint that its records know of, also once its peers are past the next one', () => {
     const cluster = busy(options)
     const old = ownWord(cluster, 1)
@@ -121,10 +140,12 @@ function ownWord(cluster: MiniCluster, index: number): OwnWord {
   const { view: at, stable } = cluster.status(index)
   // The store has dropped what is below its last checkpoint.
   const kept = (cluster.replicas[index]?.records ?? []).filter((record) => slotOf(record) > stable.slot)
-  return { self: replicaIndex(index), view: at, settled: stable.slot, said: sayings(kept) }
+  return { self: replicaIndex(index), view: at, settled: stable.slot, said: sayings(kept, replicaIndex(index)) }
 }
 
+/** Of records about no slot the newest is kept. */
 function slotOf(record: DurableRecord): number {
+  if (record.kind === 'new-view') return Number.POSITIVE_INFINITY
   if (record.kind === 'vote') return record.vote.statement.slot
   return record.kind === 'checkpoint' ? record.vote.slot : 0
 }
