@@ -123,10 +123,13 @@ function comesBack(cluster: LocalCluster, index: number, signal: AbortSignal): P
   return timed(async () => {
     await cluster.start(index)
     const isBack = () => {
+      if (!cluster.runs(index)) return true
       const report = cluster.report(index)
       return report !== undefined && report.executed >= executed && report.connected.length > 0 && !report.transferring
     }
     await cluster.until(`replica ${index} is back`, isBack, { timeoutMs: READY_WITHIN_MS, signal })
+    const ending = cluster.ending(index)
+    if (ending !== undefined) throw new BenchError(`replica ${index} ended when it was to come back: ${ending.text}`)
     const alarms = cluster.report(index)?.alarms ?? []
     if (alarms.length > 0) throw new BenchError(`replica ${index} came back with ${alarms.join(', ')}`)
   })
