@@ -50,8 +50,8 @@ export interface Lock {
 
 export interface ReadableFile {
   readonly size: number
-  /** Fewer bytes only at the end of the file. */
-  readSync(position: number, length: number): Uint8Array
+  /** Fewer bytes only at the end of the file. They may be put into `room`, which has as many. */
+  readSync(position: number, length: number, room?: Uint8Array): Uint8Array
   read(position: number, length: number): Promise<Uint8Array>
   close(): void
 }
@@ -153,8 +153,8 @@ class NodeReadableFile implements ReadableFile {
     }
   }
 
-  readSync(position: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length)
+  readSync(position: number, length: number, room?: Uint8Array): Uint8Array {
+    const bytes = room ?? new Uint8Array(length)
     let at = 0
     try {
       while (at < length) {

@@ -113,7 +113,7 @@ export class Snapshots {
     const name = snapshotFile(slot)
     const file = files.openForReading(join(folder, name))
     try {
-      const { meta, bodies } = readSnapshot(file, name, slot, seedOf(this.#options.salt, slot))
+      const { meta, bodies } = readSnapshot(file, name, slot, seedOf(this.#options.salt, slot), new Room())
       for (const _ of bodies);
       this.#kept = [...this.#kept, { slot, file: name, bytes: file.size }]
       this.newest ??= { slot, meta, chunks: () => this.#chunks(slot) }
@@ -225,12 +225,23 @@ class DamagedAt extends StoreError {
   }
 }
 
+/** Where chunks are read that nobody keeps. */
+class Room {
+  #bytes = new Uint8Array(0)
+
+  for(length: number): Uint8Array {
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(2 * length)
+    return this.#bytes.subarray(0, length)
+  }
+}
+
 /** The meta at once, the chunks one by one; each was checked when it comes, and the file as a whole when the last has come. */
 function readSnapshot(
   file: ReadableFile,
   name: string,
   slot: number,
   seed: number,
+  room?: Room,
 ): { readonly meta: Uint8Array; readonly bodies: Generator<Uint8Array> } {
   const head = file.readSync(0, HEAD_BYTES)
   if (head.length < HEAD_BYTES || readU32(head, 0) !== MAGIC || readU64(head, 4) !== slot) throw new DamagedAt(name, 0)
@@ -239,7 +250,7 @@ function readSnapshot(
   const meta = file.readSync(HEAD_BYTES, metaBytes)
   const expected = encodeHead(slot, meta, seed)
   if (meta.length < metaBytes || readU32(head, 16) !== readU32(expected, 16)) throw new DamagedAt(name, 0)
-  return { meta, bodies: readBodies(file, name, HEAD_BYTES + metaBytes, crc32(meta, crc32(head, seed)), seed) }
+  return { meta, bodies: readBodies(file, name, HEAD_BYTES + metaBytes, crc32(meta, crc32(head, seed)), seed, room) }
 }
 
 function* readBodies(
@@ -248,6 +259,7 @@ function* readBodies(
   from: number,
   checkSoFar: number,
   seed: number,
+  room?: Room,
 ): Generator<Uint8Array> {
   let [position, check, count] = [from, checkSoFar, 0]
   for (;;) {
@@ -263,7 +275,7 @@ function* readBodies(
         throw new DamagedAt(name, position)
       return
     }
-    const chunk = file.readSync(position + CHUNK_HEAD_BYTES, length)
+    const chunk = file.readSync(position + CHUNK_HEAD_BYTES, length, room?.for(length))
     const expected = encodeChunkHead(chunk, position, seed)
     if (chunk.length < length || readU32(expected, 4) !== readU32(head, 4)) throw new DamagedAt(name, position)
     yield chunk
