@@ -13,7 +13,7 @@ import {
   type StableCheckpoint,
   verifyMessage,
 } from '../consensus/index.ts'
-import { MapRestoration } from '../machine/index.ts'
+import { isSealed, MapRestoration } from '../machine/index.ts'
 import { type Recovered, type StoredSnapshot, StoreError, type StoreRecord } from '../storage/index.ts'
 import { ARCHIVE_KINDS, decodeRecord, RECORD_KINDS } from '../wire/index.ts'
 import { repairableDamage } from './damage.ts'
@@ -159,7 +159,8 @@ async function restore({ recovered, host, epochs, log, signal }: RecoverOptions)
   let bytes = 0
   try {
     for (const chunk of snapshot.chunks()) {
-      const taken = restoration.offer(chunk)
+      // An earlier version sealed none: those are proven as if they came from a peer.
+      const taken = isSealed(chunk) ? restoration.offerSealed(chunk) : restoration.offer(chunk)
       if (!taken.ok) throw new StoreError('damaged', `chunk refused: ${taken.fault}`)
       bytes += chunk.length
       await nextTurn()

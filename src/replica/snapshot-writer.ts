@@ -80,7 +80,7 @@ export class SnapshotWriter {
     const { limits, journalBytes } = this.options
     const since = Math.max(this.stored.slot, this.writing?.kept.slot ?? 0)
     const bytes = journalBytes() - this.begunAt
-    return slot - since >= limits.snapshotSlots || bytes >= Math.max(limits.snapshotBytes, this.stored.bytes)
+    return slot - since >= limits.snapshotSlots || bytes >= Math.max(limits.snapshotBytes, this.stored.bytes / 2)
   }
 
   private begin(job: Job): void {
@@ -113,7 +113,7 @@ export class SnapshotWriter {
   /** One chunk at a time, and most of the time none: every replica writes a large state at the same checkpoint, and votes must not wait for it. */
   private async *chunksOf(kept: KeptSnapshot, size: { bytes: number }): AsyncGenerator<Uint8Array> {
     let beganMs = performance.now()
-    for (const chunk of kept.state.chunks()) {
+    for (const chunk of kept.state.sealedChunks()) {
       if (this.stopped) throw new Error('snapshot: given up, since the replica stops')
       size.bytes += chunk.length
       yield chunk

@@ -251,8 +251,8 @@ export function isFrontierOf(frontier: Frontier, size: number, root: Digest): bo
 
 function restored(state: StateSnapshot): AuthenticatedMap {
   const restoration = new MapRestoration(state.root)
-  for (const chunk of state.chunks()) {
-    const taken = restoration.offer(chunk)
+  for (const chunk of state.sealedChunks()) {
+    const taken = restoration.offerSealed(chunk)
     if (!taken.ok) throw new Error(`own snapshot of slot ${state.slot} does not verify: ${taken.fault}`)
   }
   return restoration.finish()

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { hex, replicaIndex, utf8 } from '../../crypto/index.ts'
-import { AuthenticatedMap, encodeKvCommand } from '../../src/machine/index.ts'
+import { AuthenticatedMap, encodeKvCommand, openChunk } from '../../src/machine/index.ts'
 import { Snapshots } from '../../src/replica/snapshots.ts'
 import { signerNamed } from '../keys/sample.ts'
+import { altered } from './altered-store.ts'
 import { MemoryCluster, type MemoryClusterOptions, type TestClient, until } from './memory-cluster.ts'
 
 let cluster: MemoryCluster | undefined
@@ -23,6 +24,14 @@ async function started(options: MemoryClusterOptions = {}): Promise<MemoryCluste
 /** One request after the other, so that each has a slot of its own. */
 async function write(client: TestClient, count: number, key = 'key'): Promise<void> {
   for (let i = 0; i < count; i++) await client.submit([client.put(`${key} ${i}`, `value ${i}`)])
+}
+
+async function* unsealed(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const sealed of chunks) {
+    const opened = openChunk(sealed)
+    if (!opened.ok) throw new Error('a chunk that is not sealed')
+    yield opened.value.chunk
+  }
 }
 
 function executed(c: MemoryCluster): number {
@@ -143,6 +152,24 @@ describe('the log', () => {
     expect(contents?.records.every(({ slot }) => slot === 0 || slot > 16)).toBe(true)
     await c.stop(1)
     await c.start(1)
+    expect(c.status(1).executed).toBeGreaterThanOrEqual(32)
+    await write(client, 10, 'after')
+    await settled(c)
+  })
+
+  it('goes on from a snapshot that an earlier version wrote, with chunks that are not sealed', async () => {
+    const c = await started({
+      limits: { snapshotSlots: 16 },
+      wrapStore: (_, store) =>
+        altered(store, { putSnapshot: (at, meta, chunks) => store.putSnapshot(at, meta, unsealed(chunks)) }),
+    })
+    const client = await c.client()
+    await write(client, 50)
+    await settled(c)
+    await until(() => c.running.every((each) => each.status().firstSlot > 16))
+    await c.stop(1)
+    await c.start(1)
+    expect(c.logged.filter(({ text }) => text.includes('snapshot on disk'))).toEqual([])
     expect(c.status(1).executed).toBeGreaterThanOrEqual(32)
     await write(client, 10, 'after')
     await settled(c)

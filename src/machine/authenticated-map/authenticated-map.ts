@@ -8,10 +8,12 @@ import { type Digest, digest } from '../../../crypto/index.ts'
 import { MAX_OPEN_SNAPSHOTS } from '../limits.ts'
 import { FIRST_PATH } from './chunk.ts'
 import { HASH_BYTES, type Hash, type StateHasher, stateHasher } from './hashing.ts'
+import { KeyOrder } from './key-order.ts'
 import { ChunkLoader } from './load-chunk.ts'
 import { EMPTY, NodePool, type NodeRef } from './node-pool.ts'
-import { type Entry, OrderedIndex } from './ordered-index.ts'
+import { OrderedIndex } from './ordered-index.ts'
 import { leafAt, proveState } from './prove.ts'
+import { sealChunk } from './sealed-chunk.ts'
 import { type Change, StateTree } from './state-tree.ts'
 import { type Text, toBytes, toText } from './text.ts'
 import { type WrittenChunk, writeChunk } from './write-chunk.ts'
@@ -27,12 +29,11 @@ export interface MapSnapshot {
   chunk(from: Uint8Array): WrittenChunk
   /** All chunks in order. */
   chunks(): Generator<Uint8Array>
+  /** The same, sealed for one's own disk: see sealed-chunk.ts. */
+  sealedChunks(): Generator<Uint8Array>
   /** Gives up what is kept for this snapshot alone; it must not be used any more. Idempotent. */
   close(): void
 }
-
-/** Loaded entries that go to the index together, in the order of their keys: in that of their paths each would look for its place anew. */
-const INDEX_RUN = 16_384
 
 export class AuthenticatedMap {
   private readonly index = new OrderedIndex()
@@ -44,7 +45,7 @@ export class AuthenticatedMap {
   /** Keys changed since the last commit, with what they now hold. */
   private changed = new Map<Text, Text | undefined>()
   /** What was loaded and is not in the index yet. */
-  private loaded: Entry[] = []
+  private loaded: KeyOrder | undefined
 
   constructor(hash?: Hash) {
     this.hasher = stateHasher(hash)
@@ -117,6 +118,7 @@ export class AuthenticatedMap {
       prove: (key) => proveState(pool, reading(), hasher.path(key), hasher),
       chunk,
       chunks: () => allChunks(chunk),
+      sealedChunks: () => allChunks((from) => sealChunk(writeChunk(pool, reading(), from, hasher, true))),
       close: () => {
         if (closed) return
         closed = true
@@ -126,25 +128,21 @@ export class AuthenticatedMap {
     }
   }
 
-  /** Adds what a verified chunk holds, with the hashes that its verification computed; only `MapRestoration` calls it. */
-  load(chunk: Uint8Array, hashes: Uint8Array): void {
+  /** Adds what a proven chunk holds, with the hashes of its nodes; only `MapRestoration` calls it. Returns the key of the last entry. */
+  load(chunk: Uint8Array, hashes: Uint8Array): Text | undefined {
     this.pool.begin()
     const loader = new ChunkLoader(this.pool, chunk, hashes)
     this.tip = loader.load(this.tip)
-    for (const leaf of loader.leaves) this.loaded.push({ key: this.pool.key(leaf), value: this.pool.value(leaf) })
-    if (this.loaded.length >= INDEX_RUN) this.indexLoaded()
+    this.loaded ??= new KeyOrder(this.pool)
+    for (const leaf of loader.leaves) this.loaded.add(leaf)
+    const last = loader.leaves.at(-1)
+    return last === undefined ? undefined : this.pool.key(last)
   }
 
   /** Everything is loaded: from here on the map is like any other. */
   endLoad(): void {
-    this.indexLoaded()
-  }
-
-  private indexLoaded(): void {
-    const run = this.loaded
-    this.loaded = []
-    run.sort((a, b) => (a.key < b.key ? -1 : 1))
-    for (const { key, value } of run) this.index.set(key, value)
+    if (this.loaded !== undefined) this.index.fill(this.loaded.entries())
+    this.loaded = undefined
   }
 
   private applyChanges(changes: readonly Change[]): void {

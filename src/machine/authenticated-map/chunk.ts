@@ -50,9 +50,9 @@ export interface StateChunk {
 
 /**
  * Why a chunk is refused. `start`: it begins elsewhere than asked. `root`: honest perhaps, but for another state. The
- * others no honest peer sends.
+ * others no honest peer sends. `seal`: of one's own, damaged on the disk.
  */
-export type ChunkFault = 'size' | 'start' | 'malformed' | 'gap' | 'end' | 'root'
+export type ChunkFault = 'size' | 'start' | 'malformed' | 'gap' | 'end' | 'root' | 'seal'
 
 /** What the chunk that begins at the path `from` adds to the state with `root`. Never throws. */
 export function verifyChunk(

@@ -28,6 +28,14 @@ interface Split {
 
 /** Entries of a leaf, or children of a branch, at most. */
 const WIDTH = 64
+/** So many are given to each at first, so that what comes later does not split them all. */
+const FILLED = 48
+
+interface Filled {
+  /** The first key below the node. */
+  readonly first: Text
+  readonly node: Node
+}
 
 export class OrderedIndex {
   private root: Node = { keys: [], values: [] }
@@ -71,6 +79,23 @@ export class OrderedIndex {
     scanNode(this.root, start, end, visit)
   }
 
+  /** Takes entries in the order of their keys, which are all different. Requires that it is empty. */
+  fill(entries: Iterable<Entry>): void {
+    let level: Filled[] = []
+    let leaf: Leaf = { keys: [], values: [] }
+    for (const { key, value } of entries) {
+      if (leaf.keys.length === 0 || leaf.keys.length >= FILLED) {
+        leaf = { keys: [], values: [] }
+        level.push({ first: key, node: leaf })
+      }
+      leaf.keys.push(key)
+      leaf.values.push(value)
+      this.entries++
+    }
+    while (level.length > 1) level = branchesOver(level)
+    this.root = level[0]?.node ?? this.root
+  }
+
   /** A node that loses its last entry leaves the tree; nodes that are merely thin are left alone. */
   private remove(node: Node, key: Text): void {
     if (!('children' in node)) {
@@ -111,6 +136,18 @@ export class OrderedIndex {
     leaf.values.splice(at, 0, value)
     return leaf.keys.length > WIDTH ? splitLeaf(leaf, rightmost && at === leaf.keys.length - 1) : undefined
   }
+}
+
+function branchesOver(level: readonly Filled[]): Filled[] {
+  const branches: Filled[] = []
+  for (let from = 0; from < level.length; from += FILLED) {
+    const part = level.slice(from, from + FILLED)
+    const [head] = part
+    if (head === undefined) break
+    const keys = part.slice(1).map(({ first }) => first)
+    branches.push({ first: head.first, node: { keys, children: part.map(({ node }) => node) } })
+  }
+  return branches
 }
 
 function scanNode(node: Node, start: Text, end: Text | undefined, visit: (key: Text, value: Text) => boolean): boolean {

@@ -9,13 +9,21 @@ import type { Text } from './text.ts'
 
 export interface WrittenChunk {
   readonly bytes: Uint8Array
+  /** The hashes that its verification will compute, as `StateChunk` has them; empty unless they were asked for. */
+  readonly hashes: Uint8Array
   /** The path that the next chunk begins with; undefined after the last. */
   readonly next: Uint8Array | undefined
 }
 
 /** The chunk that begins at the path `from` in the tree `root`. */
-export function writeChunk(pool: NodePool, root: NodeRef, from: Uint8Array, hasher: StateHasher): WrittenChunk {
-  return new ChunkWriter(pool, from, hasher).chunk(root)
+export function writeChunk(
+  pool: NodePool,
+  root: NodeRef,
+  from: Uint8Array,
+  hasher: StateHasher,
+  withHashes = false,
+): WrittenChunk {
+  return new ChunkWriter(pool, from, hasher, withHashes).chunk(root)
 }
 
 class ChunkWriter {
@@ -27,11 +35,15 @@ class ChunkWriter {
   private filled = 0
   private closed = false
   private last: NodeRef = EMPTY
+  /** Nodes whose hashes go with the chunk. */
+  private readonly nodes: NodeRef[] = []
+  private readonly withHashes: boolean
 
-  constructor(pool: NodePool, from: Uint8Array, hasher: StateHasher) {
+  constructor(pool: NodePool, from: Uint8Array, hasher: StateHasher, withHashes: boolean) {
     this.pool = pool
     this.from = from
     this.hasher = hasher
+    this.withHashes = withHashes
   }
 
   chunk(root: NodeRef): WrittenChunk {
@@ -39,7 +51,14 @@ class ChunkWriter {
     this.bytes[this.at++] = this.kindOf(root, 0)
     this.node(root, 0, 0)
     this.bytes[HASH_BYTES] = this.closed ? 0 : 1
-    return { bytes: this.bytes.slice(0, this.at), next: this.closed ? this.next() : undefined }
+    const next = this.closed ? this.next() : undefined
+    return { bytes: this.bytes.slice(0, this.at), hashes: this.hashes(), next }
+  }
+
+  private hashes(): Uint8Array {
+    const hashes = new Uint8Array(this.nodes.length * HASH_BYTES)
+    for (let i = 0; i < this.nodes.length; i++) this.pool.copyHash(this.nodes[i] ?? EMPTY, hashes, i * HASH_BYTES)
+    return hashes
   }
 
   private next(): Uint8Array | undefined {
@@ -77,6 +96,7 @@ class ChunkWriter {
       this.bytes[mask] = (this.bytes[mask] ?? 0) | (this.kindOf(child, childSide) << (2 * digit))
       this.node(child, depth + 1, childSide)
     }
+    if (this.withHashes) this.nodes.push(branch)
   }
 
   private leaf(leaf: NodeRef, side: number): void {
@@ -87,6 +107,7 @@ class ChunkWriter {
     if (path === undefined || compareBytes(path, this.from) >= 0) {
       this.entry(key, value)
       this.last = leaf
+      if (this.withHashes) this.nodes.push(leaf)
       return
     }
     this.reserve(1 + 2 * HASH_BYTES)
