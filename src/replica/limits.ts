@@ -77,6 +77,8 @@ export const REPLY_FRAME_BYTES = 512 * KIB
 
 /** Keys changed after which the state root is brought up to date, so that a checkpoint finds little left to hash. */
 export const COMMIT_KEYS = 2_048
+/** The same where a replica that starts again replays its journal: nobody waits for it, and the fewer times the fewer hashes. */
+export const REPLAY_COMMIT_KEYS = 65_536
 
 /** Snapshots kept below the newest stable one, for peers that have just learned of it. */
 export const KEPT_SNAPSHOTS = 1
@@ -89,8 +91,8 @@ export const SERVED_SNAPSHOTS = 1
 export const SERVE_TIMEOUTS = 8
 
 /**
- * A snapshot is written when the journal since the last one is longer than this, or than that snapshot: writing them costs no more
- * than writing the journal, and a restart reads at most about twice this and replays it in seconds.
+ * A snapshot is written when the journal since the last one is longer than this, and than half of that snapshot: writing them costs at most
+ * twice what writing the journal does, and a restart replays what this holds, or as long as reading the snapshot takes.
  */
 export const SNAPSHOT_JOURNAL_BYTES = 64 * MIB
 /** A snapshot is also written after so many slots: some seconds of replaying, however small they are. */

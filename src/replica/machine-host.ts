@@ -30,7 +30,7 @@ import {
 } from '../machine/index.ts'
 import { AnswerIndex } from './answer-index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
-import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES } from './limits.ts'
+import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, REPLAY_COMMIT_KEYS } from './limits.ts'
 import { SlotResults } from './slot-results.ts'
 
 /** The state after a checkpoint's slot, and the log up to it. */
@@ -96,7 +96,7 @@ export class MachineHost {
     const { slot: at } = entry.header
     // Before: after the last slot of an epoch the charter of the next one is in office.
     const interval = intervalOf(this.executor)
-    const { records, root, tree } = this.apply(entry, timestampMs, certificate)
+    const { records, root, tree } = this.apply(entry, timestampMs, { certificate, commitKeys: COMMIT_KEYS })
     this.requests += records.length
     this.keepResults(entry, records, tree)
     if (at % interval !== 0) return { slot: at, resultsRoot: root, stateRoot: undefined }
@@ -106,7 +106,8 @@ export class MachineHost {
 
   /** Executes the next entry as it was executed before the restart: nobody waits for its results. */
   replay(entry: Entry, certificate: Certificate): void {
-    this.apply(entry, Math.max(this.executor.timestampMs, entry.header.timestampMs), certificate)
+    const at = Math.max(this.executor.timestampMs, entry.header.timestampMs)
+    this.apply(entry, at, { certificate, commitKeys: REPLAY_COMMIT_KEYS })
   }
 
   /** Where this request was answered lately in this epoch, with a receipt. */
@@ -208,7 +209,11 @@ export class MachineHost {
     return createExecutor({ ...options, ...stateGenesis(genesis) })
   }
 
-  private apply(entry: Entry, timestampMs: number, certificate: Certificate) {
+  private apply(
+    entry: Entry,
+    timestampMs: number,
+    { certificate, commitKeys }: { readonly certificate: Certificate; readonly commitKeys: number },
+  ) {
     const { slot: at } = entry.header
     const wasEnding = this.executor.succession() !== undefined
     const results = this.executor.execute({ slot: at, timestampMs, requests: entry.requests })
@@ -217,7 +222,7 @@ export class MachineHost {
     this.changes.append({ entry, certificate, timestampMs: this.executor.timestampMs, changes })
     this.frontier = appendLeaf(this.frontier, entry.digest)
     // The root is a function of the content alone, so it does not matter when it is brought up to date in between.
-    if (this.executor.uncommitted >= COMMIT_KEYS) this.executor.stateRoot()
+    if (this.executor.uncommitted >= commitKeys) this.executor.stateRoot()
     return results
   }
 
