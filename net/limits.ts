@@ -43,9 +43,9 @@ export interface NetLimits {
   /** Bytes of the answer: a few hand-overs. The rest is asked for once these are known. */
   readonly maxFormerAnswerBytes: number
   /**
-   * Inbound connections that have not proved a key yet. Beyond, the oldest goes: an honest handshake takes some 10
-   * ms, so the oldest of 64 is hardly ever an honest one, and whoever wants to keep honest ones out has to open 64 in
-   * those 10 ms.
+   * Inbound connections that have not proved a key yet. Beyond, the oldest goes, and whoever wants to keep honest ones out has to open so
+   * many while one of them takes its 10 ms. When a replica starts its clients come back at once and their handshakes
+   * wait for one another: with room for 64, some hundreds of clients made those go that were nearly done, for half a minute and longer.
    */
   readonly maxHandshakes: number
   /** Milliseconds to prove a key: many round trips of a slow link, and too few to be worth dripping bytes. */
@@ -93,7 +93,7 @@ export const DEFAULT_LIMITS: NetLimits = Object.freeze({
   formerMs: 2_500,
   maxFormerFrameBytes: 64 * KIB,
   maxFormerAnswerBytes: MIB,
-  maxHandshakes: 64,
+  maxHandshakes: 512,
   handshakeMs: 5_000,
   maxInboundPerHost: 512,
   maxStreams: 16,

@@ -10,6 +10,9 @@ import { Loopback } from './libp2p-support.ts'
 import { frame, HeardByClient, HeardByReplica, R0, R1, R3 } from './support.ts'
 
 const MIB = 1024 * 1024
+/** Fewer than usual, so that they are opened before the first of them has run out of time. */
+const HANDSHAKES = 200
+const HERD = 400
 
 /** A stream or a connection. */
 interface Closable {
@@ -28,7 +31,12 @@ describe('a member of the network', () => {
   let sockets: Set<Socket>
 
   beforeEach(async () => {
-    loopback = new Loopback({ handshakeMs: 1_000, tickMs: 200, maxInboundPerHost: 1_000_000 })
+    loopback = new Loopback({
+      handshakeMs: 1_000,
+      tickMs: 200,
+      maxInboundPerHost: 1_000_000,
+      maxHandshakes: HANDSHAKES,
+    })
     sockets = new Set()
     victim = loopback.replica(0)
     honest = loopback.replica(1)
@@ -105,7 +113,8 @@ describe('a member of the network', () => {
   })
 
   it('gives up on handshakes that stay half open, and lets honest members in meanwhile', async () => {
-    const half = await Promise.all(Array.from({ length: 300 }, () => socket()))
+    // The last of them while all are under way: as many as may be, and some more.
+    const half = await Promise.all(Array.from({ length: HANDSHAKES + 40 }, () => socket()))
     // The right first words, and then nothing.
     for (const made of half) made.write('\x13/multistream/1.0.0\n\x07/noise\n')
     await counted('too-many-connections')
@@ -120,6 +129,22 @@ describe('a member of the network', () => {
     await Promise.all(half.map(closedSocket))
     await counted('handshake-failed')
     await stillTalks('after half-open handshakes')
+  })
+
+  it('ends no handshake for another one while hundreds are under way, as when all clients come back at once', async () => {
+    const usual = new Loopback()
+    const crowded = usual.replica(2)
+    const client = usual.client('client 1')
+    try {
+      await crowded.start(new HeardByReplica(['client 1']))
+      await Promise.all(Array.from({ length: HERD }, () => socket(usual.port(2))))
+      const heardByClient = new HeardByClient()
+      await client.start(heardByClient)
+      await heardByClient.heard('up 2')
+      expect(crowded.counters()['too-many-connections']).toBeUndefined()
+    } finally {
+      await Promise.all([crowded.stop(), client.stop()])
+    }
   })
 
   it('keeps exchanging frames under 10,000 connections, and its memory', async () => {
