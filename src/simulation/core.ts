@@ -1,13 +1,17 @@
 // The core as the simulator runs it: the only file here that names functions of src/consensus. Tests put other cores in its
 // place to show that the checkers see what those do wrong.
 
-import type { ReplicaIndex, Result, Slot, Verified } from '../../crypto/index.ts'
+import type { ReplicaIndex, Result, Slot, Verified, Vote } from '../../crypto/index.ts'
 import {
+  type CheckpointVote,
   type CoreConfig,
   type CoreState,
   type CoreStatus,
   type DurableRecord,
   type Effect,
+  forgotten,
+  type HeldStatements,
+  heldOf,
   type Input,
   ignoreReason,
   init,
@@ -18,6 +22,7 @@ import {
   MUTATIONS,
   type Mutation,
   readIndex,
+  sayings,
   status,
   step,
   succeed,
@@ -56,6 +61,9 @@ export interface Core {
   status(): CoreStatus
   readIndex(): Slot | undefined
   leaseIndex(nowMs: number, wallMs: number): Slot | undefined
+  /** What it holds of a replica's word, and what of that a replica that starts again does not know of. */
+  heldOf(replica: ReplicaIndex): HeldStatements
+  forgotten(held: HeldStatements, records: readonly DurableRecord[]): Vote | CheckpointVote | undefined
   /** All that it remembers, to be measured and never changed. */
   readonly memory: object
 }
@@ -97,6 +105,11 @@ export const realCore: CoreFactory = ({ config, context, records, machine, old }
     status: () => status(state),
     readIndex: () => readIndex(state),
     leaseIndex: (nowMs, wallMs) => leaseIndex(state, nowMs, wallMs),
+    heldOf: (replica) => heldOf(state, replica),
+    forgotten(held, records) {
+      const { self, view, stable } = status(state)
+      return forgotten(held, { self, view, settled: stable.slot, said: sayings(records, self) }, context)
+    },
     memory: state,
   }
   states.set(core, state)

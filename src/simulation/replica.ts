@@ -91,6 +91,11 @@ export class SimulatedReplica implements ReplicaView {
     return this.life?.reign.core.memory
   }
 
+  /** Its core of this epoch, while it has one. */
+  coreIn(epoch: number): Core | undefined {
+    return [this.life?.reign, this.life?.former].find((reign) => reign?.epoch === epoch)?.core
+  }
+
   private get place(): Place {
     return { epoch: this.epoch, index: this.index }
   }

@@ -1,4 +1,4 @@
-// The invariants of a run, I1 to I15; I12, liveness, is what the second phase of a simulation asks for.
+// The invariants of a run, I1 to I16; I12, liveness, is what the second phase of a simulation asks for.
 
 import type { Digest } from '../../../crypto/index.ts'
 import type { AuditContext } from '../../audit/verify/index.ts'
@@ -17,6 +17,7 @@ import { EpochsCheck } from './epochs.ts'
 import { EvidenceCheck } from './evidence.ts'
 import { ExecutionCheck } from './execution.ts'
 import { HistoryCheck } from './history.ts'
+import { OwnWordCheck } from './own-word.ts'
 import { PromisesCheck } from './promises.ts'
 import { VotesCheck } from './votes.ts'
 
@@ -32,6 +33,7 @@ export {
   EvidenceCheck,
   ExecutionCheck,
   HistoryCheck,
+  OwnWordCheck,
   PromisesCheck,
   VotesCheck,
 }
@@ -60,6 +62,7 @@ export function allChecks(simulation: Simulation): readonly Observer[] {
   return [
     new AgreementCheck(judgeOf),
     new VotesCheck(membershipOf),
+    new OwnWordCheck(replicas),
     new PromisesCheck(
       (digest) => membershipOf(digest)?.quorums ?? quorums,
       (digest) => simulation.liarsOf(epochs.of(digest)?.charter.epoch ?? 0),

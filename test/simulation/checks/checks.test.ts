@@ -30,6 +30,7 @@ import {
   ExecutionCheck,
   HistoryCheck,
   type Operation,
+  OwnWordCheck,
   PromisesCheck,
   type ReplicaView,
   Violation,
@@ -343,6 +344,30 @@ describe('I8 and I13', () => {
     const check = new HistoryCheck(1000)
     expect(broken(() => check.returned(operation({ returnedUs: 1000 })))).toBeUndefined()
     expect(broken(() => check.returned(operation({ returnedUs: 1001 })))).toBe('I13 fairness')
+  })
+})
+
+describe('I16', () => {
+  const held = cluster.vote(1, { kind: 'accept', slot: slot(3) })
+  /** Replica 1 starts again among others that hold its vote; it knows of it where `knows`. */
+  const restart = ({ knows, honest = true, epoch = 0 }: { knows: boolean; honest?: boolean; epoch?: number }) => {
+    const core = (found: Vote | undefined) => ({
+      heldOf: () => ({ promise: undefined, vote: held, note: undefined }),
+      forgotten: () => found,
+    })
+    const self = { ...replica(1, honest), epoch, coreIn: () => core(knows ? undefined : held) }
+    const peer = { ...replica(2), epoch: 0, coreIn: (of: number) => (of === 0 ? core(undefined) : undefined) }
+    return () => new OwnWordCheck([self, peer]).started(self, [])
+  }
+
+  it('holds where a replica that starts again knows of what others hold, and is broken where it does not', () => {
+    expect(restart({ knows: true })).not.toThrow()
+    expect(restart({ knows: false })).toThrow('replica 1 has forgotten its accept of slot 3, which 2 holds')
+  })
+
+  it('is not broken by what a liar has forgotten, nor by what is held in another epoch', () => {
+    expect(restart({ knows: false, honest: false })).not.toThrow()
+    expect(restart({ knows: false, epoch: 1 })).not.toThrow()
   })
 })
 
