@@ -25,6 +25,7 @@ interface Ended {
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
 /** Little of everything: two clients, few keys, a second. */
 const BRIEF = ['load', '--json', '--runs', '1', '--warm-up', '0', '--clients', '2', '--keys', '32']
+const FLOOR_BRIEF = ['--outstanding', '8', '--runs', '1', '--warm-up', '0', '--seconds', '1', '--json']
 
 const READS_ORDERED = ['--operation', 'get', '--read', 'ordered']
 /** A stable checkpoint comes soon. */
@@ -63,8 +64,8 @@ export const STEPS: readonly Step[] = [
   cluster('n = 4, stale reads', '--durability', 'memory', ...reads('stale'), ...OFTEN),
   cluster('n = 4, one liar, ordered reads in an open loop', '--liar', '3=equivocate', '--rate', '40', ...READS_ORDERED),
   {
-    name: 'floor, crash mode',
-    args: ['floor', '--crash', '--outstanding', '8', '--runs', '1', '--warm-up', '0', '--seconds', '1', '--json'],
+    name: 'floor, crash mode, three clients',
+    args: ['floor', '--crash', '--clients', '3', ...FLOOR_BRIEF],
     exitCode: 0,
     fault: (output) => {
       const reports = z.array(suiteReport).length(1).safeParse(parsed(output))

@@ -15,6 +15,7 @@ interface Options {
   readonly replicas?: string
   readonly crash?: true
   readonly durability?: string
+  readonly clients?: string
   readonly outstanding?: string
   readonly size?: string
   readonly warmUp?: string
@@ -27,6 +28,8 @@ const EXAMPLES = `
 Examples:
   $ npm run bench -- floor --outstanding 1,64,256
   $ npm run bench -- floor --crash --outstanding 256 --runs 5
+  $ npm run bench -- floor --clients 16 --outstanding 64 --warm-up 10
+  $ npm run bench -- floor --clients 256 --outstanding 1 --warm-up 20
   $ npm run --silent bench -- floor --outstanding 1 --json > floor.json
 
 The floor is what one slot costs at the least here: as many Node processes, the same messages over sealed TCP links, the same signatures,
@@ -40,7 +43,8 @@ export function addFloor(program: Command): void {
     .option('--replicas <n>', 'how many (default: 4, or 3 with --crash)')
     .option('--crash', 'nobody lies: b = 0')
     .option('--durability <level>', 'fsync or os (default: fsync)')
-    .option('--outstanding <k>', 'requests that the one client keeps under way; may be a comma list (default: 1)')
+    .option('--clients <c>', 'each with its own key and connections, all in one process (default: 1)')
+    .option('--outstanding <k>', 'requests that each client keeps under way; may be a comma list (default: 1)')
     .option('--size <bytes>', 'of a value (default: 100)')
     .option('--warm-up <s>', 'seconds before it is measured (default: 3)')
     .option('--seconds <s>', 'measured seconds of a run (default: 5)')
@@ -51,7 +55,7 @@ export function addFloor(program: Command): void {
 }
 
 async function floor(options: Options): Promise<void> {
-  const { settings } = sweepOf({ ...options, clients: '1', outstanding: options.outstanding ?? '1' })
+  const { settings } = sweepOf({ ...options, clients: options.clients ?? '1', outstanding: options.outstanding ?? '1' })
   // What keeps nothing has no syncs to compare.
   if (settings.some(({ durability }) => durability === 'memory')) {
     throw new UsageError('--durability memory: the floor writes what it agrees on; take fsync or os')
@@ -83,12 +87,12 @@ async function measureAll(settings: readonly Setting[], runs: number, signal: Ab
   return reports
 }
 
-function floorOf({ replicas, crash, durability, outstanding, size, warmUp, seconds }: Setting) {
-  return { replicas, crash, sync: durability === 'fsync', outstanding, size, warmUpSeconds: warmUp, seconds }
+function floorOf({ replicas, crash, durability, clients, outstanding, size, warmUp, seconds }: Setting) {
+  return { replicas, crash, sync: durability === 'fsync', clients, outstanding, size, warmUpSeconds: warmUp, seconds }
 }
 
 /** Ratios are of runs that followed one another. */
-function figuresOf(floors: readonly FloorResult[], clusters: readonly RunResult[]): Figure[] {
+export function figuresOf(floors: readonly FloorResult[], clusters: readonly RunResult[]): Figure[] {
   const rows = [
     {
       ...({ name: 'operations', unit: '/s' } as const),
@@ -101,12 +105,17 @@ function figuresOf(floors: readonly FloorResult[], clusters: readonly RunResult[
       cluster: ({ load }: RunResult) => load.latency.p50,
     },
     {
+      ...({ name: 'latency, p99', unit: 'ms' } as const),
+      floor: ({ p99Ms }: FloorResult) => p99Ms,
+      cluster: ({ load }: RunResult) => load.latency.p99,
+    },
+    {
       ...({ name: 'cpu an operation, all replicas', unit: 'us' } as const),
       floor: ({ replicaCpuUs, operations }: FloorResult) => replicaCpuUs / operations,
       cluster: replicaCpu,
     },
     {
-      ...({ name: 'cpu an operation, client', unit: 'us' } as const),
+      ...({ name: 'cpu an operation, all clients', unit: 'us' } as const),
       floor: ({ cpuUs, operations }: FloorResult) => cpuUs / operations,
       cluster: ({ load }: RunResult) => (load.cpuUs.user + load.cpuUs.system) / load.operations,
     },

@@ -15,7 +15,9 @@ export interface FloorSetting {
   readonly replicas: number
   readonly crash: boolean
   readonly sync: boolean
-  /** All in one bundle and one slot: the more share one, the less each costs. */
+  /** Each with a key and links of its own. */
+  readonly clients: number
+  /** Of each client, all in one bundle: the more share one, the less each costs. */
   readonly outstanding: number
   /** Bytes of a value. */
   readonly size: number
@@ -46,7 +48,7 @@ export async function runFloor(setting: FloorSetting, signal: AbortSignal): Prom
     const requestBytes = setting.size + REQUEST_OVERHEAD_BYTES
     const replicas = Array.from({ length: setting.replicas }, (_, index) =>
       start('./replica-process.ts', {
-        ...{ index, replicas: setting.replicas, quorum, requestBytes },
+        ...{ index, replicas: setting.replicas, quorum, trust, requests: setting.outstanding, requestBytes },
         ...{ file: join(folder, `log-${index}`), sync: setting.sync, crash: setting.crash },
       }),
     )
@@ -54,12 +56,12 @@ export async function runFloor(setting: FloorSetting, signal: AbortSignal): Prom
     const ready = replicas.map((child) => heard(child, 'ready', signal))
     for (const child of replicas) order(child, { kind: 'join', ports })
     await Promise.all(ready)
-    const client = start('./client-process.ts', {
-      ...{ ports, trust, requests: setting.outstanding, requestBytes },
+    const clients = start('./client-process.ts', {
+      ...{ ports, trust, clients: setting.clients, requests: setting.outstanding, requestBytes },
       ...{ warmUpMs: setting.warmUpSeconds * 1000, measuredMs: setting.seconds * 1000 },
     })
-    await heard(client, 'warm', signal)
-    const done = heard(client, 'done', signal)
+    await heard(clients, 'warm', signal)
+    const done = heard(clients, 'done', signal)
     const before = await cpuOf(replicas, signal)
     const { load } = await done
     return { ...load, replicaCpuUs: (await cpuOf(replicas, signal)) - before }

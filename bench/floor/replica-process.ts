@@ -4,7 +4,8 @@
 import { hash } from 'node:crypto'
 import { fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { decode, encode, type Frame, type Kind, Pen } from './frame.ts'
+import { answers } from './answers.ts'
+import { decode, encode, type Frame, HEAD_BYTES, helloOf, type Kind, Pen, requestsOf, speakerOf } from './frame.ts'
 import { Link } from './link.ts'
 
 /** Of a request: its identity, its leaf in the results, and its share of the trees over requests, results and state. */
@@ -14,6 +15,10 @@ export interface ReplicaJob {
   readonly index: number
   readonly replicas: number
   readonly quorum: number
+  /** How many answer each client. */
+  readonly trust: number
+  /** Of one bundle. */
+  readonly requests: number
   readonly requestBytes: number
   readonly file: string
   readonly sync: boolean
@@ -39,12 +44,18 @@ interface Slot {
 
 const job: ReplicaJob = JSON.parse(process.argv[2] ?? '')
 const { index, replicas, quorum } = job
+const bundleBytes = HEAD_BYTES + job.requests * job.requestBytes
 const pen = new Pen()
 const file = openSync(job.file, 'w')
 const slots = new Map<number, Slot>()
 const state = new Map<string, Uint8Array>()
 const peers = new Map<number, Link>()
-let client: Link | undefined
+/** Those that it answers. */
+const clients = new Map<number, Link>()
+/** At the leader: bundles that no slot has yet, and its last slot. */
+let waiting: Buffer[] = []
+let last = 0
+let underWay = false
 
 /** As Quorate on a small machine: at once, in this thread. */
 function persist(bytes: Uint8Array): void {
@@ -52,8 +63,8 @@ function persist(bytes: Uint8Array): void {
   if (job.sync) fdatasyncSync(file)
 }
 
-function frame(kind: Kind, slot: number, body: Buffer = Buffer.alloc(0)): Buffer {
-  return encode({ kind, from: index, slot, signature: pen.sign(slot), body })
+function frame(kind: Kind, number: number, body: Buffer = Buffer.alloc(0)): Buffer {
+  return encode({ kind, from: index, number, signature: pen.sign(number), body })
 }
 
 function tellAll(bytes: Buffer): void {
@@ -68,22 +79,35 @@ function slotOf(number: number): Slot {
   return made
 }
 
-function take({ kind, slot: number, body }: Frame): void {
+/** At the leader: a client's bundle. */
+function hear(bundle: Buffer): void {
+  pen.check()
+  waiting.push(bundle)
+  if (!underWay) propose()
+}
+
+/** One slot at a time, for everything that waits. */
+function propose(): void {
+  underWay = waiting.length > 0
+  if (!underWay) return
+  const [number, body] = [++last, Buffer.concat(waiting)]
+  waiting = []
+  const slot = slotOf(number)
+  const proposal = frame('propose', number, body)
+  slot.body = body
+  slot.prepares++
+  persist(proposal)
+  tellAll(proposal)
+  advance(slot, number)
+}
+
+function take({ kind, number, body }: Frame): void {
   const slot = slotOf(number)
   if (slot.done) return
   switch (kind) {
-    case 'request': {
-      pen.check()
-      const proposal = frame('propose', number, body)
-      slot.body = body
-      slot.prepares++
-      persist(proposal)
-      tellAll(proposal)
-      break
-    }
     case 'propose': {
       pen.check()
-      pen.check()
+      for (let at = 0; at < body.length; at += bundleBytes) pen.check()
       slot.body = body
       slot.prepares += 2
       if (job.crash) {
@@ -105,8 +129,9 @@ function take({ kind, slot: number, body }: Frame): void {
       pen.check()
       slot.accepts++
       break
+    case 'request':
     case 'reply':
-      throw new Error('a reply is for a client')
+      throw new Error(`a ${kind} from a replica`)
   }
   advance(slot, number)
 }
@@ -116,37 +141,46 @@ function advance(slot: Slot, number: number): void {
     slot.accepted = true
     slot.accepts++
     // With nobody who lies, the leader's proposal is its Accept.
-    if (job.crash && index === 0) return
-    const vote = frame('accept', number)
-    persist(vote)
-    tellAll(vote)
+    if (!job.crash || index !== 0) {
+      const vote = frame('accept', number)
+      persist(vote)
+      tellAll(vote)
+    }
   }
   if (slot.done || slot.body === undefined || slot.accepts < quorum) return
   slot.done = true
-  client?.send(frame('reply', number, execute(slot.body)))
+  answer(number, slot.body)
   slots.delete(number - 64)
+  if (index === 0) propose()
 }
 
-/** The records that are answered. */
-function execute(body: Buffer): Buffer {
+/** Executes a slot; its clients share one signature. */
+function answer(number: number, proposed: Buffer): void {
+  const requests = requestsOf(proposed, bundleBytes)
+  for (const { body } of requests) execute(body)
+  const signature = pen.sign(number)
+  // What is answered is as long as what was asked.
+  for (const { from, number: bundle, body } of requests)
+    clients.get(from)?.send(encode({ kind: 'reply', from: index, number: bundle, signature, body }))
+}
+
+function execute(body: Buffer): void {
   for (let at = 0; at < body.length; at += job.requestBytes) {
     const request = body.subarray(at, at + job.requestBytes)
     for (let i = 0; i < HASHES_PER_REQUEST; i++) hash('sha256', request, 'buffer')
     state.set(request.toString('latin1', 0, 16), Uint8Array.from(request))
   }
-  return body
 }
 
 const server = createServer((socket) => {
-  let known = false
-  const link: Link = new Link(socket, (bytes) => {
-    if (known) return take(decode(bytes))
-    known = true
-    const from = bytes[0] ?? 0
+  let onFrame = (hello: Buffer): void => {
+    const from = speakerOf(hello)
+    onFrame = from < replicas ? (bytes) => take(decode(bytes)) : hear
     if (from < replicas) return join(from, link)
-    client = link
-    link.send(encode({ kind: 'reply', from: index, slot: 0, signature: pen.sign(0), body: Buffer.alloc(0) }))
-  })
+    if (answers({ replica: index, client: from - replicas, replicas, trust: job.trust })) clients.set(from, link)
+    link.send(frame('reply', 0))
+  }
+  const link: Link = new Link(socket, (bytes) => onFrame(bytes))
 })
 
 function join(peer: number, link: Link): void {
@@ -167,9 +201,10 @@ process.on('message', (order: ReplicaOrder) => {
   }
   for (let other = 0; other < index; other++) {
     const link = new Link(connect(order.ports[other] ?? 0, '127.0.0.1'), (bytes) => take(decode(bytes)))
-    link.send(Uint8Array.of(index))
+    link.send(helloOf(index))
     join(other, link)
   }
+  if (replicas === 1) tellParent({ kind: 'ready' })
 })
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()

@@ -40,6 +40,7 @@ describe('the options of a load', () => {
   it.each<[SettingOptions, RegExp]>([
     [{ replicas: '0' }, /^--replicas must be a whole number from 1 to 31, not "0"$/],
     [{ outstanding: '1,x' }, /^--outstanding must be a whole number .* not "x"$/],
+    [{ clients: '257' }, /^--clients must be a whole number from 1 to 256, not "257"$/],
     [{ seconds: '1.5' }, /^--seconds must be a whole number/],
     [{ durability: 'disk' }, /^--durability must be fsync, os, memory, not "disk"$/],
     [{ outstanding: '1,2', size: '1,2' }, /^--outstanding and --size have several values each/],

@@ -42,6 +42,26 @@ describe('npm run bench -- load', () => {
   })
 })
 
+describe('npm run bench -- floor', () => {
+  it('shows in its help how many clients are measured', () => {
+    const { stdout } = bench('floor', '--help')
+    expect(stdout).toContain('$ npm run bench -- floor --clients 16 --outstanding 64')
+    expect(stdout).toMatch(/--clients <c>[^-]*\(default:\s+1\)/)
+  })
+
+  it.each([
+    [['floor', '--clients', '0'], /^error: --clients must be a whole number from 1 to 256, not "0"$/m],
+    [['floor', '--clients', 'many'], /^error: --clients must be a whole number from 1 to 256, not "many"$/m],
+    [['floor', '--clients', '1,2', '--outstanding', '1,2'], /^error: --clients and --outstanding have several values/],
+    [['floor', '--durability', 'memory'], /^error: --durability memory: the floor writes what it agrees on/],
+  ])('exits with 2 and one sentence for %j', (args, sentence) => {
+    const { status, stdout, stderr } = bench(...args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(sentence)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+})
+
 describe('a load that is stopped by SIGINT', () => {
   it('ends with 1 and one sentence, and leaves nothing behind', async () => {
     const temporary = temporaryFolder()
