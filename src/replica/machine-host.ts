@@ -252,7 +252,6 @@ export class MachineHost {
       this.results.delete(at)
       if (known === undefined) continue
       this.resultBytes -= known.bytes
-      this.answers.remove(at, known)
     }
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '../../crypto/index.ts'
 import { batchEntry, type SignedRequest } from '../../src/consensus/index.ts'
 import { decodeResultRecord, encodeKvCommand, kv } from '../../src/machine/index.ts'
-import { AnswerIndex } from '../../src/replica/answer-index.ts'
+import { AnswerIndex, SETS } from '../../src/replica/answer-index.ts'
 import { KEPT_RESULTS } from '../../src/replica/limits.ts'
 import { MachineHost } from '../../src/replica/machine-host.ts'
 import { signerNamed } from '../keys/sample.ts'
@@ -155,17 +155,41 @@ describe('the index of answers', () => {
     expect(index.find(idOf(99_999))).toBeUndefined()
   })
 
-  it('forgets a slot that goes, but not what a later one answered', () => {
+  it('names the later slot of a request that was answered twice', () => {
     const index = new AnswerIndex()
-    const ids = [idOf(1), idOf(2)]
-    index.add(
-      5,
-      ids.map((id) => ({ id })),
-    )
+    index.add(5, [{ id: idOf(1) }, { id: idOf(2) }])
     index.add(6, [{ id: idOf(2) }])
-    index.remove(5, { count: 2, identity: (place) => ids[place] })
-    expect(index.find(idOf(1))).toBeUndefined()
+    expect(index.find(idOf(1))).toEqual({ slot: 5, index: 0 })
     expect(index.find(idOf(2))).toEqual({ slot: 6, index: 0 })
+  })
+
+  it('names no slot whose results are not kept any more, and none that never was', () => {
+    const index = new AnswerIndex()
+    index.add(1, [{ id: idOf(1) }])
+    index.add(KEPT_RESULTS, [{ id: idOf(2) }])
+    expect(index.find(idOf(1))).toEqual({ slot: 1, index: 0 })
+    index.add(KEPT_RESULTS + 1, [{ id: idOf(3) }])
+    expect(index.find(idOf(1))).toBeUndefined()
+    expect(index.find(idOf(0))).toBeUndefined()
+  })
+
+  it('forgets the oldest where many share the few places of one part of it', () => {
+    const index = new AnswerIndex()
+    const alike = (number: number) => idOf(number * SETS)
+    for (let at = 1; at <= 5; at++) index.add(at, [{ id: idOf(at) }, { id: alike(at) }])
+    expect(index.find(alike(1))).toBeUndefined()
+    for (let at = 2; at <= 5; at++) expect(index.find(alike(at))).toEqual({ slot: at, index: 1 })
+    for (let at = 1; at <= 5; at++) expect(index.find(idOf(at))).toEqual({ slot: at, index: 0 })
+  })
+
+  it('knows nothing once it was cleared, and learns anew from any slot on', () => {
+    const index = new AnswerIndex()
+    index.add(5_000, [{ id: idOf(1) }])
+    index.clear()
+    expect(index.find(idOf(1))).toBeUndefined()
+    index.add(3, [{ id: idOf(2) }])
+    expect(index.find(idOf(1))).toBeUndefined()
+    expect(index.find(idOf(2))).toEqual({ slot: 3, index: 0 })
   })
 
   it('takes the later of two that look alike for either, so that whoever asks has to compare', () => {
