@@ -52,6 +52,21 @@ export function bytesKey(bytes: Uint8Array): string {
   return injected === undefined ? inPieces(bytes) : injected.text(bytes)
 }
 
+/** The same text as of `first`, a byte, followed by `bytes`. */
+export function prefixedKey(first: number, bytes: Uint8Array): string {
+  const length = 1 + bytes.length
+  if (length <= SHORT_BYTES) {
+    const codes = unitsOf(length)
+    codes[0] = first
+    for (let i = 1; i < length; i++) codes[i] = bytes[i - 1] ?? 0
+    return Reflect.apply(String.fromCharCode, undefined, codes)
+  }
+  const all = new Uint8Array(length)
+  all[0] = first
+  all.set(bytes, 1)
+  return bytesKey(all)
+}
+
 /**
  * Writes the bytes of a text of {@link bytesKey} to `target`, from `at` on.
  * @throws {RangeError} where they do not fit.

@@ -41,17 +41,21 @@ class PackedRequests {
   constructor(requests: readonly OpenedRequest[]) {
     const groups = OpenedRequest.byBundle(requests)
     this.bundles = groups.map(OpenedRequest.keptOf)
-    const places = new Map(groups.flatMap((members, bundle) => members.map((each) => [each, bundle] as const)))
-    this.numbers = new Float64Array(NUMBERS * requests.length)
+    const numbers = new Float64Array(NUMBERS * requests.length)
     let end = DIGEST_BYTES * requests.length
     this.bytes = new Uint8Array(requests.reduce((sum, { request }) => sum + request.command.length, end))
+    const bundleOf = placesOf(groups)
     for (const [i, signed] of requests.entries()) {
       const { sequence, command } = signed.request
       this.bytes.set(signed.id, DIGEST_BYTES * i)
       this.bytes.set(command, end)
       end += command.length
-      this.numbers.set([places.get(signed) ?? 0, signed.proof.index, sequence, end], NUMBERS * i)
+      numbers[NUMBERS * i] = bundleOf(signed)
+      numbers[NUMBERS * i + 1] = signed.proof.index
+      numbers[NUMBERS * i + 2] = sequence
+      numbers[NUMBERS * i + 3] = end
     }
+    this.numbers = numbers
   }
 
   /** As they were. */
@@ -75,6 +79,14 @@ class PackedRequests {
     }
     return parts.map(({ opened }) => opened as SignedRequest)
   }
+}
+
+/** Which group a request is in. */
+function placesOf(groups: readonly (readonly OpenedRequest[])[]): (request: OpenedRequest) => number {
+  if (groups.length === 1) return () => 0
+  const places = new Map<OpenedRequest, number>()
+  for (const [place, members] of groups.entries()) for (const each of members) places.set(each, place)
+  return (request) => places.get(request) ?? 0
 }
 
 interface Part {

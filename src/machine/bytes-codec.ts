@@ -2,7 +2,7 @@
 // that every value has one encoding. A reader past its end, or past a cap, is spoilt for good and gives empty values
 // from there; decoders check `done` once, at the end.
 
-import { copyOf, readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
+import { freshBytes, readU32, readU64, writeU32, writeU64 } from '../../crypto/index.ts'
 
 const NOTHING = new Uint8Array(0)
 
@@ -89,6 +89,8 @@ export class ByteReader {
 /** The buffer of the last writer that finished: allocating one for each would cost more than writing to it. */
 let spare: Uint8Array | undefined
 const SPARE_BYTES = 4096
+/** Up to so many are copied sooner one by one than by way of a view. */
+const LOOP_BYTES = 256
 
 export class ByteWriter {
   private bytes: Uint8Array
@@ -142,7 +144,9 @@ export class ByteWriter {
 
   /** The bytes written; the writer is used up. */
   finish(): Uint8Array {
-    const written = copyOf(this.bytes.subarray(0, this.at))
+    const written = freshBytes(this.at)
+    if (this.at > LOOP_BYTES) written.set(this.bytes.subarray(0, this.at))
+    else for (let i = 0; i < this.at; i++) written[i] = this.bytes[i] ?? 0
     if (this.bytes.length === SPARE_BYTES) spare = this.bytes
     this.bytes = NOTHING
     return written

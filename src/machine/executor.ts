@@ -4,6 +4,7 @@
 
 import {
   batchTree,
+  copyOf,
   type Digest,
   equalBytes,
   leafHash,
@@ -226,7 +227,7 @@ class MapExecutor implements Executor {
       const given: unknown = this.machine.apply(command, context, transaction)
       if (!(given instanceof Uint8Array)) throw new TypeError('result: expected bytes')
       if (given.length > MAX_RESULT_BYTES) outcome = 'limit'
-      else result = new Uint8Array(given)
+      else result = copyOf(given)
     } catch (error) {
       outcome = error instanceof CommandRefused ? 'refused' : 'failed'
       result = error instanceof CommandRefused ? utf8(error.code) : NOTHING

@@ -100,7 +100,9 @@ export class Transaction implements Store {
   /** Notes the keys written, each once, with what they hold now. */
   noteChanges(index: number | undefined, into: StateChange[]): void {
     const { keys, map } = this
-    for (const key of keys.length < 2 ? keys : new Set(keys)) {
+    const [first, second] = keys
+    const areDistinct = keys.length < 2 || (keys.length === 2 && first !== second)
+    for (const key of areDistinct ? keys : new Set(keys)) {
       into.push({ index, key: key.slice(1) as Text, value: map.get(key) })
     }
   }

@@ -35,7 +35,7 @@ export class Replies {
     const results = this.host.resultsOf(slot)
     const pathBytes = DIGEST_BYTES * Math.ceil(Math.log2(results?.count ?? 1))
     for (const index of indexes) {
-      const bytes = (results?.record(index)?.length ?? 0) + pathBytes + ITEM_BYTES
+      const bytes = (results?.lengthOf(index) ?? 0) + pathBytes + ITEM_BYTES
       let out = this.outgoing.get(link)
       if (out !== undefined && out.bytes + bytes > REPLY_FRAME_BYTES) {
         this.send(link, out)
@@ -76,11 +76,18 @@ export class Replies {
     const results = this.host.resultsOf(slot)
     if (results?.receipt === undefined) return undefined
     const { receipt } = results
-    const ordered = [...new Set(indexes)].sort((a, b) => a - b)
-    const items = ordered.flatMap((index) => {
+    const ordered = ascending(indexes)
+    const items: SlotReply['items'][number][] = []
+    for (const index of ordered) {
       const record = results.record(index)
-      return record === undefined ? [] : [{ index, record }]
-    })
+      if (record !== undefined) items.push({ index, record })
+    }
     return { view, receipt, count: results.count, items, hashes: results.prove(ordered) }
   }
+}
+
+/** Each once, in their order; as they are where they are so already. */
+function ascending(indexes: readonly number[]): readonly number[] {
+  if (indexes.every((index, i) => i === 0 || index > (indexes[i - 1] ?? 0))) return indexes
+  return [...new Set(indexes)].sort((a, b) => a - b)
 }

@@ -30,12 +30,15 @@ export class SlotResults {
     this.tree = tree
     this.ends = new Uint32Array(records.length)
     let size = 0
-    for (const [i, record] of records.entries()) {
-      size += record.length
-      this.ends[i] = size
-    }
+    for (const record of records) size += record.length
     this.content = new Uint8Array(size)
-    for (const [i, record] of records.entries()) this.content.set(record, this.startOf(i))
+    let at = 0
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i] ?? NO_HASHES
+      this.content.set(record, at)
+      at += record.length
+      this.ends[i] = at
+    }
   }
 
   get count(): number {
@@ -45,6 +48,12 @@ export class SlotResults {
   /** Kept in memory for it, roughly. */
   get bytes(): number {
     return this.content.length + RESULT_BYTES * this.count
+  }
+
+  /** Bytes of the record at this place; 0 beyond the last. */
+  lengthOf(index: number): number {
+    const end = this.ends[index]
+    return end === undefined ? 0 : end - this.startOf(index)
   }
 
   /** The record of the request at this place; undefined beyond the last. */

@@ -4,7 +4,7 @@
 // so that a snapshot and the running state may share them, hash as Map keys, and compare in the order of their bytes.
 // The state of the machine is therefore kept as binary text and becomes bytes only at its edges.
 
-import { type Brand, bytesKey, freshBytes, writeKey } from '../../../crypto/index.ts'
+import { type Brand, bytesKey, freshBytes, prefixedKey, writeKey } from '../../../crypto/index.ts'
 
 /** Characters U+0000 to U+00FF, each standing for one byte. */
 export type Text = Brand<string, 'BinaryText'>
@@ -23,10 +23,7 @@ export function toBytes(text: Text, skip = 0): Uint8Array {
 
 /** The binary text of `prefix` followed by `bytes`. */
 export function prefixed(prefix: number, bytes: Uint8Array): Text {
-  const all = freshBytes(1 + bytes.length)
-  all[0] = prefix
-  all.set(bytes, 1)
-  return toText(all)
+  return prefixedKey(prefix, bytes) as Text
 }
 
 /** Both, one after the other. */

@@ -48,22 +48,24 @@ export const kv: StateMachine = Object.freeze({
 /** One command: all its writes carry one revision, the next. */
 class Execution {
   private readonly store: Store
+  private readonly context: CommandContext
   private readonly revision: number
-  /** Keys written, as text; a second write would have the same revision as the first. */
-  private readonly written = new Set<string>()
-  private readonly leases: Leases
-  /** A lease that it revoked took keys along. */
-  private revoked = false
+  /** Keys that a transaction has written, as text; a second write would have the same revision as the first. */
+  private written: Set<string> | undefined
+  private known: Leases | undefined
+  /** It wrote a key, or a lease that it revoked took keys along. */
+  private changed = false
 
   constructor(store: Store, context: CommandContext) {
     this.store = store
+    this.context = context
     this.revision = revisionOf(store)
-    this.leases = new Leases(store, context)
   }
 
   respond(command: KvCommand): KvResult['response'] {
     switch (command.kind) {
       case 'txn': {
+        this.written = new Set()
         const succeeded = command.compares.every((compare) => this.holds(compare))
         const operations = succeeded ? command.success : command.failure
         return { kind: 'txn', succeeded, responses: operations.map((operation) => this.perform(operation)) }
@@ -74,7 +76,7 @@ class Execution {
         return this.leases.keepAlive(command.lease)
       case 'lease-revoke': {
         const response = this.leases.revoke(command.lease)
-        this.revoked = response.count > 0
+        this.changed = response.count > 0
         return response
       }
       default:
@@ -84,10 +86,16 @@ class Execution {
 
   /** Stores the new revision where something changed; returns the one that now holds. */
   finish(): number {
-    this.leases.finish()
-    if (this.written.size === 0 && !this.revoked) return this.revision
+    this.known?.finish()
+    if (!this.changed) return this.revision
     this.store.put(REVISION_KEY, encodeRevision(this.revision + 1))
     return this.revision + 1
+  }
+
+  /** Made when it is asked for: most commands have nothing to do with leases. */
+  private get leases(): Leases {
+    this.known ??= new Leases(this.store, this.context)
+    return this.known
   }
 
   private perform(operation: Operation): OperationResponse {
@@ -116,13 +124,14 @@ class Execution {
   }
 
   private put({ key, value, previous, lease = 0 }: Put): OperationResponse {
-    const old = this.find(key)
+    const place = entryKey(key)
+    const old = this.findAt(place, key)
     const modRevision = this.revision + 1
     const createRevision = old?.createRevision ?? modRevision
     const version = (old?.version ?? 0) + 1
     this.claim(key)
-    this.leases.move(key, old?.lease ?? 0, lease)
-    this.store.put(entryKey(key), encodeEntry({ key, value, createRevision, modRevision, version, lease }))
+    this.moveLease(key, old?.lease ?? 0, lease)
+    this.store.put(place, encodeEntry({ key, value, createRevision, modRevision, version, lease }))
     return { kind: 'put', previous: previous ? old : undefined }
   }
 
@@ -141,7 +150,7 @@ class Execution {
 
   private drop({ key, lease }: KeyValue): void {
     this.claim(key)
-    this.leases.move(key, lease, 0)
+    this.moveLease(key, lease, 0)
     this.store.delete(entryKey(key))
   }
 
@@ -156,14 +165,25 @@ class Execution {
   }
 
   private find(key: Uint8Array): KeyValue | undefined {
-    const stored = this.store.get(entryKey(key))
+    return this.findAt(entryKey(key), key)
+  }
+
+  private findAt(place: Uint8Array, key: Uint8Array): KeyValue | undefined {
+    const stored = this.store.get(place)
     return stored === undefined ? undefined : entryOf(key, stored)
   }
 
   private claim(key: Uint8Array): void {
+    this.changed = true
+    // No other command comes to the same key twice.
+    if (this.written === undefined) return
     const text = toText(key)
     if (this.written.has(text)) throw new CommandRefused('duplicate-key')
     this.written.add(text)
+  }
+
+  private moveLease(key: Uint8Array, from: number, to: number): void {
+    if (from !== 0 || to !== 0) this.leases.move(key, from, to)
   }
 }
 
