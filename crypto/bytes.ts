@@ -1,7 +1,6 @@
 // Bytes and their textual forms, strict in both directions: what decodes re-encodes to the same text, so that no two texts
 // stand for the same bytes (pitfall P35: sloppy base64 used as an identity).
 
-import { hexToBytes } from '@noble/hashes/utils.js'
 import { base64pad } from 'multiformats/bases/base64'
 
 const encoder = new TextEncoder()
@@ -102,9 +101,23 @@ export function hex(bytes: Uint8Array): string {
   return text
 }
 
+/** The value of each lower-case digit by its code; 16 where a code is none. */
+const HEX_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = HEX_DIGITS.indexOf(code)
+  return value === -1 ? 16 : value
+})
+
 /** The bytes, or undefined where `text` is not lower-case hexadecimal with an even number of digits. */
 export function fromHex(text: string): Uint8Array | undefined {
-  return /^(?:[0-9a-f]{2})*$/.test(text) ? hexToBytes(text) : undefined
+  if (text.length % 2 !== 0) return undefined
+  const bytes = freshBytes(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) {
+    const high = HEX_VALUES[text.charCodeAt(2 * i)] ?? 16
+    const low = HEX_VALUES[text.charCodeAt(2 * i + 1)] ?? 16
+    if (high > 15 || low > 15) return undefined
+    bytes[i] = 16 * high + low
+  }
+  return bytes
 }
 
 /** RFC 4648 section 4, padded. */

@@ -2,7 +2,7 @@
 // Of noble's, only the object that does it is kept from call to call: its one-shot function makes one each time, with a buffer that
 // V8 must move off its heap, and for the short inputs of this protocol that takes three times as long as the hashing.
 
-import { _SHA256 } from '@noble/hashes/sha2.js'
+import { _SHA256, sha256 as sha256Hash } from '@noble/hashes/sha2.js'
 import { DIGEST_BYTES, type Digest, digest } from './brands.ts'
 import { equalBytes } from './bytes.ts'
 
@@ -30,22 +30,43 @@ const joined = new Uint8Array(JOINED_BYTES)
 const views: Uint8Array[] = []
 
 let injected: Sha256 | undefined
+let injectedRunning: (() => RunningSha256) | undefined
 
 /** A whole SHA-256: any number of bytes to 32 fresh ones. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array
 
+/** SHA-256 of bytes that come piece by piece. */
+export interface RunningSha256 {
+  update(bytes: Uint8Array): void
+  /** Of all bytes so far; more may follow. 32 fresh bytes. */
+  soFar(): Uint8Array
+}
+
 /**
- * Hashes with `implementation` from now on, in this whole process or page; with noble's again where it is undefined. What comes out
- * is the same, only sooner or later.
- * @throws {Error} where `implementation` is not SHA-256.
+ * Hashes with `implementation` from now on, in this whole process or page, and long inputs piece by piece with what `running` makes; with
+ * noble's again where they are undefined. What comes out is the same, only sooner or later.
+ * @throws {Error} where one of them is not SHA-256.
  */
-export function hashWith(implementation: Sha256 | undefined): void {
+export function hashWith(implementation: Sha256 | undefined, running?: () => RunningSha256): void {
+  const pieces = running?.()
+  let all = new Uint8Array(0)
   for (const length of [0, 1, 55, 56, 64, 65, 200]) {
     const sample = new Uint8Array(length).fill(length)
-    if (implementation === undefined || equalBytes(implementation(sample), hasher.hash([sample]))) continue
+    all = Uint8Array.of(...all, ...sample)
+    pieces?.update(sample)
+    const whole = implementation === undefined || equalBytes(implementation(sample), hasher.hash([sample]))
+    if (whole && (pieces === undefined || equalBytes(pieces.soFar(), hasher.hash([all])))) continue
     throw new Error(`sha256: what was given hashes ${length} bytes to something else`)
   }
   injected = implementation
+  injectedRunning = running
+}
+
+/** A hash of what comes piece by piece, as of a file; one of few bytes is quicker with {@link sha256Of}. */
+export function runningSha256(): RunningSha256 {
+  if (injectedRunning !== undefined) return injectedRunning()
+  const running = sha256Hash.create()
+  return { update: (bytes) => void running.update(bytes), soFar: () => running.clone().digest() }
 }
 
 /** SHA-256 of `bytes`. Ref: FIPS 180-4. */

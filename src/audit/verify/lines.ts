@@ -1,7 +1,6 @@
 // A bundle's bytes as lines, one in memory at a time, with the running hash that the last line must name.
 
-import { sha256 } from '@noble/hashes/sha2.js'
-import { concatBytes, type Digest, digest } from '../../../crypto/index.ts'
+import { concatBytes, type Digest, digest, runningSha256 } from '../../../crypto/index.ts'
 import { MAX_LINE_BYTES } from './limits.ts'
 
 /** Chunks of a file, of any sizes. */
@@ -24,30 +23,44 @@ export interface LineFault {
 }
 
 const LINE_FEED = 0x0a
-const LINE_END = Uint8Array.of(LINE_FEED)
 
 /** The lines of `source`; a fault instead of a line is the last. */
 export async function* linesOf(source: ByteSource): AsyncGenerator<Line | LineFault> {
-  const hash = sha256.create()
+  // Of everything before the line that is read, but for what of it is in the chunk at hand: many lines are hashed in one call.
+  const hash = runningSha256()
   let pieces: Uint8Array[] = []
   let held = 0
   let number = 0
   for await (const chunk of source) {
+    let hashed = 0
     let start = 0
+    const hashUpTo = (end: number) => {
+      if (end > hashed) hash.update(chunk.subarray(hashed, end))
+      hashed = end
+    }
     for (;;) {
       const end = chunk.indexOf(LINE_FEED, start)
       const piece = chunk.subarray(start, end === -1 ? chunk.length : end)
       if (held + piece.length > MAX_LINE_BYTES) return yield tooLong(number + 1)
       if (end === -1) {
+        hashUpTo(start)
         // A copy: whoever reads a file may use its buffer again.
         if (piece.length > 0) pieces.push(piece.slice())
         held += piece.length
         break
       }
       const bytes = pieces.length === 0 ? piece.slice() : concatBytes(...pieces, piece)
+      const begun = start
       number += 1
-      yield { number, bytes, before: () => digest(hash.clone().digest()) }
-      hash.update(bytes).update(LINE_END)
+      yield {
+        number,
+        bytes,
+        before: () => {
+          hashUpTo(begun)
+          return digest(hash.soFar())
+        },
+      }
+      for (const each of pieces) hash.update(each)
       pieces = []
       held = 0
       start = end + 1

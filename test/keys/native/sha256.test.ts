@@ -2,8 +2,17 @@
 
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { hashWith, leafHash, merkleRoot, nodeHash, sha256, sha256Of, utf8 } from '../../../crypto/index.ts'
-import { nativeSha256, useNative } from '../../../keys/native/index.ts'
+import {
+  hashWith,
+  leafHash,
+  merkleRoot,
+  nodeHash,
+  runningSha256,
+  sha256,
+  sha256Of,
+  utf8,
+} from '../../../crypto/index.ts'
+import { nativeRunningSha256, nativeSha256, useNative } from '../../../keys/native/index.ts'
 
 afterEach(() => hashWith(undefined))
 
@@ -30,6 +39,23 @@ describe('SHA-256 on OpenSSL', () => {
     )
   })
 
+  it('gives the portable digests of all pieces so far, and goes on', () => {
+    fc.assert(
+      fc.property(strings, (parts) => {
+        useNative()
+        const native = runningSha256()
+        hashWith(undefined)
+        const portable = runningSha256()
+        for (const [i, part] of parts.entries()) {
+          native.update(part)
+          portable.update(part)
+          expect(native.soFar()).toEqual(portable.soFar())
+          expect(native.soFar()).toEqual(sha256Of(...parts.slice(0, i + 1)))
+        }
+      }),
+    )
+  })
+
   it('gives the trees of RFC 6962', () => {
     const leaves = Array.from({ length: 9 }, (_, i) => utf8(`leaf ${i}`))
     const hashes = () => {
@@ -51,5 +77,19 @@ describe('another hash', () => {
     const before = sha256(utf8('abc'))
     expect(() => hashWith(wrong)).toThrow('sha256: what was given hashes')
     expect(sha256(utf8('abc'))).toEqual(before)
+  })
+
+  it('that forgets its first pieces is refused', () => {
+    const forgetful = () => {
+      let running = nativeRunningSha256()
+      return {
+        update: (bytes: Uint8Array) => {
+          if (bytes.length > 64) running = nativeRunningSha256()
+          running.update(bytes)
+        },
+        soFar: () => running.soFar(),
+      }
+    }
+    expect(() => hashWith(nativeSha256, forgetful)).toThrow('sha256: what was given hashes')
   })
 })
