@@ -60,3 +60,51 @@ describe('hostile sizes', () => {
     )
   })
 })
+
+describe('a line that says the same in another form', () => {
+  const turned = (line: string) => {
+    const members = Object.entries(JSON.parse(line))
+    return JSON.stringify(Object.fromEntries([...members.slice(0, -2), ...members.slice(-2).reverse()]))
+  }
+  const inner = (line: string) => line.replace(/("root":"[0-9a-f]*"),("path":\[[^\]]*\])/, '$2,$1')
+  const forms: readonly (readonly [string, (line: string) => string])[] = [
+    ['with two members changed over', turned],
+    ['with a member more', (line) => `${line.slice(0, -1)},"more":1}`],
+    ['with a member named as every object has one', (line) => `${line.slice(0, -1)},"__proto__":null}`],
+    ['with a member twice', (line) => line.replace('{"kind"', '{"kind":"result","kind"')],
+    ['with a blank', (line) => line.replace(':', ': ')],
+    ['with a blank behind it', (line) => `${line} `],
+    ['with a letter escaped', (line) => line.replace('"kind":"re', '"kind":"r\\u0065').replace(':"en', ':"e\\u006e')],
+  ]
+  const partial: readonly (readonly [string, string, (line: string) => string])[] = [
+    ['entry', 'with a number with an exponent', (line) => line.replace('"count":1,', '"count":1e0,')],
+    ['entry', 'with a zero that is negative', (line) => line.replace('"epoch":0,', '"epoch":-0,')],
+    ['request', 'with two members of its bundle changed over', inner],
+    ['request', 'with a member more in its bundle', (line) => line.replace('"index":0,', '"index":0,"at":0,')],
+    ['request', 'with a member of its bundle twice', (line) => line.replace('"index":0,', '"index":7,"index":0,')],
+    ['result', 'with digits in capitals', (line) => line.replace(/[0-9a-f]{9,}/, (digits) => digits.toUpperCase())],
+  ]
+  const kinds = ['entry', 'request', 'result']
+  const cases = [...kinds.flatMap((kind) => forms.map(([what, change]) => [kind, what, change] as const)), ...partial]
+
+  it.each(cases)('is refused: of kind %s, %s', async (kind, _, change) => {
+    const at = good.findIndex((line) => line.startsWith(`{"kind":"${kind}"`))
+    const [line = '', lines] = [good[at], good.slice(0, -1)]
+    expect((await audit([resealed(lines)])).valid).toBe(true)
+    expect(change(line)).not.toBe(line)
+    const { faults } = await audit([resealed(lines.with(at, change(line)))])
+    expect(faults).toMatchObject([{ check: 'format', code: 'bad-line', where: `line ${at + 1}` }])
+  })
+})
+
+describe('the seal', () => {
+  it('is that of the bytes, in whatever pieces they come', async () => {
+    const bytes = resealed(good.slice(0, -1))
+    for (const size of [1, 2, 3, 64, 999, 1000, bytes.length - 1]) {
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.slice(i * size, (i + 1) * size),
+      )
+      expect((await audit(pieces)).valid, `pieces of ${size}`).toBe(true)
+    }
+  })
+})

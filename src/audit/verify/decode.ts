@@ -35,7 +35,7 @@ import {
   type StableCheckpoint,
   type ViewChange,
 } from '../../consensus/index.ts'
-import { encodeRecord } from './encode.ts'
+import { isCanonical, isObject } from './canonical.ts'
 import {
   BUNDLE_FORMAT,
   type BundleContents,
@@ -45,7 +45,7 @@ import {
   type RecordKind,
 } from './records.ts'
 
-/** The record in `line`, which holds no line feed. {@link encodeRecord} gives the same bytes back. */
+/** The record in `line`, which holds no line feed. encodeRecord gives the same bytes back. */
 export function decodeRecord(line: Uint8Array): Result<BundleRecord, string> {
   const text = fromUtf8(line)
   if (text === undefined) return failure('is not UTF-8 text')
@@ -57,7 +57,9 @@ export function decodeRecord(line: Uint8Array): Result<BundleRecord, string> {
   }
   try {
     const record = recordOf(new Fields(value, ''))
-    return encodeRecord(record) === text ? success(record) : failure('is not in the one canonical form of its record')
+    return isCanonical(record, value, text)
+      ? success(record)
+      : failure('is not in the one canonical form of its record')
   } catch (error) {
     if (error instanceof Malformed) return failure(error.message)
     throw error
@@ -340,10 +342,6 @@ class Fields {
     if (frontier === undefined) throw new Malformed(`has no frontier in "${name}"`)
     return frontier
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function textOf(value: unknown, name: string): string {
