@@ -8,6 +8,7 @@ import {
   admitKey,
   concatBytes,
   GROUP_ORDER,
+  hex,
   portableSigner,
   portableVerifier,
   type SignatureVerifier,
@@ -16,10 +17,12 @@ import {
   utf8,
 } from '../../crypto/index.ts'
 import { nativeSigner, nativeVerifier } from '../../keys/native/index.ts'
+import { createPreparedVerifier, type PreparedJob, type PreparedVerifier } from '../../keys/native/prepared/index.ts'
 
-export const verifiers: Readonly<Record<'portable' | 'native' | 'sodium', SignatureVerifier>> = {
+export const verifiers: Readonly<Record<'portable' | 'native' | 'prepared' | 'sodium', SignatureVerifier>> = {
   portable: portableVerifier,
   native: nativeVerifier,
+  prepared: { verify: verifyPrepared },
   sodium: sodiumVerifier,
 }
 
@@ -27,6 +30,21 @@ export const signers: Readonly<Record<'portable' | 'native' | 'sodium', (seed: U
   portable: portableSigner,
   native: nativeSigner,
   sodium: sodiumSigner,
+}
+
+const preparedKeys = new Map<string, (job: Omit<PreparedJob, 'key'>) => boolean>()
+let roomy: PreparedVerifier | undefined
+
+/** Prepares whatever key it is given, with verifiers as many as that takes. */
+function verifyPrepared(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const known = preparedKeys.get(hex(key))
+  if (known !== undefined) return known({ message, signature })
+  const verifier = roomy ?? createPreparedVerifier()
+  const prepared = verifier?.prepare(key)
+  roomy = prepared && verifier
+  if (prepared !== undefined)
+    preparedKeys.set(hex(key), (job) => verifier?.verify([{ ...job, key: prepared }])[0] === true)
+  return verifyPrepared(key, message, signature)
 }
 
 /** The rule on bytes as they come from outside: an inadmissible key refuses every signature. */

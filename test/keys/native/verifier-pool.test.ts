@@ -31,6 +31,17 @@ describe('the verifier pool', () => {
     expect(await pool.verifyBatch(jobs)).toEqual(inline)
   })
 
+  it('keys that sign so much that they are prepared, and those that do not, get the inline verdicts', async () => {
+    const pool = openPool({ threads: 1 })
+    const rare = nativeSigner(new Uint8Array(32).fill(99))
+    const seldom = { key: rare.publicKey, message: utf8('seldom'), signature: rare.sign(utf8('seldom')) }
+    for (let turn = 0; turn < 3; turn++) {
+      const jobs = [...mixedJobs(600), seldom, { ...seldom, message: utf8('other') }, ...mixedJobs(100)]
+      const inline = jobs.map(({ key, message, signature }) => nativeVerifier.verify(key, message, signature))
+      expect(await pool.verifyBatch(jobs)).toEqual(inline)
+    }
+  })
+
   it('batches that overlap get each their own verdicts', async () => {
     const pool = openPool({ threads: 2 })
     const batches = [1, 9, 300, 2, 40].map(mixedJobs)
