@@ -12,7 +12,7 @@ export const MAX_LINE_BYTES = 8 * 1024 * 1024
 export const MAX_GROUP_BYTES = 128 * 1024 * 1024
 /** NewViews and pieces of evidence in one bundle; of each a digest is kept, since none may come twice. */
 export const MAX_ACCOUNTS = 65_536
-/** Signatures that are checked as one batch by other threads: some 30 ms of work. */
+/** Signatures that are checked as one batch by other threads: some 50 ms of OpenSSL's work, and a third of that of prepared keys. */
 export const BATCH_SIGNATURES = 512
 /** Items in one batch, for entries whose signatures were all checked before. */
 export const BATCH_ITEMS = 512

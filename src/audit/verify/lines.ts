@@ -35,7 +35,8 @@ export async function* linesOf(source: ByteSource): AsyncGenerator<Line | LineFa
     let hashed = 0
     let start = 0
     const hashUpTo = (end: number) => {
-      if (end > hashed) hash.update(chunk.subarray(hashed, end))
+      if (end <= hashed) return
+      hash.update(chunk.subarray(hashed, end))
       hashed = end
     }
     for (;;) {
