@@ -62,11 +62,9 @@ function noteProgress(state: CoreState): void {
 
 /** True while something waits to be executed: a request, a proposal of this view, or the end of the epoch (M2). */
 export function hasWork(state: CoreState): boolean {
-  return (
-    state.pending.size > 0 ||
-    isEnding(state) ||
-    [...state.slots.values()].some((at) => at.slot > state.executed && at.proposal !== undefined)
-  )
+  if (state.pending.size > 0 || isEnding(state)) return true
+  for (const at of state.slots.values()) if (at.slot > state.executed && at.proposal !== undefined) return true
+  return false
 }
 
 function receiptFor(state: CoreState, at: Slot, resultsRoot: Digest) {

@@ -8,11 +8,11 @@
 // this.
 //
 // Answers are stored by pages of SESSION_PAGE numbers, so that a busy client costs a few keys a checkpoint and not one
-// a request. Pages are held decoded between two checkpoints and written by `flush`. What they say depends on the
+// a request. Pages are held as an array of answers between two checkpoints and written by `flush`. What they say depends on the
 // requests alone, never on when that happens; a page goes as a whole when its last number falls below the window.
 
 import { type Digest, digest, sha256, writeU64 } from '../../crypto/index.ts'
-import { type AuthenticatedMap, prefixed, type Text, toBytes, toText } from './authenticated-map/index.ts'
+import { type AuthenticatedMap, joinText, prefixed, type Text, toBytes, toText } from './authenticated-map/index.ts'
 import { ByteReader, ByteWriter } from './bytes-codec.ts'
 import { ANSWER_SPACE, SESSION_SPACE } from './keyspace.ts'
 import { MAX_CACHED_RESULT_BYTES, SESSION_PAGE, SESSION_WINDOW } from './limits.ts'
@@ -39,7 +39,8 @@ interface Session {
 }
 
 interface Page {
-  readonly answers: (Answer | undefined)[]
+  /** As {@link packAnswer} makes them: as objects they would be most of what the collector has to move. */
+  readonly answers: (Text | undefined)[]
   changed: boolean
 }
 
@@ -62,7 +63,7 @@ export class Sessions {
     if (sequence < lowest) return { kind: 'expired', lowest, highest: session.highest }
     if (sequence > session.highest) return { kind: 'new' }
     const answer = this.page(client, session, pageOf(sequence)).answers[sequence % SESSION_PAGE]
-    return answer === undefined ? { kind: 'new' } : { kind: 'answered', answer }
+    return answer === undefined ? { kind: 'new' } : { kind: 'answered', answer: unpackAnswer(answer) }
   }
 
   /** Notes the answer to a number that {@link look} called new. */
@@ -70,7 +71,7 @@ export class Sessions {
     const session = this.find(client) ?? this.begin(client)
     if (sequence > session.highest) this.advance(client, session, sequence)
     const page = this.page(client, session, pageOf(sequence))
-    page.answers[sequence % SESSION_PAGE] = kept(answer)
+    page.answers[sequence % SESSION_PAGE] = packAnswer(kept(answer))
     page.changed = true
   }
 
@@ -122,6 +123,9 @@ export class Sessions {
   }
 }
 
+/** Of a packed answer, before its result. */
+const HEAD_BYTES = 41
+
 function lowestOf(highest: number): number {
   return Math.max(1, highest - SESSION_WINDOW + 1)
 }
@@ -155,30 +159,45 @@ function decodeNumber(text: Text): number {
   return new ByteReader(toBytes(text)).u64()
 }
 
-/**
- * Per answer, in ascending order: position in the page (1), request digest (32), slot (8), outcome (1), result (sized).
- */
+/** Request digest (32), slot (8), outcome (1), result. */
+function packAnswer({ request, slot, outcome, result }: Answer): Text {
+  return toText(new ByteWriter().raw(request).u64(slot).u8(OUTCOME_BYTES[outcome]).raw(result).finish())
+}
+
+/** @throws {Error} where the state holds something else: a defect of ours, since what is restored was verified. */
+function unpackAnswer(text: Text): Answer {
+  const reader = new ByteReader(toBytes(text))
+  const request = reader.take(32)
+  const slot = reader.u64()
+  const outcome = outcomeFromByte(reader.u8())
+  const result = reader.rest()
+  if (reader.failed || outcome === undefined) throw new Error('session: unreadable page')
+  return { request: digest(request), slot, outcome, result }
+}
+
+/** Per answer, in ascending order: position in the page (1), request digest (32), slot (8), outcome (1), result (sized). */
 function encodePage(page: Page): Text {
   const writer = new ByteWriter()
   page.answers.forEach((answer, position) => {
     if (answer === undefined) return
-    writer.u8(position).raw(answer.request).u64(answer.slot).u8(OUTCOME_BYTES[answer.outcome]).sized(answer.result)
+    const bytes = toBytes(answer)
+    writer.u8(position).raw(bytes.subarray(0, HEAD_BYTES)).sized(bytes.subarray(HEAD_BYTES))
   })
   return toText(writer.finish())
 }
 
-/** @throws {Error} where the state holds something else: a defect of ours, since what is restored was verified. */
-function decodePage(text: Text | undefined): (Answer | undefined)[] {
-  const answers: (Answer | undefined)[] = new Array(SESSION_PAGE).fill(undefined)
+/** @throws {Error} as {@link unpackAnswer}. */
+function decodePage(text: Text | undefined): (Text | undefined)[] {
+  const answers: (Text | undefined)[] = new Array(SESSION_PAGE).fill(undefined)
   const reader = new ByteReader(text === undefined ? new Uint8Array(0) : toBytes(text))
   while (!reader.done) {
     const position = reader.u8()
-    const request = reader.take(32)
-    const slot = reader.u64()
-    const outcome = outcomeFromByte(reader.u8())
+    const head = reader.take(HEAD_BYTES)
     const result = reader.sized(MAX_CACHED_RESULT_BYTES)
-    if (reader.failed || outcome === undefined) throw new Error('session: unreadable page')
-    answers[position] = { request: digest(request), slot, outcome, result }
+    if (reader.failed || outcomeFromByte(head[HEAD_BYTES - 1] ?? 0) === undefined) {
+      throw new Error('session: unreadable page')
+    }
+    answers[position] = joinText(toText(head), toText(result))
   }
   return answers
 }

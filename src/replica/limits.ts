@@ -71,7 +71,7 @@ export const KEPT_RESULT_BYTES = 16 * MIB
 /** What a result costs beside its record. */
 export const RESULT_BYTES = 16
 /** Slots whose results keep their tree, which answers ask for at once or hardly ever. */
-export const KEPT_TREES = 32
+export const KEPT_TREES = 2
 /** Bytes of results in one frame to a client, but for a single longer one. */
 export const REPLY_FRAME_BYTES = 512 * KIB
 
