@@ -29,7 +29,7 @@ export const replica: Command = {
     const { settingsOf } = await import('../serve/settings.ts')
     const settings = await settingsOf(input, context)
     // libp2p takes long to load; other commands, and settings that are refused, should not wait for it.
-    const { serve } = await import('../serve/serve.ts')
-    return serve(settings, context)
+    const [{ serve }, { boundHeap }] = await Promise.all([import('../serve/serve.ts'), import('../engine.ts')])
+    return serve(settings, context, { onStarted: () => boundHeap() })
   },
 }

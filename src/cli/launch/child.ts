@@ -4,13 +4,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { engineOptions } from '../engine.ts'
 import { type ReplicaReport, replicaMessageOf } from './messages.ts'
-
-/**
- * MiB of each half of V8's young generation; V8's own bound is 64, of which a busy replica makes use without being faster for it
- * (docs/performance.md). It is fixed when a process starts.
- */
-const SEMI_SPACE_MIB = 16
 
 /** Of standard error, enough for the sentence that says why it ended. */
 const KEPT_ERROR_CHARACTERS = 8192
@@ -75,11 +70,6 @@ export function launchReplica(launch: LaunchOptions): ReplicaProcess {
     detached: true,
   })
   return new Launched(child, index, onError)
-}
-
-/** For Node itself; what the user says in `NODE_OPTIONS` counts more. */
-function engineOptions({ NODE_OPTIONS = '' }: NodeJS.ProcessEnv): string[] {
-  return NODE_OPTIONS.includes('semi-space') ? [] : [`--max-semi-space-size=${SEMI_SPACE_MIB}`]
 }
 
 /** The command's own file, from the sources as from what was built of them. */

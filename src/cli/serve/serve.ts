@@ -12,8 +12,13 @@ import { hasStarted, lostStoreText, noteStarted, replaceCommand } from './starte
 /** A replica that has not stopped by then is ended all the same: it is meant to survive that. */
 const STOP_WITHIN_MS = 10_000
 
+export interface ServeOptions {
+  /** Its state is loaded, and it listens. */
+  readonly onStarted?: () => void
+}
+
 /** Runs until the signal, the parent's end, or a failure of the replica itself, which is thrown. */
-export async function serve(settings: Settings, context: Context): Promise<Outcome> {
+export async function serve(settings: Settings, context: Context, { onStarted }: ServeOptions = {}): Promise<Outcome> {
   const create = await mayCreate(settings)
   const { signal, parent } = context
   const stop = AbortSignal.any(parent === undefined ? [signal] : [signal, parent.gone])
@@ -27,6 +32,7 @@ export async function serve(settings: Settings, context: Context): Promise<Outco
   let reports: NodeJS.Timeout | undefined
   try {
     await replica.start({ signal: stop })
+    onStarted?.()
     sayListening(replica, settings, context)
     reports = reporting(replica, context)
     await aborted(AbortSignal.any([stop, failed.signal, removed.signal]))
