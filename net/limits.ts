@@ -65,7 +65,7 @@ export interface NetLimits {
    * not read.
    */
   readonly maxUnsentBytes: number
-  /** Milliseconds from one look at all connections to the next, and between pings. */
+  /** Milliseconds from one look at all connections to the next, and between pings to a side that is silent. */
   readonly tickMs: number
   /** Looks without a byte from the other side, whose system pings as we do, after which a connection counts as dead. */
   readonly maxSilentTicks: number

@@ -1,13 +1,16 @@
 // yamux answers every piece of data with a window update at once, and each costs an encryption and a system call, as
-// much as a vote. Here they wait for company: they leave with the next thing that is written, or after a moment, or
-// when they add up to a quarter of the smallest window, long before the other side could run out.
+// much as a vote. Here they wait for company: they leave with the next thing that is written, or when they add up to a
+// quarter of the smallest window, long before the other side could run out, or after some seconds.
 
 import type { MessageStream } from '@libp2p/interface'
 
 const HEADER_BYTES = 12
 const WINDOW_UPDATE = 1
-/** Milliseconds that an update waits at most, for the sake of order: what is held is never so much that anybody waits for it. */
-const HOLD_MS = 100
+/**
+ * Milliseconds that an update waits at most, for the sake of order: what is held is never so much that anybody waits for it. With a tenth
+ * of a second, clients that have one request under way answered most replies with a message that said nothing else.
+ */
+const HOLD_MS = 5_000
 /** Bytes of window that may wait to be given back: a quarter of what yamux starts with. */
 const MAX_HELD_BYTES = 64 * 1024
 

@@ -3,11 +3,11 @@
 // header says up to 4 GiB), how many streams are opened and reset again, and the answers that pile up for a peer that
 // asks and does not read.
 //
-// It also notices silence. Both ends ping, so a connection without a byte for some looks is dead, whatever TCP
-// believes. Looks are counted, not milliseconds: a process that was stopped finds its clock far ahead, and its peers'
-// bytes not read yet.
+// It also notices silence. Both ends ping a side that they have not heard from one look to the next, so a connection without
+// a byte for some looks is dead, whatever TCP believes. Looks are counted, not milliseconds: a process that was stopped finds
+// its clock far ahead, and its peers' bytes not read yet.
 
-import type { MessageStream, StreamMuxerFactory } from '@libp2p/interface'
+import type { MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { yamux } from '@libp2p/yamux'
 import type { Counters } from '../counters.ts'
 import type { NetLimits } from '../limits.ts'
@@ -20,6 +20,8 @@ const DATA_FRAME = 0
 const SYN = 1
 /** yamux takes no smaller window. */
 const FIRST_WINDOW_BYTES = 256 * 1024
+/** The first look shows only that something was heard since the one before. */
+const PINGED_TICKS = 2
 
 /** The connections of one node, watched. */
 export class Guards {
@@ -34,12 +36,12 @@ export class Guards {
 
   /** yamux, with a guard on each connection. */
   muxer(): () => StreamMuxerFactory {
-    const { maxStreams, tickMs, windowBytes } = this.#limits
+    const { maxStreams, windowBytes } = this.#limits
     const inner = yamux({
       maxInboundStreams: maxStreams,
       maxOutboundStreams: maxStreams,
-      enableKeepAlive: true,
-      keepAliveInterval: tickMs,
+      // It would ping every connection all the time, busy ones too: of 256 clients that is half of what they hear.
+      enableKeepAlive: false,
       streamOptions: { initialStreamWindowSize: FIRST_WINDOW_BYTES, maxStreamWindowSize: windowBytes },
     })()
     return () => ({
@@ -50,7 +52,9 @@ export class Guards {
         this.#guards.add(guard)
         connection.addEventListener('close', () => this.#guards.delete(guard))
         holdCredits(connection)
-        return inner.createStreamMuxer(connection)
+        const muxer = inner.createStreamMuxer(connection)
+        guard.watch(muxer)
+        return muxer
       },
     })
   }
@@ -73,6 +77,7 @@ class Guard {
   #opened = 0
   #silentTicks = 0
   #ended = false
+  #muxer: StreamMuxer | undefined
 
   constructor(connection: MessageStream, limits: NetLimits, counters: Counters) {
     this.#connection = connection
@@ -82,9 +87,23 @@ class Guard {
     connection.addEventListener('message', ({ data }) => this.#see(data))
   }
 
+  /** Pings through `muxer` from now on, and once at the start: yamux widens its windows by how long that takes. */
+  watch(muxer: StreamMuxer): void {
+    this.#muxer = muxer
+    setImmediate(() => this.#ping())
+  }
+
   tick(): void {
     this.#silentTicks++
     if (this.#silentTicks > this.#limits.maxSilentTicks) this.#end('the other side has been silent for too long')
+    else if (this.#silentTicks >= PINGED_TICKS) this.#ping()
+  }
+
+  #ping(): void {
+    const muxer = this.#muxer
+    if (muxer === undefined || !canPing(muxer)) return
+    // Where it fails the connection is closing, or its end is seen by the silence.
+    muxer.ping().catch(() => {})
   }
 
   #see(data: Chunk): void {
@@ -133,4 +152,9 @@ class Guard {
     if (counter !== undefined) this.#counters.add(counter)
     this.#connection.abort(new Error(why))
   }
+}
+
+/** yamux can; what libp2p says of muxers in general leaves it out. */
+function canPing(muxer: StreamMuxer): muxer is StreamMuxer & { ping(): Promise<number> } {
+  return 'ping' in muxer && typeof muxer.ping === 'function'
 }
