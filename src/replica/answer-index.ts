@@ -10,7 +10,7 @@ import { KEPT_RESULTS } from './limits.ts'
  * Parts of WAYS places each; an identity has its place in one of them. Together these are three times as many as KEPT_RESULT_BYTES has
  * room for answers, so that less than one in a hundred is forgotten early.
  */
-export const SETS = 2 ** 17
+export const SETS = 2 ** 16
 const WAYS = 4
 /** A place is a slot modulo TURNS and the index in it: more than an entry has requests. */
 const INDEXES = 2 ** 20

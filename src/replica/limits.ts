@@ -67,7 +67,7 @@ export const ADMITTED_KEYS = 4_096
 /** Slots whose results are kept for clients that ask again; later repetitions are answered by the session table. */
 export const KEPT_RESULTS = 1_024
 /** Bytes of results kept so; the newest slot is kept whatever its size. */
-export const KEPT_RESULT_BYTES = 16 * MIB
+export const KEPT_RESULT_BYTES = 8 * MIB
 /** What a result costs beside its record. */
 export const RESULT_BYTES = 16
 /** Slots whose results keep their tree, which answers ask for at once or hardly ever. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
-import { boundHeap, engineOptions } from '../../src/cli/engine.ts'
+import { boundHeap, engineEnvironment, engineOptions } from '../../src/cli/engine.ts'
 
 describe('the heap of a replica', () => {
   it('has a small young generation where it is launched, unless the user says another', () => {
@@ -9,10 +9,16 @@ describe('the heap of a replica', () => {
     expect(engineOptions({ NODE_OPTIONS: '--max-semi-space-size=64' })).toEqual([])
   })
 
+  it('gives large pieces back to the system where it is launched, unless the user says how', () => {
+    expect(engineEnvironment({ HOME: '/home' })).toEqual({ HOME: '/home', MALLOC_MMAP_THRESHOLD_: '16384' })
+    const own = { MALLOC_MMAP_THRESHOLD_: '131072' }
+    expect(engineEnvironment(own)).toEqual(own)
+  })
+
   it('lets old objects grow by a part of what lives, unless the user says another', () => {
     const flags: string[] = []
     boundHeap(['--max-old-space-size=500'], (flag) => void flags.push(flag))
-    expect(flags).toEqual(['--heap-growing-percent=70'])
+    expect(flags).toEqual(['--heap-growing-percent=50'])
     boundHeap(['--heap-growing-percent=300'], (flag) => void flags.push(flag))
     boundHeap(['--heap_growing_percent', '300'], (flag) => void flags.push(flag))
     expect(flags).toHaveLength(1)

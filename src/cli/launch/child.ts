@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { engineOptions } from '../engine.ts'
+import { engineEnvironment, engineOptions } from '../engine.ts'
 import { type ReplicaReport, replicaMessageOf } from './messages.ts'
 
 /** Of standard error, enough for the sentence that says why it ended. */
@@ -65,7 +65,7 @@ export function launchReplica(launch: LaunchOptions): ReplicaProcess {
   const [program = process.execPath, ...args] = [...within, ...node]
   const child = spawn(program, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env,
+    env: engineEnvironment(env),
     // Ctrl-C goes to a terminal's whole process group; the launcher alone should hear it, and stop the replicas in turn.
     detached: true,
   })
