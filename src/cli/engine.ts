@@ -12,7 +12,7 @@ const SEMI_SPACE_MIB = 8
  */
 const MAPPED_BYTES = 16_384
 /** Percent by which old objects, and bytes beside the heap, may grow over what lived after the last collection. */
-const GROWTH_PERCENT = 100
+const GROWTH_PERCENT = 70
 
 /** Node's options for a replica that is launched. */
 export function engineOptions({ NODE_OPTIONS = '' }: NodeJS.ProcessEnv): string[] {

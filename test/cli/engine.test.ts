@@ -18,7 +18,7 @@ describe('the heap of a replica', () => {
   it('lets old objects grow by a part of what lives, unless the user says another', () => {
     const flags: string[] = []
     boundHeap(['--max-old-space-size=500'], (flag) => void flags.push(flag))
-    expect(flags).toEqual(['--heap-growing-percent=100'])
+    expect(flags).toEqual(['--heap-growing-percent=70'])
     boundHeap(['--heap-growing-percent=300'], (flag) => void flags.push(flag))
     boundHeap(['--heap_growing_percent', '300'], (flag) => void flags.push(flag))
     expect(flags).toHaveLength(1)
