@@ -34,34 +34,20 @@ export const set = (local: number, value: Code): Code => [...value, 0x21, ...uns
 export const int = (value: number): Code => [0x41, ...signed(value)]
 export const long = (value: number): Code => [0x42, ...signed(value)]
 export const call = (index: number, ...values: readonly Code[]): Code => [...values.flat(), 0x10, ...unsigned(index)]
-/** The value of an i64 as i32, and of an i32 that is not negative as i64. */
-export const narrow = (value: Code): Code => [...value, 0xa7]
+/** An i32 that is not negative as i64. */
 export const widen = (value: Code): Code => [...value, 0xad]
 export const loadInt = (address: Code, offset: number): Code => [...address, 0x28, 2, ...unsigned(offset)]
-export const storeInt = (address: Code, offset: number, value: Code): Code => [
-  ...address,
-  ...value,
-  0x36,
-  2,
-  ...unsigned(offset),
-]
+export const storeInt = store(0x36, 2)
 /** An i32 in memory as i64, with its sign. */
 export const loadAsLong = (address: Code, offset: number): Code => [...address, 0x34, 2, ...unsigned(offset)]
 /** The lower half of an i64. */
-export const storeLow = (address: Code, offset: number, value: Code): Code => [
-  ...address,
-  ...value,
-  0x3e,
-  2,
-  ...unsigned(offset),
-]
-export const storeLong = (address: Code, offset: number, value: Code): Code => [
-  ...address,
-  ...value,
-  0x37,
-  3,
-  ...unsigned(offset),
-]
+export const storeLow = store(0x3e, 2)
+export const storeLong = store(0x37, 3)
+
+/** `align`: the logarithm of what the address is a multiple of. */
+function store(code: number, align: number) {
+  return (address: Code, offset: number, value: Code): Code => [...address, ...value, code, align, ...unsigned(offset)]
+}
 
 /** Both operands, or more of them from the left. */
 export function operate(name: keyof typeof CODES, first: Code, ...others: readonly Code[]): Code {
