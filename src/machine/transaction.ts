@@ -41,6 +41,7 @@ export class Transaction implements Store {
   private readonly mayWrite: boolean
   private readonly keys: Text[] = []
   private readonly before: (Text | undefined)[] = []
+  private readonly after: (Text | undefined)[] = []
   private writtenBytes = 0
   private reads = 0
   private readBytes = 0
@@ -99,12 +100,15 @@ export class Transaction implements Store {
 
   /** Notes the keys written, each once, with what they hold now. */
   noteChanges(index: number | undefined, into: StateChange[]): void {
-    const { keys, map } = this
+    const { keys, after } = this
     const [first, second] = keys
-    const areDistinct = keys.length < 2 || (keys.length === 2 && first !== second)
-    for (const key of areDistinct ? keys : new Set(keys)) {
-      into.push({ index, key: key.slice(1) as Text, value: map.get(key) })
+    if (keys.length < 2 || (keys.length === 2 && first !== second)) {
+      for (const [i, key] of keys.entries()) into.push({ index, key: key.slice(1) as Text, value: after[i] })
+      return
     }
+    const last = new Map<Text, Text | undefined>()
+    for (const [i, key] of keys.entries()) last.set(key, after[i])
+    for (const [key, value] of last) into.push({ index, key: key.slice(1) as Text, value })
   }
 
   /** The command is over: a machine that kept the store finds it closed. */
@@ -125,6 +129,7 @@ export class Transaction implements Store {
 
   private write(key: Text, value: Text | undefined): void {
     this.before.push(this.map.set(key, value))
+    this.after.push(value)
     this.keys.push(key)
   }
 

@@ -42,6 +42,10 @@ export class OrderedIndex {
   private entries = 0
   /** What the running `set` replaced. */
   private replaced: Text | undefined
+  /** Where the key that was looked up last stands, or would: it is often the next to be put. */
+  private soughtKey: Text | undefined
+  private soughtLeaf: Leaf = { keys: [], values: [] }
+  private soughtAt = 0
 
   get size(): number {
     return this.entries
@@ -51,12 +55,21 @@ export class OrderedIndex {
     let node = this.root
     while ('children' in node) node = childAt(node, upperBound(node.keys, key))
     const at = lowerBound(node.keys, key)
+    this.soughtKey = key
+    this.soughtLeaf = node
+    this.soughtAt = at
     return node.keys[at] === key ? node.values[at] : undefined
   }
 
   /** Puts `value`, or deletes where it is undefined; returns what stood there before. */
   set(key: Text, value: Text | undefined): Text | undefined {
     this.replaced = undefined
+    if (value !== undefined && key === this.soughtKey && this.soughtLeaf.keys.length < WIDTH) {
+      this.putAt(this.soughtLeaf, this.soughtAt, key, value)
+      if (this.replaced === undefined) this.entries++
+      return this.replaced
+    }
+    this.soughtKey = undefined
     if (value === undefined) {
       this.remove(this.root, key)
       if (this.replaced !== undefined) this.entries--
@@ -81,6 +94,7 @@ export class OrderedIndex {
 
   /** Takes entries in the order of their keys, which are all different. Requires that it is empty. */
   fill(entries: Iterable<Entry>): void {
+    this.soughtKey = undefined
     let level: Filled[] = []
     let leaf: Leaf = { keys: [], values: [] }
     for (const { key, value } of entries) {
@@ -127,14 +141,18 @@ export class OrderedIndex {
 
   private insertIntoLeaf(leaf: Leaf, key: Text, value: Text, rightmost: boolean): Split | undefined {
     const at = lowerBound(leaf.keys, key)
+    this.putAt(leaf, at, key, value)
+    return leaf.keys.length > WIDTH ? splitLeaf(leaf, rightmost && at === leaf.keys.length - 1) : undefined
+  }
+
+  private putAt(leaf: Leaf, at: number, key: Text, value: Text): void {
     if (leaf.keys[at] === key) {
       this.replaced = leaf.values[at]
       leaf.values[at] = value
-      return undefined
+    } else {
+      leaf.keys.splice(at, 0, key)
+      leaf.values.splice(at, 0, value)
     }
-    leaf.keys.splice(at, 0, key)
-    leaf.values.splice(at, 0, value)
-    return leaf.keys.length > WIDTH ? splitLeaf(leaf, rightmost && at === leaf.keys.length - 1) : undefined
   }
 }
 
