@@ -68,6 +68,8 @@ export interface Executor {
   readonly uncommitted: number
   /** The root of the state after {@link slot}: equal on all replicas. Costs in proportion to what changed since. */
   stateRoot(): Digest
+  /** Does a part of that work: for at most `limit` keys. */
+  prepareRoot(limit: number): void
   /** The state after {@link slot}, kept readable while execution goes on; close it. */
   snapshot(): StateSnapshot
   /** The charter in office; undefined where the executor is of no cluster. */

@@ -141,6 +141,11 @@ class MapExecutor implements Executor {
     return this.map.commit()
   }
 
+  prepareRoot(limit: number): void {
+    this.flush()
+    this.map.commitSome(limit)
+  }
+
   snapshot(): StateSnapshot {
     this.flush()
     return { ...this.map.snapshot(), slot: this.slot }

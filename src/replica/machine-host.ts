@@ -30,7 +30,14 @@ import {
 } from '../machine/index.ts'
 import { AnswerIndex } from './answer-index.ts'
 import { ChangeLog, type ChangeLogLimits } from './change-log.ts'
-import { COMMIT_KEYS, KEPT_RESULT_BYTES, KEPT_RESULTS, KEPT_TREES, REPLAY_COMMIT_KEYS } from './limits.ts'
+import {
+  BACKLOG_COMMIT_KEYS,
+  BACKLOG_ENTRIES,
+  COMMIT_KEYS,
+  KEPT_RESULT_BYTES,
+  KEPT_RESULTS,
+  KEPT_TREES,
+} from './limits.ts'
 import { SlotResults } from './slot-results.ts'
 
 /** The state after a checkpoint's slot, and the log up to it. */
@@ -91,12 +98,13 @@ export class MachineHost {
     return { dueMs: this.executor.due(), succession: this.executor.succession() }
   }
 
-  /** Executes the next entry and keeps its results for clients. */
-  execute(entry: Entry, timestampMs: number, certificate: Certificate): Executed {
+  /** Executes the next entry and keeps its results for clients; so many more entries `wait` for it. */
+  execute(entry: Entry, timestampMs: number, certificate: Certificate, wait = 0): Executed {
     const { slot: at } = entry.header
     // Before: after the last slot of an epoch the charter of the next one is in office.
     const interval = intervalOf(this.executor)
-    const { records, root, tree } = this.apply(entry, timestampMs, { certificate, commitKeys: COMMIT_KEYS })
+    const commitKeys = wait < BACKLOG_ENTRIES ? COMMIT_KEYS : BACKLOG_COMMIT_KEYS
+    const { records, root, tree } = this.apply(entry, timestampMs, { certificate, commitKeys })
     this.requests += records.length
     this.keepResults(entry, records, tree)
     if (at % interval !== 0) return { slot: at, resultsRoot: root, stateRoot: undefined }
@@ -107,7 +115,7 @@ export class MachineHost {
   /** Executes the next entry as it was executed before the restart: nobody waits for its results. */
   replay(entry: Entry, certificate: Certificate): void {
     const at = Math.max(this.executor.timestampMs, entry.header.timestampMs)
-    this.apply(entry, at, { certificate, commitKeys: REPLAY_COMMIT_KEYS })
+    this.apply(entry, at, { certificate, commitKeys: BACKLOG_COMMIT_KEYS })
   }
 
   /** Where this request was answered lately in this epoch, with a receipt. */
@@ -222,7 +230,7 @@ export class MachineHost {
     this.changes.append({ entry, certificate, timestampMs: this.executor.timestampMs, changes })
     this.frontier = appendLeaf(this.frontier, entry.digest)
     // The root is a function of the content alone, so it does not matter when it is brought up to date in between.
-    if (this.executor.uncommitted >= commitKeys) this.executor.stateRoot()
+    if (this.executor.uncommitted >= commitKeys) this.executor.prepareRoot(2 * commitKeys)
     return results
   }
 

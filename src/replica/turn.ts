@@ -210,7 +210,12 @@ export class Turn {
       const next = this.executions.shift()
       if (next === undefined) break
       const { entry, timestampMs, certificate } = next.effect
-      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(entry, timestampMs, certificate)
+      const { slot, resultsRoot, stateRoot } = this.parts.host.execute(
+        entry,
+        timestampMs,
+        certificate,
+        this.executions.length,
+      )
       this.step(next.reign, { kind: 'executed', slot, resultsRoot, stateRoot, ...this.parts.host.outlook })
       if (over()) break
     }

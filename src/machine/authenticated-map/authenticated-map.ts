@@ -2,7 +2,7 @@
 //
 // Two structures hold one content. The ordered index is always current and answers reads; changed keys are noted beside
 // it. `commit` carries them into the hashed tree, which therefore stands at the last commit (a checkpoint) while the
-// index runs ahead. Docs: docs/decisions/002-state-root.md.
+// index runs ahead; `commitSome` brings it a part of the way there. Docs: docs/decisions/002-state-root.md.
 
 import { type Digest, digest } from '../../../crypto/index.ts'
 import { MAX_OPEN_SNAPSHOTS } from '../limits.ts'
@@ -84,13 +84,21 @@ export class AuthenticatedMap {
 
   /** Brings the root up to date; costs in proportion to the keys changed since the last call. */
   commit(): Digest {
-    if (this.changed.size > 0) {
-      const changes: Change[] = []
-      for (const [key, value] of this.changed) changes.push({ key, value, path: toText(this.hasher.path(key)) })
-      this.applyChanges(changes)
-      this.changed = new Map()
-    }
+    this.commitSome(this.changed.size)
     return this.root()
+  }
+
+  /** Does a part of it: at most `limit` of the keys, those that were changed first. */
+  commitSome(limit: number): void {
+    const { changed } = this
+    const changes: Change[] = []
+    if (limit >= changed.size) this.changed = new Map()
+    for (const [key, value] of changed) {
+      if (changes.length >= limit) break
+      changes.push({ key, value, path: toText(this.hasher.path(key)) })
+      if (changed === this.changed) changed.delete(key)
+    }
+    if (changes.length > 0) this.applyChanges(changes)
   }
 
   /**

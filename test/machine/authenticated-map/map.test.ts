@@ -59,6 +59,26 @@ describe('the state root', () => {
     )
   })
 
+  it('is the same when parts of it were brought up to date in between, few keys at a time', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(writes, fc.integer({ min: 0, max: 9 })), { maxLength: 6 }), (rounds) => {
+        const map = new AuthenticatedMap()
+        const content = new Map<Text, Text>()
+        for (const [round, limit] of rounds) {
+          for (const [key, value] of round) {
+            map.set(key, value)
+            applyTo(content, key, value)
+          }
+          const before = map.uncommitted
+          map.commitSome(limit)
+          expect(map.uncommitted).toBe(Math.max(0, before - limit))
+        }
+        expect(hex(map.commit())).toBe(hex(twinRoot(content)))
+        expect(map.uncommitted).toBe(0)
+      }),
+    )
+  })
+
   it('depends on the content alone, not on the order of the writes or the commits', () => {
     fc.assert(
       fc.property(
