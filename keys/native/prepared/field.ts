@@ -8,18 +8,20 @@ import {
   type Code,
   call,
   get,
+  instantiate,
   int,
   loadAsLong,
   loadInt,
   long,
   operate,
+  PAGE_BYTES,
   type Program,
   set,
   storeInt,
   storeLong,
   storeLow,
   widen,
-} from './assembler.ts'
+} from '../wasm/index.ts'
 
 export const LIMBS = 10
 export const ELEMENT_BYTES = 4 * LIMBS
@@ -68,7 +70,7 @@ function multiply(): Program {
     body.push(...set(h + from, rest))
   }
   for (const i of LIMB) body.push(...storeLow(get(product), 4 * i, get(h + i)))
-  return { name: 'multiply', parameters: 3, longs: 51, ints: 0, body }
+  return { name: 'multiply', parameters: 3, longs: 51, body }
 }
 
 /** Limb by limb, without a carry; not exported to anybody. */
@@ -77,7 +79,7 @@ function combine(name: 'plus' | 'minus'): Program {
   const body = LIMB.flatMap((i) =>
     storeInt(get(0), 4 * i, operate(code, loadInt(get(1), 4 * i), loadInt(get(2), 4 * i))),
   )
-  return { name, parameters: 3, longs: 0, ints: 0, body }
+  return { name, parameters: 3, body }
 }
 
 /** Elements for what is under way, at the beginning of the memory. */
@@ -115,7 +117,7 @@ function addPoint(): Program {
     call(MULTIPLY, part(2), int(SUM_Z), int(SUM_T)),
     call(MULTIPLY, part(3), x, y),
   ].flat()
-  return { name: 'addPoint', parameters: 6, longs: 0, ints: 0, body }
+  return { name: 'addPoint', parameters: 6, body }
 }
 
 /** The element's multiple of p is found first, from what would be carried out at the top; then limbs become 256 bits. */
@@ -151,14 +153,6 @@ function encode(): Program {
 
 /** With so many bytes of memory at least, of which the first {@link SCRATCH_BYTES} are its own. Undefined where there is no WebAssembly. */
 export function fieldModule(bytes: number): FieldModule | undefined {
-  if (typeof WebAssembly === 'undefined') return undefined
   const programs = [multiply(), combine('plus'), combine('minus'), addPoint(), encode()]
-  const code = assemble(programs, Math.ceil(bytes / 65_536))
-  return new WebAssembly.Instance(new WebAssembly.Module(code)).exports
-}
-
-/** Node's types leave it out, and Node started with --jitless too. */
-declare const WebAssembly: {
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object
-  readonly Instance: new (module: object) => { readonly exports: FieldModule }
+  return instantiate<FieldModule>(assemble(programs, Math.ceil(bytes / PAGE_BYTES)))
 }
