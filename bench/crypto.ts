@@ -5,13 +5,17 @@ import {
   admitKey,
   portableSigner,
   portableVerifier,
+  type Sha256Each,
   type SignatureVerifier,
   type Signer,
   sha256,
+  sha256Each,
   VOTE_STATEMENT_BYTES,
 } from '../crypto/index.ts'
 import {
   createVerifierPool,
+  nativeSha256,
+  nativeSha256Each,
   nativeSigner,
   nativeVerifier,
   type VerifierPool,
@@ -27,10 +31,19 @@ const IMPLEMENTATIONS: readonly (readonly [string, SignatureVerifier, Signer])[]
   ['portable', portableVerifier, portableSigner(SEED)],
   ['sodium', sodiumVerifier, sodiumSigner(SEED)],
 ]
-const RATIOS: readonly RatioOf[] = ['sign', 'verify'].flatMap((what) => [
-  { name: `${what}: sodium / native`, dividend: `${what}, sodium`, divisor: `${what}, native` },
-  { name: `${what}: portable / native`, dividend: `${what}, portable`, divisor: `${what}, native` },
-])
+/** 65 bytes: one inner node of the log's tree. */
+const MANY_BYTES = [65, 129]
+const RATIOS: readonly RatioOf[] = [
+  ...['sign', 'verify'].flatMap((what) => [
+    { name: `${what}: sodium / native`, dividend: `${what}, sodium`, divisor: `${what}, native` },
+    { name: `${what}: portable / native`, dividend: `${what}, portable`, divisor: `${what}, native` },
+  ]),
+  ...MANY_BYTES.map((length) => ({
+    name: `SHA-256 of ${length} bytes: one by one / in lanes`,
+    dividend: `${many(length)}, one by one`,
+    divisor: `${many(length)}, in lanes`,
+  })),
+]
 
 export const cryptoSuite: Suite = async ({ quick }) => {
   const batch = quick ? 32 : 1024
@@ -43,6 +56,7 @@ export const cryptoSuite: Suite = async ({ quick }) => {
       verifyCases(),
       [{ name: 'admit a key (K1-K4)', unit: 'us', operations: 1, call: admission() }],
       hashCases(),
+      ...MANY_BYTES.map(manyHashCases),
       ...[4, 7, 31].map(certificateCases),
       checkpointCases(4),
       pools.throughput,
@@ -86,7 +100,6 @@ function admission(): () => void {
   return () => requireHeld(admitKey(publicKey) !== undefined)
 }
 
-/** 65 bytes: one inner node of the log's tree. */
 function hashCases(): Group {
   const node = new Uint8Array(65).fill(1)
   return [
@@ -99,6 +112,34 @@ function hashCases(): Group {
       call: () => createHash('sha256').update(node).digest(),
     },
   ]
+}
+
+function many(length: number): string {
+  return `SHA-256 of ${length} bytes, 1,024 at once`
+}
+
+/** Microseconds a hash. `one by one` is what processes do whose engine has no vectors. */
+function manyHashCases(length: number): Group {
+  const count = 1024
+  const bytes = new Uint8Array(count * length).fill(1)
+  const ends = Uint32Array.from({ length: count }, (_, i) => (i + 1) * length)
+  const target = new Uint8Array(32 * count)
+  const oneByOne: Sha256Each = () => {
+    for (let i = 0; i < count; i++) target.set(nativeSha256(bytes.subarray(i * length, (i + 1) * length)), 32 * i)
+  }
+  const inLanes = nativeSha256Each()
+  requireHeld(inLanes !== undefined)
+  const implementations: readonly (readonly [string, Sha256Each | undefined])[] = [
+    ['noble', sha256Each],
+    ['one by one', oneByOne],
+    ['in lanes', inLanes],
+  ]
+  return implementations.map(([name, each]) => ({
+    name: `${many(length)}, ${name}`,
+    unit: 'us',
+    operations: count,
+    call: () => each?.(bytes, ends, count, target),
+  }))
 }
 
 interface PoolCases {

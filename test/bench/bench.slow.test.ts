@@ -35,6 +35,9 @@ describe('npm run bench -- crypto --quick', () => {
       'SHA-256 of 65 bytes, noble',
       'SHA-256 of 65 bytes, crypto.hash',
       'SHA-256 of 65 bytes, createHash',
+      ...[65, 129].flatMap((length) =>
+        ['noble', 'one by one', 'in lanes'].map((how) => `SHA-256 of ${length} bytes, 1,024 at once, ${how}`),
+      ),
       'certificate, n = 4, q = 3, native',
       'certificate, n = 4, q = 3, portable',
       'certificate, n = 7, q = 5, native',
@@ -58,6 +61,8 @@ describe('npm run bench -- crypto --quick', () => {
       'sign: portable / native',
       'verify: sodium / native',
       'verify: portable / native',
+      'SHA-256 of 65 bytes: one by one / in lanes',
+      'SHA-256 of 129 bytes: one by one / in lanes',
       'verify a batch: pool of 1 / inline',
       'verify a batch: pool of 2 / inline',
     ])
