@@ -62,19 +62,19 @@ export function compress(): Program {
   const vectors = numbers(STATE_WORDS)
   const words = numbers(WORDS)
   const body = [
-    ...numbers(WORDS / LANES).flatMap(loadWords),
-    ...vectors.flatMap((i) => set(V + i, loadVector(int(STATE), VECTOR_BYTES * i))),
-    ...set(B_XOR_C, xor(get(V + 1), get(V + 2))),
-    ...words.flatMap((i) => round(i, int(CONSTANTS))),
-    ...set(CONSTANT, int(CONSTANTS + 4 * WORDS)),
-    ...loopWhile(
+    numbers(WORDS / LANES).map(loadWords),
+    vectors.map((i) => set(V + i, loadVector(int(STATE), VECTOR_BYTES * i))),
+    set(B_XOR_C, xor(get(V + 1), get(V + 2))),
+    words.map((i) => round(i, int(CONSTANTS))),
+    set(CONSTANT, int(CONSTANTS + 4 * WORDS)),
+    loopWhile(
       [
-        ...words.flatMap((i) => [...extend(i), ...round(i, get(CONSTANT))]),
-        ...set(CONSTANT, operate('i32.add', get(CONSTANT), int(4 * WORDS))),
+        words.map((i) => [extend(i), round(i, get(CONSTANT))]),
+        set(CONSTANT, operate('i32.add', get(CONSTANT), int(4 * WORDS))),
       ],
       operate('i32.lt_u', get(CONSTANT), int(CONSTANTS + 4 * ROUNDS)),
     ),
-    ...vectors.flatMap((i) => {
+    vectors.map((i) => {
       const before = loadVector(int(STATE), VECTOR_BYTES * i)
       return storeVector(int(STATE), VECTOR_BYTES * i, add(before, get(V + i)))
     }),
@@ -99,18 +99,18 @@ function loadWords(part: number): Code {
   const word = W + LANES * part
   const both = (a: number, b: number, bytes: readonly number[]) => shuffle(get(a), get(b), bytes)
   return [
-    ...rows.flatMap((row, lane) => {
+    rows.map((row, lane) => {
       const loaded = loadVector(get(lane), VECTOR_BYTES * part)
       return set(row, shuffle(loaded, loaded, BIG_ENDIAN))
     }),
-    ...set(low01, both(r0, r1, LOW_WORDS)),
-    ...set(high01, both(r0, r1, HIGH_WORDS)),
-    ...set(low23, both(r2, r3, LOW_WORDS)),
-    ...set(high23, both(r2, r3, HIGH_WORDS)),
-    ...set(word, both(low01, low23, LOW_PAIRS)),
-    ...set(word + 1, both(low01, low23, HIGH_PAIRS)),
-    ...set(word + 2, both(high01, high23, LOW_PAIRS)),
-    ...set(word + 3, both(high01, high23, HIGH_PAIRS)),
+    set(low01, both(r0, r1, LOW_WORDS)),
+    set(high01, both(r0, r1, HIGH_WORDS)),
+    set(low23, both(r2, r3, LOW_WORDS)),
+    set(high23, both(r2, r3, HIGH_WORDS)),
+    set(word, both(low01, low23, LOW_PAIRS)),
+    set(word + 1, both(low01, low23, HIGH_PAIRS)),
+    set(word + 2, both(high01, high23, LOW_PAIRS)),
+    set(word + 3, both(high01, high23, HIGH_PAIRS)),
   ]
 }
 
@@ -130,11 +130,11 @@ function round(i: number, constants: Code): Code {
   // The majority of a, b, c: b where b = c, and else a.
   const majority = xor(get(b), operate('v128.and', get(A_XOR_B), get(B_XOR_C)))
   return [
-    ...set(SUM, add(get(h), add(constant, get(W + i)), choice, rotations(e, 6, 11, 25))),
-    ...set(d, add(get(d), get(SUM))),
-    ...set(A_XOR_B, xor(get(a), get(b))),
-    ...set(h, add(get(SUM), majority, rotations(a, 2, 13, 22))),
-    ...set(B_XOR_C, get(A_XOR_B)),
+    set(SUM, add(get(h), add(constant, get(W + i)), choice, rotations(e, 6, 11, 25))),
+    set(d, add(get(d), get(SUM))),
+    set(A_XOR_B, xor(get(a), get(b))),
+    set(h, add(get(SUM), majority, rotations(a, 2, 13, 22))),
+    set(B_XOR_C, get(A_XOR_B)),
   ]
 }
 

@@ -111,23 +111,23 @@ function begin(): Program {
     operate('i32.shl', operate('i32.and', get(bits), int(0xff00)), int(8)),
   )
   const body = [
-    ...set(start, loadInt(times(get(message), 4), BOUNDS)),
-    ...set(length, operate('i32.sub', end, get(start))),
-    ...set(whole, operate('i32.shr_u', get(length), int(Math.log2(BLOCK_BYTES)))),
-    ...set(rest, operate('i32.and', get(length), int(BLOCK_BYTES - 1))),
-    ...set(tail, tailOf(get(lane))),
-    ...set(restBytes, splatByte(get(rest))),
-    ...numbers(BLOCK_BYTES / VECTOR_BYTES).flatMap((part) => {
+    set(start, loadInt(times(get(message), 4), BOUNDS)),
+    set(length, operate('i32.sub', end, get(start))),
+    set(whole, operate('i32.shr_u', get(length), int(Math.log2(BLOCK_BYTES)))),
+    set(rest, operate('i32.and', get(length), int(BLOCK_BYTES - 1))),
+    set(tail, tailOf(get(lane))),
+    set(restBytes, splatByte(get(rest))),
+    numbers(BLOCK_BYTES / VECTOR_BYTES).map((part) => {
       const from = operate('i32.add', get(start), wholeBytes)
       return storeVector(get(tail), VECTOR_BYTES * part, pad(from, part, get(restBytes)))
     }),
-    ...inLane(get(lane), PADDED, padded),
-    ...set(bits, times(get(length), 8)),
-    ...storeInt(tailEnd, TAILS - 4, swapped),
-    ...inLane(get(lane), LEFT, operate('i32.add', get(whole), ofLane(get(lane), PADDED))),
-    ...inLane(get(lane), AT, choose(get(whole), operate('i32.add', get(start), int(MESSAGES)), get(tail))),
-    ...inLane(get(lane), TARGET, operate('i32.add', times(get(message), DIGEST_BYTES), int(DIGESTS))),
-    ...initialWords().flatMap((word, i) => storeInt(times(get(lane), 4), STATE + VECTOR_BYTES * i, int(word | 0))),
+    inLane(get(lane), PADDED, padded),
+    set(bits, times(get(length), 8)),
+    storeInt(tailEnd, TAILS - 4, swapped),
+    inLane(get(lane), LEFT, operate('i32.add', get(whole), ofLane(get(lane), PADDED))),
+    inLane(get(lane), AT, choose(get(whole), operate('i32.add', get(start), int(MESSAGES)), get(tail))),
+    inLane(get(lane), TARGET, operate('i32.add', times(get(message), DIGEST_BYTES), int(DIGESTS))),
+    initialWords().map((word, i) => storeInt(times(get(lane), 4), STATE + VECTOR_BYTES * i, int(word | 0))),
   ]
   return { name: 'begin', parameters: 2, ints: 6, vectors: 1, body }
 }
@@ -147,20 +147,18 @@ function pad(from: Code, part: number, rest: Code): Code {
 /** Lets a lane go on without a message. */
 function rest(): Program {
   const lane = get(0)
-  return { name: 'rest', parameters: 1, body: [...inLane(lane, AT, tailOf(lane)), ...inLane(lane, LEFT, int(-1))] }
+  return { name: 'rest', parameters: 1, body: [inLane(lane, AT, tailOf(lane)), inLane(lane, LEFT, int(-1))] }
 }
 
 /** Writes the digest of a lane. */
 function finish(): Program {
   const [lane, words] = [0, 1]
-  const body = [0, VECTOR_BYTES].flatMap((half) => [
-    ...numbers(LANES).flatMap((i) =>
-      set(
-        words,
-        loadLane(times(get(lane), 4), STATE + VECTOR_BYTES * (LANES * (half / VECTOR_BYTES) + i), get(words), i),
-      ),
-    ),
-    ...storeVector(ofLane(get(lane), TARGET), half, shuffle(get(words), get(words), BIG_ENDIAN)),
+  const body = [0, 1].map((half) => [
+    numbers(LANES).map((i) => {
+      const at = STATE + VECTOR_BYTES * (LANES * half + i)
+      return set(words, loadLane(times(get(lane), 4), at, get(words), i))
+    }),
+    storeVector(ofLane(get(lane), TARGET), VECTOR_BYTES * half, shuffle(get(words), get(words), BIG_ENDIAN)),
   ])
   return { name: 'finish', parameters: 1, vectors: 1, body }
 }
@@ -170,26 +168,26 @@ function hash(): Program {
   const increase = (local: number) => set(local, operate('i32.add', get(local), int(1)))
   const lanes = numbers(LANES).map((lane) => int(lane))
   const beginOrRest = (lane: Code) => [
-    ...when(operate('i32.lt_u', get(next), get(count)), call(BEGIN, lane, get(next)), call(REST, lane)),
-    ...increase(next),
+    when(operate('i32.lt_u', get(next), get(count)), call(BEGIN, lane, get(next)), call(REST, lane)),
+    increase(next),
   ]
   const advance = (lane: Code) => {
     const following = operate('i32.add', ofLane(lane, AT), int(BLOCK_BYTES))
     const isPadded = operate('i32.eq', get(left), ofLane(lane, PADDED))
     return [
-      ...set(left, operate('i32.sub', ofLane(lane, LEFT), int(1))),
-      ...inLane(lane, LEFT, get(left)),
-      ...when(get(left), inLane(lane, AT, choose(isPadded, tailOf(lane), following)), [
-        ...call(FINISH, lane),
-        ...increase(done),
-        ...beginOrRest(lane),
+      set(left, operate('i32.sub', ofLane(lane, LEFT), int(1))),
+      inLane(lane, LEFT, get(left)),
+      when(get(left), inLane(lane, AT, choose(isPadded, tailOf(lane), following)), [
+        call(FINISH, lane),
+        increase(done),
+        beginOrRest(lane),
       ]),
     ]
   }
   const body = [
-    ...lanes.flatMap(beginOrRest),
-    ...loopWhile(
-      [...call(COMPRESS, ...lanes.map((lane) => ofLane(lane, AT))), ...lanes.flatMap(advance)],
+    lanes.map(beginOrRest),
+    loopWhile(
+      [call(COMPRESS, ...lanes.map((lane) => ofLane(lane, AT))), lanes.map(advance)],
       operate('i32.lt_u', get(done), get(count)),
     ),
   ]

@@ -46,11 +46,11 @@ const LIMB = numbers(LIMBS)
 function multiply(): Program {
   const [product, a, b] = [0, 1, 2]
   const [f, g, g19, f2, h, carry] = [3, 13, 23, 33, 43, 53]
-  const body: number[] = []
+  const body: Code[] = []
   for (const i of LIMB) {
-    body.push(...set(f + i, loadAsLong(get(a), 4 * i)), ...set(g + i, loadAsLong(get(b), 4 * i)))
-    body.push(...set(g19 + i, operate('i64.mul', get(g + i), long(19))))
-    body.push(...set(f2 + i, operate('i64.add', get(f + i), get(f + i))))
+    body.push(set(f + i, loadAsLong(get(a), 4 * i)), set(g + i, loadAsLong(get(b), 4 * i)))
+    body.push(set(g19 + i, operate('i64.mul', get(g + i), long(19))))
+    body.push(set(f2 + i, operate('i64.add', get(f + i), get(f + i))))
   }
   for (const k of LIMB) {
     const terms = LIMB.map((i) => {
@@ -58,27 +58,25 @@ function multiply(): Program {
       return operate('i64.mul', get((isOdd(i) && isOdd(j) ? f2 : f) + i), get((i + j < LIMBS ? g : g19) + j))
     })
     const [first = [], ...others] = terms
-    body.push(...set(h + k, operate('i64.add', first, ...others)))
+    body.push(set(h + k, operate('i64.add', first, ...others)))
   }
   for (const from of [0, 4, 1, 5, 2, 6, 3, 7, 4, 8, 9, 0]) {
     const half = long(2 ** (bits(from) - 1))
-    body.push(...set(carry, operate('i64.shr_s', operate('i64.add', get(h + from), half), long(bits(from)))))
+    body.push(set(carry, operate('i64.shr_s', operate('i64.add', get(h + from), half), long(bits(from)))))
     const carried = from === LIMBS - 1 ? operate('i64.mul', get(carry), long(19)) : get(carry)
     const to = h + ((from + 1) % LIMBS)
-    body.push(...set(to, operate('i64.add', get(to), carried)))
+    body.push(set(to, operate('i64.add', get(to), carried)))
     const rest = operate('i64.sub', get(h + from), operate('i64.shl', get(carry), long(bits(from))))
-    body.push(...set(h + from, rest))
+    body.push(set(h + from, rest))
   }
-  for (const i of LIMB) body.push(...storeLow(get(product), 4 * i, get(h + i)))
+  for (const i of LIMB) body.push(storeLow(get(product), 4 * i, get(h + i)))
   return { name: 'multiply', parameters: 3, longs: 51, body }
 }
 
 /** Limb by limb, without a carry; not exported to anybody. */
 function combine(name: 'plus' | 'minus'): Program {
   const code = name === 'plus' ? 'i32.add' : 'i32.sub'
-  const body = LIMB.flatMap((i) =>
-    storeInt(get(0), 4 * i, operate(code, loadInt(get(1), 4 * i), loadInt(get(2), 4 * i))),
-  )
+  const body = LIMB.map((i) => storeInt(get(0), 4 * i, operate(code, loadInt(get(1), 4 * i), loadInt(get(2), 4 * i))))
   return { name, parameters: 3, body }
 }
 
@@ -116,7 +114,7 @@ function addPoint(): Program {
     call(MULTIPLY, part(1), y, int(SUM_Z)),
     call(MULTIPLY, part(2), int(SUM_Z), int(SUM_T)),
     call(MULTIPLY, part(3), x, y),
-  ].flat()
+  ]
   return { name: 'addPoint', parameters: 6, body }
 }
 
@@ -124,16 +122,16 @@ function addPoint(): Program {
 function encode(): Program {
   const [target, element] = [0, 1]
   const [w, h, q] = [2, 3, 13]
-  const body: number[] = []
-  for (const i of LIMB) body.push(...set(h + i, loadInt(get(element), 4 * i)))
+  const body: Code[] = []
+  for (const i of LIMB) body.push(set(h + i, loadInt(get(element), 4 * i)))
   const top = operate('i32.add', operate('i32.mul', get(h + 9), int(19)), int(2 ** 24))
-  body.push(...set(q, operate('i32.shr_s', top, int(25))))
-  for (const i of LIMB) body.push(...set(q, operate('i32.shr_s', operate('i32.add', get(h + i), get(q)), int(bits(i)))))
-  body.push(...set(h, operate('i32.add', get(h), operate('i32.mul', get(q), int(19)))))
+  body.push(set(q, operate('i32.shr_s', top, int(25))))
+  for (const i of LIMB) body.push(set(q, operate('i32.shr_s', operate('i32.add', get(h + i), get(q)), int(bits(i)))))
+  body.push(set(h, operate('i32.add', get(h), operate('i32.mul', get(q), int(19)))))
   for (const i of LIMB) {
-    body.push(...set(q, operate('i32.shr_s', get(h + i), int(bits(i)))))
-    if (i + 1 < LIMBS) body.push(...set(h + i + 1, operate('i32.add', get(h + i + 1), get(q))))
-    body.push(...set(h + i, operate('i32.sub', get(h + i), operate('i32.shl', get(q), int(bits(i))))))
+    body.push(set(q, operate('i32.shr_s', get(h + i), int(bits(i)))))
+    if (i + 1 < LIMBS) body.push(set(h + i + 1, operate('i32.add', get(h + i + 1), get(q))))
+    body.push(set(h + i, operate('i32.sub', get(h + i), operate('i32.shl', get(q), int(bits(i))))))
   }
   for (let word = 0; word < 4; word++) {
     let at = 0
@@ -146,7 +144,7 @@ function encode(): Program {
       if (shift >= 0 && shift < 64) parts.push(operate('i64.shl', limb, long(shift)))
     }
     const [first = [], ...others] = parts
-    body.push(...set(w, operate('i64.or', first, ...others)), ...storeLong(get(target), 8 * word, get(w)))
+    body.push(set(w, operate('i64.or', first, ...others)), storeLong(get(target), 8 * word, get(w)))
   }
   return { name: 'encode', parameters: 2, longs: 1, ints: 11, body }
 }
