@@ -7,7 +7,7 @@ import {
   copyOf,
   type Digest,
   equalBytes,
-  leafHash,
+  leafHashes,
   type MemberId,
   portableVerifier,
   utf8,
@@ -110,7 +110,7 @@ class MapExecutor implements Executor {
     this.asker = undefined
     const records = requests.map((request, index) => this.answer(request, index))
     this.system?.conclude(slot)
-    const tree = batchTree(records.map(leafHash))
+    const tree = batchTree(leafHashes(records))
     const { changes } = this
     this.changes = []
     return { slot, records, tree, root: tree.root, changes }

@@ -4,7 +4,7 @@
 import {
   type BatchTree,
   batchTree,
-  leafHash,
+  leafHashes,
   multiProof,
   type PublicKey,
   type Verified,
@@ -75,7 +75,7 @@ export class SlotResults {
   /** Proves the records at `indexes`, ascending, under their root. */
   prove(indexes: readonly number[]): Uint8Array {
     if (indexes.length === this.count) return NO_HASHES
-    this.tree ??= batchTree(this.records().map(leafHash))
+    this.tree ??= batchTree(leafHashes(this.records()))
     const { tree } = this
     return multiProof(this.count, indexes, (index) => tree.path(index))
   }

@@ -8,6 +8,7 @@ import {
   equalBytes,
   failure,
   leafHash,
+  leafHashes,
   type MemberId,
   merkleRoot,
   type ReplicaIndex,
@@ -199,7 +200,7 @@ export function verifyArchivedReceipt(
   if (records.length !== entry.requests.length || strange !== -1) {
     return failure(fault('result', 'wrong-request', 'the results are not those of the requests'))
   }
-  if (!equalBytes(statement.digest, merkleRoot(records.map(leafHash)))) {
+  if (!equalBytes(statement.digest, merkleRoot(leafHashes(records)))) {
     return failure(fault('result', 'wrong-root', 'the results are not those that the receipt signs'))
   }
   const { membership, verifier } = chain.at(entry.header.slot).verify
