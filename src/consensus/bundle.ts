@@ -11,7 +11,7 @@ import {
   type PublicKey,
   type Signature,
 } from '../../crypto/index.ts'
-import { type BundleProof, digestKey, type Request, requestId, type SignedRequest } from './request.ts'
+import { type BundleProof, digestKey, type Request, requestIds, type SignedRequest } from './request.ts'
 
 /** What the requests of one bundle have in common. */
 export interface BundleHead {
@@ -109,7 +109,8 @@ export class OpenedRequest implements SignedRequest {
     if (client === undefined || parts.some(({ request }) => request.client !== client)) {
       throw new RangeError('requests of a bundle: expected at least one, all of one client')
     }
-    const leaves = parts.map(({ index, request }): PresentLeaf => ({ index, leaf: requestId(request) }))
+    const ids = requestIds(parts.map(({ request }) => request))
+    const leaves = parts.map(({ index }, i): PresentLeaf => ({ index, leaf: ids[i] ?? unreachable() }))
     const root = openMultiProof(head.count, leaves, head.hashes)
     if (root === undefined) return undefined
     const bundle = new Bundle(head, root)
@@ -207,4 +208,8 @@ export function requestKey(signed: SignedRequest): string {
 /** RFC 6962 root of the identities of `requests`. */
 export function requestsRoot(requests: readonly SignedRequest[]): Digest {
   return OpenedRequest.wholeRoot(requests) ?? merkleRoot(requests.map(({ id }) => id))
+}
+
+function unreachable(): never {
+  throw new Error('requests of a bundle: one without an identity')
 }

@@ -3,7 +3,15 @@
 // A request's identity is the RFC 6962 leaf hash of its bytes (client key 32, sequence number u64, command). The same hash is its
 // leaf in the client's signed bundle and in the entry that carries it. Signatures are in no identity (pitfall P35).
 
-import { DIGEST_BYTES, type Digest, leafHashOf, type PublicKey, type Signature, writeU64 } from '../../crypto/index.ts'
+import {
+  DIGEST_BYTES,
+  type Digest,
+  leafHashesOf,
+  leafHashOf,
+  type PublicKey,
+  type Signature,
+  writeU64,
+} from '../../crypto/index.ts'
 
 /** What a client asks for. */
 export interface Request {
@@ -38,6 +46,19 @@ export interface SignedRequest {
 export function requestId({ client, sequence, command }: Request): Digest {
   writeU64(number, 0, sequence)
   return leafHashOf(client, number, command)
+}
+
+/** {@link requestId} of each. */
+export function requestIds(requests: readonly Request[]): Digest[] {
+  return leafHashesOf(
+    requests,
+    ({ client, command }) => client.length + number.length + command.length,
+    ({ client, sequence, command }, target, at) => {
+      target.set(client, at)
+      writeU64(target, at + client.length, sequence)
+      target.set(command, at + client.length + number.length)
+    },
+  )
 }
 
 const number = new Uint8Array(8)
