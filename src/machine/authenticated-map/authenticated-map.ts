@@ -14,7 +14,7 @@ import { EMPTY, NodePool, type NodeRef } from './node-pool.ts'
 import { OrderedIndex } from './ordered-index.ts'
 import { leafAt, proveState } from './prove.ts'
 import { sealChunk } from './sealed-chunk.ts'
-import { type Change, StateTree } from './state-tree.ts'
+import { StateTree } from './state-tree.ts'
 import { type Text, toBytes, toText } from './text.ts'
 import { type WrittenChunk, writeChunk } from './write-chunk.ts'
 
@@ -35,6 +35,9 @@ export interface MapSnapshot {
   close(): void
 }
 
+/** Keys brought into the tree in one go. */
+const MAX_COMMIT_KEYS = 2 ** 17
+
 export class AuthenticatedMap {
   private readonly index = new OrderedIndex()
   private readonly pool = new NodePool()
@@ -49,7 +52,7 @@ export class AuthenticatedMap {
 
   constructor(hash?: Hash) {
     this.hasher = stateHasher(hash)
-    this.tree = new StateTree(this.pool, this.hasher)
+    this.tree = new StateTree(this.pool, hash)
   }
 
   /** Keys in the map. */
@@ -84,21 +87,25 @@ export class AuthenticatedMap {
 
   /** Brings the root up to date; costs in proportion to the keys changed since the last call. */
   commit(): Digest {
-    this.commitSome(this.changed.size)
+    while (this.changed.size > 0) this.commitSome(MAX_COMMIT_KEYS)
     return this.root()
   }
 
   /** Does a part of it: at most `limit` of the keys, those that were changed first. */
   commitSome(limit: number): void {
     const { changed } = this
-    const changes: Change[] = []
-    if (limit >= changed.size) this.changed = new Map()
+    const keys: Text[] = []
+    const values: (Text | undefined)[] = []
+    if (Math.min(limit, MAX_COMMIT_KEYS) >= changed.size) this.changed = new Map()
     for (const [key, value] of changed) {
-      if (changes.length >= limit) break
-      changes.push({ key, value, path: toText(this.hasher.path(key)) })
+      if (keys.length >= Math.min(limit, MAX_COMMIT_KEYS)) break
+      keys.push(key)
+      values.push(value)
       if (changed === this.changed) changed.delete(key)
     }
-    if (changes.length > 0) this.applyChanges(changes)
+    if (keys.length === 0) return
+    this.pool.begin()
+    this.tip = this.tree.apply(this.tip, keys, values)
   }
 
   /**
@@ -151,11 +158,6 @@ export class AuthenticatedMap {
   endLoad(): void {
     if (this.loaded !== undefined) this.index.fill(this.loaded.entries())
     this.loaded = undefined
-  }
-
-  private applyChanges(changes: readonly Change[]): void {
-    this.pool.begin()
-    this.tip = this.tree.apply(this.tip, changes)
   }
 
   private root(): Digest {

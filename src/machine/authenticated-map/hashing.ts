@@ -22,10 +22,8 @@ export const HASH_BYTES = 32
 /** Children of a branch. */
 export const FAN_OUT = 4
 
-const LEAF = 0x20
-const BRANCH = 0x21
-const KEY = 0x22
-const VALUE = 0x23
+/** First bytes of what is hashed. */
+export const TAG = Object.freeze({ leaf: 0x20, branch: 0x21, key: 0x22, value: 0x23 })
 
 export interface StateHasher {
   /** Where `key` stands in the tree. */
@@ -39,11 +37,11 @@ export interface StateHasher {
 export function stateHasher(hash: Hash = sha256): StateHasher {
   const leaf = new Uint8Array(1 + 2 * HASH_BYTES)
   const branch = new Uint8Array(1 + FAN_OUT * HASH_BYTES)
-  leaf[0] = LEAF
-  branch[0] = BRANCH
+  leaf[0] = TAG.leaf
+  branch[0] = TAG.branch
   return {
-    path: (key) => hash(tagged(KEY, key)),
-    value: (value) => hash(tagged(VALUE, value)),
+    path: (key) => hash(tagged(TAG.key, key)),
+    value: (value) => hash(tagged(TAG.value, value)),
     leaf(path, valueHash) {
       write(path, leaf)
       leaf.set(valueHash, 1 + HASH_BYTES)

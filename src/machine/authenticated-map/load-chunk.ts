@@ -46,7 +46,7 @@ export class ChunkLoader {
       const child = there === EMPTY ? EMPTY : pool.child(branch, digit)
       pool.setChild(branch, digit, this.place(child, (kinds >>> (2 * digit)) & 3))
     }
-    pool.setBranchHash(branch, this.hashes, this.nextHash())
+    pool.setHash(branch, this.hashes, this.nextHash())
     return branch
   }
 
@@ -57,7 +57,8 @@ export class ChunkLoader {
     const value = at + ENTRY_FRAME_BYTES + keyLength
     this.at = value + valueLength
     const texts = [toText(chunk.subarray(at + 3, at + 3 + keyLength)), toText(chunk.subarray(value, this.at))] as const
-    const leaf = this.pool.addLeaf(...texts, this.hashes, this.nextHash())
+    const leaf = this.pool.addLeaf(...texts)
+    this.pool.setHash(leaf, this.hashes, this.nextHash())
     this.leaves.push(leaf)
     return leaf
   }

@@ -6,6 +6,7 @@
 // new one and the old is kept until the last such snapshot is closed. Memory beyond the current tree is therefore
 // bounded by what changed since the oldest open snapshot.
 
+import { copyDigest } from '../../../crypto/index.ts'
 import { FAN_OUT, HASH_BYTES } from './hashing.ts'
 import type { Text } from './text.ts'
 
@@ -91,21 +92,21 @@ export class NodePool {
       target.fill(0, offset, offset + HASH_BYTES)
       return
     }
-    copyHash(this.page(node).hashes, (Math.abs(node) & IN_PAGE) * HASH_BYTES, target, offset)
+    copyDigest(this.page(node).hashes, (Math.abs(node) & IN_PAGE) * HASH_BYTES, target, offset)
   }
 
-  /** `hash` is the 32 bytes from `offset` on. */
-  addLeaf(key: Text, value: Text, hash: Uint8Array, offset = 0): NodeRef {
+  /** Without its hash. */
+  addLeaf(key: Text, value: Text): NodeRef {
     const leaf = this.freeLeaves.pop() ?? -this.leaves++
     const page = this.leafPages[-leaf >>> PAGE_BITS] ?? added(this.leafPages, newLeafPage())
     const at = -leaf & IN_PAGE
     page.keys[at] = key
     page.values[at] = value
     page.births[at] = this.commit
-    copyHash(hash, offset, page.hashes, at * HASH_BYTES)
     return leaf
   }
 
+  /** Without children that mean anything, and without its hash. */
   addBranch(): NodeRef {
     const branch = this.freeBranches.pop() ?? this.branches++
     const page = this.branchPages[branch >>> PAGE_BITS] ?? added(this.branchPages, newBranchPage())
@@ -132,8 +133,8 @@ export class NodePool {
   }
 
   /** `hash` is the 32 bytes from `offset` on. */
-  setBranchHash(branch: NodeRef, hash: Uint8Array, offset = 0): void {
-    copyHash(hash, offset, this.branchPage(branch).hashes, (branch & IN_PAGE) * HASH_BYTES)
+  setHash(node: NodeRef, hash: Uint8Array, offset: number): void {
+    copyDigest(hash, offset, this.page(node).hashes, (Math.abs(node) & IN_PAGE) * HASH_BYTES)
   }
 
   /** Gives up a node that the tree no longer holds from commit `death` on. */
@@ -190,10 +191,6 @@ function newPage(): Page {
 function added<Each>(pages: Each[], page: Each): Each {
   pages.push(page)
   return page
-}
-
-function copyHash(source: Uint8Array, from: number, target: Uint8Array, to: number): void {
-  for (let i = 0; i < HASH_BYTES; i++) target[to + i] = source[from + i] ?? 0
 }
 
 function absent(node: NodeRef): never {

@@ -4,14 +4,13 @@ import { KeyOrder } from '../../../src/machine/authenticated-map/key-order.ts'
 import { NodePool } from '../../../src/machine/authenticated-map/node-pool.ts'
 import type { Text } from '../../../src/machine/index.ts'
 
-const HASH = new Uint8Array(32)
 /** Leaves after which keys are divided into parts. */
 const SAMPLE = 8192
 
 function inOrder(keys: readonly Text[]): Text[] {
   const pool = new NodePool()
   const order = new KeyOrder(pool)
-  for (const key of keys) order.add(pool.addLeaf(key, `value of ${key}` as Text, HASH))
+  for (const key of keys) order.add(pool.addLeaf(key, `value of ${key}` as Text))
   return [...order.entries()].map(({ key, value }) => {
     expect(value).toBe(`value of ${key}`)
     return key

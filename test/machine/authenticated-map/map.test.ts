@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compareBytes, hex, utf8 } from '../../../crypto/index.ts'
+import { compareBytes, hashWith, hex, textWith, utf8 } from '../../../crypto/index.ts'
+import { useNative } from '../../../keys/native/index.ts'
 import {
   AuthenticatedMap,
   EMPTY_HASH,
@@ -77,6 +78,31 @@ describe('the state root', () => {
         expect(map.uncommitted).toBe(0)
       }),
     )
+  })
+
+  it.each([
+    ['noble', () => {}],
+    ['what is native', useNative],
+  ])('of thousands of keys is what the definition says, changed many at a time and hashed by %s', (_, begin) => {
+    begin()
+    const map = new AuthenticatedMap()
+    const content = new Map<Text, Text>()
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 1500; i++) {
+        const number = (i * 7919 + round * 977) % 4001
+        const key = toText(utf8(`key ${number}`))
+        // Some go, some stay as they are, and one is longer than all that is hashed in one go.
+        const value =
+          (i + round) % 5 === 0
+            ? undefined
+            : toText(utf8(`${'v'.repeat(number === 7 ? 70_000 : number % 3)}${number % 2}`))
+        map.set(key, value)
+        applyTo(content, key, value)
+      }
+      if (round % 2 === 1) expect(hex(map.commit())).toBe(hex(twinRoot(content)))
+    }
+    hashWith(undefined)
+    textWith(undefined)
   })
 
   it('depends on the content alone, not on the order of the writes or the commits', () => {
