@@ -92,10 +92,11 @@ export const SERVED_SNAPSHOTS = 1
 export const SERVE_TIMEOUTS = 8
 
 /**
- * A snapshot is written when the journal since the last one is longer than this, and than half of that snapshot: writing them costs at most
- * twice what writing the journal does, and a restart replays what this holds, or as long as reading the snapshot takes.
+ * A snapshot is written when the journal since the last one is longer than this, and than a third of that snapshot: writing them costs at
+ * most three times what writing the journal does, and a restart replays what this holds, or about as long as reading the snapshot takes.
  */
-export const SNAPSHOT_JOURNAL_BYTES = 64 * MIB
+export const SNAPSHOT_JOURNAL_BYTES = 32 * MIB
+export const SNAPSHOT_JOURNAL_SHARE = 1 / 3
 /** A snapshot is also written after so many slots: some seconds of replaying, however small they are. */
 export const SNAPSHOT_JOURNAL_SLOTS = 16_384
 

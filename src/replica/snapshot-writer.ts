@@ -5,7 +5,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import type { StableCheckpoint } from '../consensus/index.ts'
 import type { Store } from '../storage/index.ts'
 import { encodeRecord } from '../wire/index.ts'
-import { type ShellLimits, SNAPSHOT_SHARE } from './limits.ts'
+import { type ShellLimits, SNAPSHOT_JOURNAL_SHARE, SNAPSHOT_SHARE } from './limits.ts'
 import type { KeptSnapshot } from './machine-host.ts'
 
 export interface SnapshotWriterOptions {
@@ -80,7 +80,8 @@ export class SnapshotWriter {
     const { limits, journalBytes } = this.options
     const since = Math.max(this.stored.slot, this.writing?.kept.slot ?? 0)
     const bytes = journalBytes() - this.begunAt
-    return slot - since >= limits.snapshotSlots || bytes >= Math.max(limits.snapshotBytes, this.stored.bytes / 2)
+    const enough = Math.max(limits.snapshotBytes, this.stored.bytes * SNAPSHOT_JOURNAL_SHARE)
+    return slot - since >= limits.snapshotSlots || bytes >= enough
   }
 
   private begin(job: Job): void {

@@ -62,7 +62,7 @@ describe('a snapshot', () => {
     expect(SNAPSHOT_SHARE).toBe(1 / 4)
   })
 
-  it('is due when the journal has grown as long as half of the one before, and to its least length', () => {
+  it('is due when the journal has grown as long as a third of the one before, and to its least length', () => {
     const due = (bytes: number, journal: number) => {
       const { writer } = writerWith(bytes, journal)
       const { checkpoint, kept } = stateAt(16)
@@ -71,7 +71,7 @@ describe('a snapshot', () => {
     }
     expect(due(0, 999)).toBe(false)
     expect(due(0, 1000)).toBe(true)
-    expect(due(4000, 1999)).toBe(false)
-    expect(due(4000, 2000)).toBe(true)
+    expect(due(6000, 1999)).toBe(false)
+    expect(due(6000, 2000)).toBe(true)
   })
 })
