@@ -77,8 +77,8 @@ export const REPLY_FRAME_BYTES = 512 * KIB
 
 /** Keys changed after which the state root is brought up to date, twice as many at once at the most, so that a checkpoint finds little left to hash. */
 export const COMMIT_KEYS = 2_048
-/** The same where a replica is behind, so many entries or more, or replays its journal: nobody waits for it, and the fewer times the fewer hashes. */
-export const BACKLOG_COMMIT_KEYS = 65_536
+/** The same where a replica replays its journal, or was behind, so many entries or more, and is still: nobody waits for it, and the fewer times the fewer hashes. */
+export const BACKLOG_COMMIT_KEYS = 131_072
 export const BACKLOG_ENTRIES = 16
 
 /** Snapshots kept below the newest stable one, for peers that have just learned of it. */

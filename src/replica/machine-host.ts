@@ -74,6 +74,7 @@ export class MachineHost {
   changedAt: Slot | undefined
   /** What was changed lately, for watches. */
   readonly changes: ChangeLog
+  private behind = false
   private readonly options: HostOptions
   private executor: Executor
   private frontier: Frontier = EMPTY_FRONTIER
@@ -103,7 +104,9 @@ export class MachineHost {
     const { slot: at } = entry.header
     // Before: after the last slot of an epoch the charter of the next one is in office.
     const interval = intervalOf(this.executor)
-    const commitKeys = wait < BACKLOG_ENTRIES ? COMMIT_KEYS : BACKLOG_COMMIT_KEYS
+    // Until it has caught up.
+    if (wait >= BACKLOG_ENTRIES || wait === 0) this.behind = wait > 0
+    const commitKeys = this.behind ? BACKLOG_COMMIT_KEYS : COMMIT_KEYS
     const { records, root, tree } = this.apply(entry, timestampMs, { certificate, commitKeys })
     this.requests += records.length
     this.keepResults(entry, records, tree)

@@ -176,7 +176,7 @@ export class NodePool {
 }
 
 function newLeafPage(): LeafPage {
-  const texts = () => Array.from({ length: PAGE_NODES }, () => NOTHING)
+  const texts = () => new Array<Text>(PAGE_NODES).fill(NOTHING)
   return { keys: texts(), values: texts(), ...newPage() }
 }
 
