@@ -6,9 +6,10 @@ import {
   assembleCertificate,
   type Certificate,
   type Digest,
+  EMPTY_ROOT,
   equalBytes,
   hex,
-  leafHash,
+  leafHashes,
   type MemberId,
   openMultiProof,
   type PresentLeaf,
@@ -316,12 +317,13 @@ function emptyTally(key: string, context: EpochContext, statement: ReceiptStatem
 }
 
 /** The items' paths; undefined unless all are where they are said to be in the tree with this root. */
-function provenPaths(items: readonly ReplyItem[], count: number, hashes: Uint8Array, root: Uint8Array) {
+function provenPaths(items: readonly ReplyItem[], count: number, absent: Uint8Array, root: Uint8Array) {
   const ascending = items.every(({ index }, i) => index > (items[i - 1]?.index ?? -1))
   if (!ascending || items.length === 0 || (items.at(-1)?.index ?? count) >= count) return undefined
-  const leaves = items.map(({ index, record }): PresentLeaf => ({ index, leaf: leafHash(record) }))
+  const hashes = leafHashes(items.map(({ record }) => record))
+  const leaves = items.map(({ index }, i): PresentLeaf => ({ index, leaf: hashes[i] ?? EMPTY_ROOT }))
   const paths = items.map((): Digest[] => [])
-  const opened = openMultiProof(count, leaves, hashes, paths)
+  const opened = openMultiProof(count, leaves, absent, paths)
   return opened !== undefined && equalBytes(opened, root) ? paths : undefined
 }
 

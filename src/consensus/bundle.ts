@@ -122,6 +122,17 @@ export class OpenedRequest implements SignedRequest {
     return opened
   }
 
+  /** See {@link newBundle}. */
+  static sign(requests: readonly Request[], sign: (root: Digest) => Signature): readonly OpenedRequest[] {
+    const [first] = requests
+    if (first === undefined) throw new RangeError('requests of a bundle: expected at least one')
+    const ids = requestIds(requests)
+    const root = merkleRoot(ids)
+    const head = { count: requests.length, signature: sign(root), hashes: NO_HASHES }
+    const members = requests.map((request, index) => ({ index, request, id: ids[index] ?? unreachable() }))
+    return OpenedRequest.reopen({ client: first.client, head, root, goodBy: undefined }, members)
+  }
+
   /** True where identity and proof of `signed` follow from its content. */
   static is(signed: SignedRequest): signed is OpenedRequest {
     return #bundle in signed
@@ -200,6 +211,14 @@ export function openBundle(head: BundleHead, parts: readonly BundlePart[]): read
   return OpenedRequest.open(head, parts)
 }
 
+/**
+ * A new bundle of `requests`, all of one client and at least one, which `sign` signs by the RFC 6962 root over their identities: each with
+ * its place in it, in their order.
+ */
+export function newBundle(requests: readonly Request[], sign: (root: Digest) => Signature): readonly SignedRequest[] {
+  return OpenedRequest.sign(requests, sign)
+}
+
 /** The map key of a request: {@link digestKey} of its identity. */
 export function requestKey(signed: SignedRequest): string {
   return OpenedRequest.keyOf(signed)
@@ -209,6 +228,8 @@ export function requestKey(signed: SignedRequest): string {
 export function requestsRoot(requests: readonly SignedRequest[]): Digest {
   return OpenedRequest.wholeRoot(requests) ?? merkleRoot(requests.map(({ id }) => id))
 }
+
+const NO_HASHES = new Uint8Array(0)
 
 function unreachable(): never {
   throw new Error('requests of a bundle: one without an identity')

@@ -1,6 +1,6 @@
 // The only door of src/consensus: the protocol as one deterministic state machine. README.md is its specification.
 
-export { type BundlePart, openBundle, requestKey } from './bundle.ts'
+export { type BundlePart, newBundle, openBundle, requestKey } from './bundle.ts'
 export * from './chain.ts'
 export {
   isOfEpoch,

@@ -14,7 +14,7 @@ const { context } = miniCluster()
 const signer = signerNamed('client admin')
 const { clusterId } = context.membership
 
-function signed(count: number, first = 1, by = signer): SignedRequest[] {
+function signed(count: number, first = 1, by = signer): readonly SignedRequest[] {
   const requests = Array.from({ length: count }, (_, i) => {
     return { client: by.publicKey, sequence: first + i, command: utf8(`command ${first + i}`) }
   })
