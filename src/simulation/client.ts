@@ -2,27 +2,18 @@
 // leader first and everybody when the leader is silent, and believes a result when t replicas signed the same one.
 
 import {
-  batchTree,
   bytesKey,
   equalBytes,
   leafHash,
   type ReplicaIndex,
   replicaIndex,
-  type Signature,
   type Signer,
   statementBytes,
   type Vote,
   verifyInclusion,
   verifyVote,
 } from '../../crypto/index.ts'
-import {
-  type EpochContext,
-  type HandOver,
-  openBundle,
-  type Request,
-  requestId,
-  type SignedRequest,
-} from '../consensus/index.ts'
+import { type EpochContext, type HandOver, newBundle, type Request, type SignedRequest } from '../consensus/index.ts'
 import { decodeResultRecord, type ResultRecord } from '../machine/index.ts'
 import { ClientReads } from './client-reads.ts'
 import type { Operation } from './history.ts'
@@ -144,14 +135,13 @@ export class SimulatedClient {
   }
 
   /** Signs requests as one bundle. */
-  private sign(requests: readonly Request[]): SignedRequest[] {
-    const { root } = batchTree(requests.map(requestId))
+  private sign(requests: readonly Request[]): readonly SignedRequest[] {
     const { clusterId } = this.world.group.membership
+    const { publicKey: client } = this.signer
     const count = requests.length
-    const statement = { kind: 'bundle', clusterId, client: this.signer.publicKey, count, root } as const
-    const signature: Signature = this.signer.sign(statementBytes(statement))
-    const parts = requests.map((request, index) => ({ index, request }))
-    return [...(openBundle({ count, signature, hashes: new Uint8Array(0) }, parts) ?? [])]
+    return newBundle(requests, (root) =>
+      this.signer.sign(statementBytes({ kind: 'bundle', clusterId, client, count, root })),
+    )
   }
 
   private send(requests: readonly SignedRequest[], to: readonly ReplicaIndex[]): void {
