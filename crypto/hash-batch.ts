@@ -17,6 +17,7 @@ export class HashBatch {
   private readonly digests = new Uint8Array(MESSAGES * DIGEST_BYTES)
   private count = 0
   private length = 0
+  private running = false
   private take: (digests: Uint8Array, count: number) => void = () => {}
 
   /** With another `hash` given, each message is hashed by it alone. */
@@ -26,12 +27,30 @@ export class HashBatch {
 
   /**
    * Hashes what `fill` adds by {@link begin}. `take` gets the digests in the order of their messages, some hundred at a time: `count` of 32
-   * bytes, which are others once it has returned. Must not be called within itself.
+   * bytes, which are others once it has returned. What either throws is thrown, and nothing is left of it.
+   * @throws {Error} within a run of the same batch, whose messages it would take.
    */
   run(take: (digests: Uint8Array, count: number) => void, fill: () => void): void {
+    if (this.running) throw new Error('hash batch: begun within a run of its own')
+    this.running = true
     this.take = take
-    fill()
-    this.flush()
+    try {
+      fill()
+      this.flush()
+    } finally {
+      this.running = false
+      this.count = 0
+      this.length = 0
+    }
+  }
+
+  /** The same, with the digests one after the other in `target`. */
+  into(target: Uint8Array, fill: () => void): void {
+    let at = 0
+    this.run((digests, count) => {
+      target.set(digests.subarray(0, count * DIGEST_BYTES), at)
+      at += count * DIGEST_BYTES
+    }, fill)
   }
 
   /** A message: the byte `tag`, and `length` bytes that the caller writes to {@link bytes}, from the returned place on, before the next. */
@@ -65,6 +84,9 @@ export class HashBatch {
     }
   }
 }
+
+/** For whoever hashes by the rule of this process: one is enough, since a run is over before another begins. */
+export const hashBatch = new HashBatch()
 
 /** Copies 32 bytes: quicker than a view and a copy of it. */
 export function copyDigest(source: Uint8Array, from: number, target: Uint8Array, to: number): void {

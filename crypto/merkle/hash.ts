@@ -4,14 +4,12 @@
 import { DIGEST_BYTES, type Digest } from '../brands.ts'
 import { freshBytes } from '../bytes.ts'
 import { sha256, sha256Of } from '../digest.ts'
-import { copyDigest, HashBatch } from '../hash-batch.ts'
+import { copyDigest, hashBatch } from '../hash-batch.ts'
 
 const LEAF = 0
 const NODE = 1
 const LEAF_PREFIX = Uint8Array.of(LEAF)
 const NODE_PREFIX = Uint8Array.of(NODE)
-/** Fewer are hashed one by one, with less around it. */
-const FEW = 4
 
 /** The root of the tree without leaves: SHA-256 of nothing; its bytes must not be changed. */
 export const EMPTY_ROOT: Digest = sha256(new Uint8Array(0))
@@ -33,7 +31,6 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Digest {
 
 /** {@link leafHash} of each of `data`. */
 export function leafHashes(data: readonly Uint8Array[]): Digest[] {
-  if (data.length < FEW) return data.map(leafHash)
   return leafHashesOf(
     data,
     (each) => each.length,
@@ -48,7 +45,7 @@ export function leafHashesOf<Item>(
   write: (item: Item, target: Uint8Array, at: number) => void,
 ): Digest[] {
   const hashes: Digest[] = []
-  batch.run(
+  hashBatch.run(
     (digests, count) => {
       for (let i = 0; i < count; i++) {
         const hash = freshBytes(DIGEST_BYTES)
@@ -58,8 +55,8 @@ export function leafHashesOf<Item>(
     },
     () => {
       for (const item of items) {
-        const at = batch.begin(LEAF, lengthOf(item))
-        write(item, batch.bytes, at)
+        const at = hashBatch.begin(LEAF, lengthOf(item))
+        write(item, hashBatch.bytes, at)
       }
     },
   )
@@ -70,22 +67,13 @@ export function leafHashesOf<Item>(
 export function levelAbove(level: Uint8Array): Uint8Array {
   const nodes = level.length / DIGEST_BYTES
   const above = new Uint8Array(Math.ceil(nodes / 2) * DIGEST_BYTES)
-  let filled = 0
-  batch.run(
-    (digests, count) => {
-      above.set(digests.subarray(0, count * DIGEST_BYTES), filled)
-      filled += count * DIGEST_BYTES
-    },
-    () => {
-      for (let from = 0; from + 2 * DIGEST_BYTES <= level.length; from += 2 * DIGEST_BYTES) {
-        const at = batch.begin(NODE, 2 * DIGEST_BYTES)
-        copyDigest(level, from, batch.bytes, at)
-        copyDigest(level, from + DIGEST_BYTES, batch.bytes, at + DIGEST_BYTES)
-      }
-    },
-  )
-  if (nodes % 2 === 1) copyDigest(level, level.length - DIGEST_BYTES, above, filled)
+  hashBatch.into(above, () => {
+    for (let from = 0; from + 2 * DIGEST_BYTES <= level.length; from += 2 * DIGEST_BYTES) {
+      const at = hashBatch.begin(NODE, 2 * DIGEST_BYTES)
+      copyDigest(level, from, hashBatch.bytes, at)
+      copyDigest(level, from + DIGEST_BYTES, hashBatch.bytes, at + DIGEST_BYTES)
+    }
+  })
+  if (nodes % 2 === 1) copyDigest(level, level.length - DIGEST_BYTES, above, above.length - DIGEST_BYTES)
   return above
 }
-
-const batch = new HashBatch()

@@ -8,6 +8,7 @@ import {
   hex,
   leafHash,
   leafHashes,
+  leafHashesOf,
   merkleRoot,
   nodeHash,
   sha256,
@@ -85,10 +86,59 @@ describe.each([
     expect(hex(merkleRoot(leaves))).toBe(hex(expected))
   })
 
+  it('are right after hashing others was broken off, which leaves nothing behind', () => {
+    const messages = Array.from({ length: 12 }, (_, i) => Uint8Array.of(i, i))
+    const batch = new HashBatch()
+    expect(() =>
+      batch.run(
+        () => {},
+        () => {
+          batch.begin(1, 5)
+          throw new Error('broken off')
+        },
+      ),
+    ).toThrow('broken off')
+    expect(hashed(messages, batch)).toEqual(each(messages))
+    const long = { length: 3, bytes: new Uint8Array(4) }
+    const write = (item: typeof long, target: Uint8Array, at: number) => {
+      if (item === long) throw new RangeError('does not fit')
+      target.set(item.bytes, at)
+    }
+    expect(() => leafHashesOf([{ ...long }, long], ({ length }) => length, write)).toThrow('does not fit')
+    expect(leafHashes(messages).map(hex)).toEqual(messages.map((bytes) => hex(leafHash(bytes))))
+  })
+
+  it('are not begun within others, whose messages they would take', () => {
+    const batch = new HashBatch()
+    const within = () =>
+      batch.run(
+        () => {},
+        () => {},
+      )
+    expect(() => batch.run(() => {}, within)).toThrow('within')
+  })
+
   it('do not change when others are made later', () => {
     const [first] = leafHashes(Array.from({ length: 20 }, (_, i) => Uint8Array.of(i)))
     const before = first && hex(first)
     leafHashes(Array.from({ length: 20 }, (_, i) => Uint8Array.of(i + 100)))
     expect(first && hex(first)).toBe(before)
+  })
+})
+
+describe('what hashes many at once', () => {
+  it('is made when there are many to hash, and not for fewer', () => {
+    let made = 0
+    hashWith(undefined, undefined, () => {
+      made++
+      return undefined
+    })
+    const data = (count: number) => Array.from({ length: count }, (_, i) => Uint8Array.of(i))
+    leafHashes(data(7))
+    expect(made).toBe(0)
+    leafHashes(data(8))
+    leafHashes(data(8))
+    expect(made).toBe(1)
+    hashWith(undefined)
   })
 })

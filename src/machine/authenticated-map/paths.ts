@@ -22,10 +22,11 @@ export class Paths {
     return this.rows++
   }
 
-  /** The first `count` of them, one after the other. */
-  addAll(paths: Uint8Array, count: number): void {
-    this.bytes.set(paths.subarray(0, count * HASH_BYTES), this.rows * HASH_BYTES)
+  /** Where the next `count` rows are to be written. */
+  room(count: number): Uint8Array {
+    const from = this.rows * HASH_BYTES
     this.rows += count
+    return this.bytes.subarray(from, this.rows * HASH_BYTES)
   }
 
   /** Negative, zero or positive: how the paths of two rows compare. */

@@ -2,7 +2,7 @@
 // above them level by level, all of a level together. Cost: per changed key three hashes (path, value, leaf) and its share of the branches
 // above, about log4(keys / changed).
 
-import { copyDigest, HashBatch, writeKey } from '../../../crypto/index.ts'
+import { copyDigest, HashBatch, hashBatch, sha256, writeKey } from '../../../crypto/index.ts'
 import { MAX_TREE_DEPTH } from '../limits.ts'
 import { FAN_OUT, HASH_BYTES, type Hash, type StateHasher, stateHasher, TAG } from './hashing.ts'
 import { EMPTY, type NodePool, type NodeRef } from './node-pool.ts'
@@ -28,7 +28,7 @@ export class StateTree {
   constructor(pool: NodePool, hash?: Hash) {
     this.pool = pool
     this.hasher = stateHasher(hash)
-    this.batch = new HashBatch(hash)
+    this.batch = hash === undefined || hash === sha256 ? hashBatch : new HashBatch(hash)
   }
 
   /** The tree `root` after the changes, which name each key once, in any order. Call between `pool.begin` and the next pin. */
@@ -136,27 +136,17 @@ export class StateTree {
 
   private hashPaths(): void {
     const { batch, keys, paths } = this
-    batch.run(
-      (digests, count) => paths.addAll(digests, count),
-      () => {
-        for (const key of keys) this.add(TAG.key, key)
-      },
-    )
+    batch.into(paths.room(keys.length), () => {
+      for (const key of keys) this.add(TAG.key, key)
+    })
   }
 
   private hashLeaves(): void {
     const { batch, newLeaves, newRows, values } = this
     const hashes = new Uint8Array(newLeaves.length * HASH_BYTES)
-    let hashed = 0
-    batch.run(
-      (digests, count) => {
-        hashes.set(digests.subarray(0, count * HASH_BYTES), hashed)
-        hashed += count * HASH_BYTES
-      },
-      () => {
-        for (const row of newRows) this.add(TAG.value, values[row] ?? ('' as Text))
-      },
-    )
+    batch.into(hashes, () => {
+      for (const row of newRows) this.add(TAG.value, values[row] ?? ('' as Text))
+    })
     this.hashInto(newLeaves, (i) => {
       const at = batch.begin(TAG.leaf, 2 * HASH_BYTES)
       copyDigest(this.paths.bytes, (newRows[i] ?? 0) * HASH_BYTES, batch.bytes, at)
