@@ -20,7 +20,7 @@ import { accuse, announceEnd, persist } from './outbox.ts'
 import { onFetchBodies, onFetchEntries, onHeartbeat, sendHeartbeats } from './peers.ts'
 import { onLink } from './reach.ts'
 import { addRequests } from './requests.ts'
-import { type CoreState, peerOf } from './state.ts'
+import { type CoreState, passTime, peerOf } from './state.ts'
 
 /** An end is agreed, and its slot not yet executed. */
 export function isEnding({ succession, executed }: CoreState): boolean {
@@ -83,7 +83,7 @@ function sameNext(a: Digest | undefined, b: Digest | undefined): boolean {
  * What a core does whose epoch is over: serves those of the epoch that are behind, and keeps requests for the next one. The shell may
  * drop it at any time.
  */
-export function stepOver(state: CoreState, input: Input): void {
+export function stepOver(state: CoreState, input: Exclude<Input, { readonly kind: 'time' }>): void {
   switch (input.kind) {
     case 'message':
       peerOf(state, input.from).heardAt = state.nowMs
@@ -93,8 +93,7 @@ export function stepOver(state: CoreState, input: Input): void {
     case 'link':
       return onLink(state, input.peer, input.up)
     case 'tick':
-      state.nowMs = Math.max(state.nowMs, input.nowMs)
-      state.wallMs = input.wallMs
+      passTime(state, input)
       if (state.nowMs - state.heartbeatAt >= state.config.parameters.viewTimeoutMs * HEARTBEAT_SHARE)
         sendHeartbeats(state)
       return

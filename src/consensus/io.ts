@@ -20,6 +20,8 @@ export type Input =
   | { readonly kind: 'link'; readonly peer: ReplicaIndex; readonly up: boolean }
   /** Time goes on: monotonic milliseconds for timers, wall-clock milliseconds for timestamps. */
   | { readonly kind: 'tick'; readonly nowMs: number; readonly wallMs: number }
+  /** What follows came at this time; nothing that is due is done before the next tick. Has no effects. */
+  | { readonly kind: 'time'; readonly nowMs: number; readonly wallMs: number }
   /** Answers `persist`: the records up to this number are on disk. */
   | { readonly kind: 'durable'; readonly number: number }
   /**

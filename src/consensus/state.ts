@@ -359,6 +359,12 @@ export function slotState(state: CoreState, at: Slot): SlotState {
   return made
 }
 
+/** The monotonic clock never goes back. */
+export function passTime(state: CoreState, { nowMs, wallMs }: Pick<CoreState, 'nowMs' | 'wallMs'>): void {
+  state.nowMs = Math.max(state.nowMs, nowMs)
+  state.wallMs = wallMs
+}
+
 export function peerOf(state: CoreState, replica: ReplicaIndex): PeerState {
   const peer = state.peers[replica]
   if (peer === undefined) throw new RangeError(`replica: expected a member, got ${replica}`)

@@ -22,7 +22,7 @@ import { ignoreProposal, learnBody, onPropose } from './proposal.ts'
 import { onLink, originOf, relay } from './reach.ts'
 import { addRequests, propose } from './requests.ts'
 import { ignoreCheckpoint, learnStable, onCheckpointVote, onExecuted, onInstalled } from './stability.ts'
-import { type CoreState, leader, peerOf } from './state.ts'
+import { type CoreState, leader, passTime, peerOf } from './state.ts'
 import { complaint, onProbe, onProbeAnswer, suspect } from './suspicion.ts'
 import { onTick } from './tick.ts'
 import { ignoreViewMessage, onNewView, onViewChange } from './view-change.ts'
@@ -34,6 +34,10 @@ import { ignoreVote, onVote } from './votes.ts'
  * @throws {SafetyViolation} where two entries are certified for one slot, which takes more than b liars.
  */
 export function step(state: CoreState, input: Input): readonly Effect[] {
+  if (input.kind === 'time') {
+    passTime(state, input)
+    return []
+  }
   if (state.phase === 'over') stepOver(state, input)
   else take(state, input)
   replay(state)
@@ -43,7 +47,7 @@ export function step(state: CoreState, input: Input): readonly Effect[] {
   })
 }
 
-function take(state: CoreState, input: Input): void {
+function take(state: CoreState, input: Exclude<Input, { readonly kind: 'time' }>): void {
   switch (input.kind) {
     case 'message':
       onMessage(state, input.from, input.message)
@@ -55,7 +59,7 @@ function take(state: CoreState, input: Input): void {
       onLink(state, input.peer, input.up)
       break
     case 'tick':
-      onTick(state, input.nowMs, input.wallMs)
+      onTick(state, input)
       break
     case 'durable':
       state.durable = Math.max(state.durable, input.number)

@@ -3,6 +3,7 @@
 
 import { proposeClock, watchClock } from './clock.ts'
 import { isEnding, watchPace } from './ending.ts'
+import type { Input } from './io.ts'
 import { settlePromises } from './lease.ts'
 import { HEARTBEAT_SHARE, logWindow, RESEND_SHARE, RESEND_SLOTS, RESEND_STEPS, SLOW_RESEND_SHARE } from './limits.ts'
 import { publish } from './outbox.ts'
@@ -12,16 +13,15 @@ import { passOn } from './reach.ts'
 import { digestKey } from './request.ts'
 import { forwardRequests, propose } from './requests.ts'
 import { transfer } from './stability.ts'
-import type { CoreState, SlotState } from './state.ts'
+import { type CoreState, passTime, type SlotState } from './state.ts'
 import { complaint, stalledFor, suspect, viewTimeout } from './suspicion.ts'
 import { followDeferred, resendViewChange } from './view-change.ts'
 
 /** Intervals of a base time-out after which a snapshot that does not come is asked for anew. */
 const TRANSFER_TIMEOUTS = 8
 
-export function onTick(state: CoreState, nowMs: number, wallMs: number): void {
-  state.nowMs = Math.max(state.nowMs, nowMs)
-  state.wallMs = wallMs
+export function onTick(state: CoreState, input: Input & { readonly kind: 'tick' }): void {
+  passTime(state, input)
   const { viewTimeoutMs } = state.config.parameters
   settlePromises(state)
   followDeferred(state)

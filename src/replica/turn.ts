@@ -159,6 +159,7 @@ export class Turn {
     const { inbound, door, reads, snapshots, watches, transport, counters } = this.parts
     counters.turns++
     const nowMs = performance.now()
+    this.tellTime(nowMs)
     this.tellDurable()
     const { tasks } = this
     this.tasks = []
@@ -194,6 +195,14 @@ export class Turn {
     this.stable = []
     for (const checkpoint of stable) snapshots.stabilize(checkpoint)
     if (stable.length > 0) this.parts.succession.stabilized()
+  }
+
+  /** Before whatever this turn holds: by the ticks alone all would seem to come up to a tick sooner than it did. */
+  private tellTime(nowMs: number): void {
+    const { current, former } = this.parts.reigns
+    const wallMs = Date.now()
+    for (const reign of former === undefined ? [current] : [former, current])
+      reign.core.step({ kind: 'time', nowMs, wallMs })
   }
 
   private tellDurable(): void {

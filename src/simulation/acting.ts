@@ -12,6 +12,8 @@ import type { World } from './world.ts'
 
 /** The replica whose core it is. */
 export interface Actor extends ReplicaView {
+  /** What its clocks show. */
+  readonly moment: { readonly nowMs: number; readonly wallMs: number }
   /** Its disk refuses the next write. */
   readonly diskFails: boolean
   /** False once that process is gone. */
@@ -40,6 +42,7 @@ export class Acting {
     trace.number(this.self.address)
     trace.text(input.kind === 'message' ? kindOf(input.message) : input.kind)
     this.world.announce('input', this.self, input)
+    reign.core.step({ kind: 'time', ...this.self.moment })
     this.carryOut(life, reign, reign.core.step(input), input)
   }
 

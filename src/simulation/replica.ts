@@ -207,10 +207,13 @@ export class SimulatedReplica implements ReplicaView {
     else action()
   }
 
-  private tell(life: Life): void {
+  get moment(): { readonly nowMs: number; readonly wallMs: number } {
     const { world, clock } = this
-    const nowMs = clock.monotonicMs(world.nowUs)
-    const tick = { kind: 'tick', nowMs, wallMs: clock.wallMs(world.nowUs) } as const
+    return { nowMs: clock.monotonicMs(world.nowUs), wallMs: clock.wallMs(world.nowUs) }
+  }
+
+  private tell(life: Life): void {
+    const tick = { kind: 'tick', ...this.moment } as const
     if (life.former !== undefined) this.input(life, life.former, tick)
     this.input(life, life.reign, tick)
   }

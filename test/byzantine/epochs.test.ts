@@ -72,7 +72,7 @@ describe('a liar among members that change', () => {
 
   it('that shows false chains leads nobody astray who was away, is to join, or asks as a client', () => {
     const faults: readonly Fault[] = [{ do: 'cut', links: AWAY, when: { atMs: 20 }, until: { atMs: 900 } }]
-    const { witnesses, kinds } = lie(0, 'forge-chain', faults)
+    const { witnesses, kinds } = lie(1, 'forge-chain', faults)
     expect(witnesses.counts.get('false chain refused') ?? 0).toBeGreaterThan(0)
     expect([...kinds]).toEqual([])
   })
