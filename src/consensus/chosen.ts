@@ -11,7 +11,7 @@ import {
   type Verified,
 } from '../../crypto/index.ts'
 import type { Entry } from './entry.ts'
-import { DECISION_WEIGHT, EAGER_SLOTS } from './limits.ts'
+import { DECISION_WEIGHT, EAGER_SLOTS, PACE_SAMPLES } from './limits.ts'
 import { emit, persist } from './outbox.ts'
 import { packEntry } from './packed-entry.ts'
 import { digestKey } from './request.ts'
@@ -38,6 +38,8 @@ function noteDecision(state: CoreState, { votedAt }: SlotState): void {
   if (votedAt === undefined || votedAt <= state.slotsResentAt) return
   const took = Math.min(state.nowMs - votedAt, state.config.parameters.viewTimeoutMs)
   state.decisionMs += DECISION_WEIGHT * (took - state.decisionMs)
+  state.decisions.push(took)
+  if (state.decisions.length > PACE_SAMPLES) state.decisions.shift()
 }
 
 /** An entry with its certificate, pulled from a peer. */

@@ -84,6 +84,7 @@ export type ViewReason =
   | 'leader-gone'
   | 'censorship'
   | 'slow-leader'
+  | 'hesitant-leader'
   | 'leader-lied'
   | 'joined'
   | 'no-new-view'

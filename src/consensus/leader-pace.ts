@@ -8,7 +8,7 @@
 import type { Slot } from '../../crypto/index.ts'
 import { commandBytes, type Entry } from './entry.ts'
 import type { ViewReason } from './io.ts'
-import { EAGER_SLOTS, FILLED_SHARE } from './limits.ts'
+import { EAGER_SLOTS, FILLED_SHARE, PACE_SAMPLES } from './limits.ts'
 import { type CoreState, leads, type Pending } from './state.ts'
 
 /** Waits that the guard looks at. */
@@ -17,11 +17,23 @@ const LATENCY_SAMPLES = 16
 const SAMPLES_PER_PROPOSAL = 4
 /** A leader this many times slower than the best median seen is slow. */
 const SLOW_FACTOR = 4
+/** One that takes so many times as long to propose as a fast decision takes hesitates. */
+const HESITANT_FACTOR = 3
+/** Below such a share of the base time-out nobody does. */
+const HESITANT_SHARE = 1 / 20
+/** Which decision is a fast one: a leader that shows its proposals to some later than to others slows the rest. */
+const FAST_QUANTILE = 1 / 4
+/** Of a batch of more than such a share of its bytes, the way takes what counts. */
+const SMALL_SHARE = 1 / 16
 
 /** Notes a proposal of the current view and the requests that it was the first to hold. */
 export function noteProposal(state: CoreState, entry: Entry, requests: readonly Pending[]): void {
   const waits = requests.map((request) => waitOf(state, request, entry.header.slot))
   state.latencies.push(...waits.sort((a, b) => b - a).slice(0, SAMPLES_PER_PROPOSAL))
+  if (waits.length > 0 && commandBytes(entry) <= state.config.parameters.maxBatchBytes * SMALL_SHARE) {
+    state.hesitations.push(Math.max(...waits))
+    if (state.hesitations.length > PACE_SAMPLES) state.hesitations.shift()
+  }
   if (!isFilled(state, entry)) state.roomyAt = state.nowMs
   // A slow leader's first ones must not be outweighed forever by a good past.
   if (state.latencies.length > LATENCY_SAMPLES) state.latencies.splice(0, state.latencies.length - LATENCY_SAMPLES)
@@ -56,16 +68,33 @@ export function isSlow(state: CoreState): boolean {
   return measured > Math.min(expected, viewTimeoutMs / 2) * 2 ** demotions
 }
 
+/**
+ * T7. As a rule it lets requests wait several times as long as a fast decision takes. A machine with too much to do is late with both, so
+ * that an honest leader is not taken for one. `share` of the measure is enough for who is asked whether it sees the same.
+ */
+export function isHesitant(state: CoreState, share = 1): boolean {
+  const { hesitations, decisions, demotions } = state
+  if (leads(state) || Math.min(hesitations.length, decisions.length) < PACE_SAMPLES) return false
+  const least = state.config.parameters.viewTimeoutMs * HESITANT_SHARE
+  const expected = Math.max(quantile(decisions, FAST_QUANTILE) * HESITANT_FACTOR, least)
+  return median(hesitations) > expected * share * 2 ** demotions
+}
+
 /** Keeps what this view's leader was seen to do as a measure for the next. */
 export function closeLatencies(state: CoreState, reason: ViewReason): void {
   if (state.latencies.length >= LATENCY_SAMPLES) {
     state.bestLatency = Math.min(state.bestLatency ?? Number.POSITIVE_INFINITY, median(state.latencies))
   }
-  if (reason === 'slow-leader') state.demotions += 1
+  if (reason === 'slow-leader' || reason === 'hesitant-leader') state.demotions += 1
   state.latencies.length = 0
+  state.hesitations.length = 0
 }
 
 function median(values: readonly number[]): number {
+  return quantile(values, 1 / 2)
+}
+
+function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
+  return sorted[Math.floor(sorted.length * share)] ?? 0
 }

@@ -69,6 +69,10 @@ export const DECISION_WEIGHT = 1 / 8
 export const REACH_SHARE = 3 / 5
 /** After such a share of the base without a channel to the leader, and without progress, the others are asked whether they lost it too. */
 export const GONE_SHARE = 1 / 10
+/** Proposals and decisions that a leader's pace is judged by (leader-pace.ts). */
+export const PACE_SAMPLES = 16
+/** Of what makes a leader hesitant (leader-pace.ts), so much is enough for whoever is asked: all see it, but not all at their most. */
+export const HESITANT_ANSWER_SHARE = 2 / 3
 /** A request older than so many timeouts was passed over on purpose, though other requests go through. */
 export const CENSORSHIP_TIMEOUTS = 6
 /** How long a promise to a leader binds (lease.ts): less than a time-out, so that a dead leader is left no later for it. */

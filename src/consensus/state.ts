@@ -175,10 +175,14 @@ export interface CoreState {
   slotResends: number
   /** Milliseconds that a slot takes from our vote to its decision, lately and as a rule; at most a base time-out. */
   decisionMs: number
+  /** What the last PACE_SAMPLES of them took. */
+  readonly decisions: number[]
   fetch: { readonly peer: ReplicaIndex; readonly at: number } | undefined
   bodiesAskedAt: number
   /** Slow-leader guard: how long requests of this view waited for their proposals, and the best median of any view; milliseconds. */
   readonly latencies: number[]
+  /** Of each of the last PACE_SAMPLES small proposals of this view, how long the request that it let wait longest did; milliseconds. */
+  readonly hesitations: number[]
   bestLatency: number | undefined
   /** When the last EAGER_SLOTS slots were chosen, each with all before it, at the slot's number modulo EAGER_SLOTS; milliseconds. */
   readonly chosenAt: number[]
@@ -265,9 +269,11 @@ export function emptyState(given: CoreConfig, machine: MachinePosition): CoreSta
     slotsResentAt: Number.NEGATIVE_INFINITY,
     slotResends: 0,
     decisionMs: 0,
+    decisions: [],
     fetch: undefined,
     bodiesAskedAt: Number.NEGATIVE_INFINITY,
     latencies: [],
+    hesitations: [],
     bestLatency: undefined,
     chosenAt: new Array(EAGER_SLOTS).fill(0),
     roomyAt: 0,

@@ -5,6 +5,7 @@
 //   T3  proposals come far slower than the replicas have themselves seen possible: slow leader
 //   T4  the leader was caught in a lie
 //   T5  q replicas want the next view, and no NewView came for a time-out
+//   T7  the leader lets requests wait several times as long as decisions take, and q replicas see it: hesitant leader
 //   T6  the channel to the leader ended, as it does when its process dies, q replicas lost it, and there is no progress: the leader is gone
 //
 // A replica that only lags, as one of t peers shows, does not suspect the leader: it catches up. With b = 0 one ViewChange moves
@@ -15,12 +16,12 @@
 import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
 import { hasEnded, isDripping } from './ending.ts'
 import type { ViewReason } from './io.ts'
-import { isSlow } from './leader-pace.ts'
+import { isHesitant, isSlow } from './leader-pace.ts'
 import { mayLeave } from './lease.ts'
-import { CENSORSHIP_TIMEOUTS, GONE_SHARE, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
+import { CENSORSHIP_TIMEOUTS, GONE_SHARE, HESITANT_ANSWER_SHARE, REACH_SHARE, TIMEOUT_DOUBLINGS } from './limits.ts'
 import { emit, tell } from './outbox.ts'
 import { isReachable, lostFor, reachablePeers } from './reach.ts'
-import { type CoreState, leader, leads, otherMembers, peerOf } from './state.ts'
+import { type CoreState, leader, leads, otherMembers, type Probe, peerOf } from './state.ts'
 import { startViewChange } from './view-change.ts'
 
 /** The time-out of the current view, milliseconds: doubled for each failed view in a row, capped. */
@@ -42,6 +43,7 @@ export function complaint(state: CoreState): ViewReason | undefined {
   if (isGone(state)) return 'leader-gone' // T6
   if (oldestRequest(state) > limit * CENSORSHIP_TIMEOUTS) return 'censorship' // T2
   if (isSlow(state) || (!leads(state) && isDripping(state, limit * 2 ** state.demotions))) return 'slow-leader' // T3, M2
+  if (isHesitant(state)) return 'hesitant-leader' // T7
   return shouldReclaim(state) ? 'lower-alive' : undefined
 }
 
@@ -55,7 +57,7 @@ function isGone(state: CoreState): boolean {
 export function suspect(state: CoreState, reason: ViewReason): void {
   if (!mayLeave(state)) return
   const target = nextView(state)
-  const asks = state.config.membership.quorums.crashMode || reason === 'leader-gone'
+  const asks = state.config.membership.quorums.crashMode || reason === 'leader-gone' || reason === 'hesitant-leader'
   if (asks && state.phase === 'active') startProbe(state, target, reason)
   else startViewChange(state, target, reason)
 }
@@ -111,13 +113,19 @@ function shouldReclaim(state: CoreState): boolean {
 // Probe before disturbing.
 
 function startProbe(state: CoreState, target: View, reason: ViewReason): void {
-  const { viewTimeoutMs } = state.config.parameters
-  const { probe } = state
-  if (probe !== undefined && probe.view === target && state.nowMs - probe.startedAt < viewTimeoutMs * REACH_SHARE)
-    return
+  if (state.probe?.view === target && isFresh(state, state.probe)) return
   state.probe = { view: target, reason, granted: new Set([state.config.self]), startedAt: state.nowMs }
   for (const peer of otherMembers(state)) tell(state, peer, { kind: 'probe', view: target })
   concludeProbe(state)
+}
+
+/** There is nothing to complain of any more: in a while whoever still answers is told no more than that. */
+export function dropProbe(state: CoreState): void {
+  if (state.probe !== undefined && !isFresh(state, state.probe)) state.probe = undefined
+}
+
+function isFresh(state: CoreState, { startedAt }: Probe): boolean {
+  return state.nowMs - startedAt < state.config.parameters.viewTimeoutMs * REACH_SHARE
 }
 
 /** A peer asks whether we would leave for `target` too. */
@@ -127,9 +135,12 @@ export function onProbe(state: CoreState, from: ReplicaIndex, target: View): voi
   const head = leader(state)
   const missing = !leads(state) && (!isReachable(state, head) || lostFor(state, head) !== undefined)
   const reclaim = rotation.policy === 'lowest-alive' && complaint(state) === 'lower-alive'
-  if (state.phase === 'changing' || missing || reclaim || stalledFor(state) > viewTimeoutMs / 2) {
+  const hesitant = isHesitant(state, HESITANT_ANSWER_SHARE)
+  if (state.phase === 'changing' || missing || reclaim || hesitant || stalledFor(state) > viewTimeoutMs / 2) {
     tell(state, from, { kind: 'probe-answer', view: target })
   }
+  // All of them leave, or none: of those that stayed the others would need every one, and no longer see that the leader is late.
+  if (hesitant && state.phase === 'active' && target === state.view + 1) suspect(state, 'hesitant-leader')
 }
 
 export function onProbeAnswer(state: CoreState, from: ReplicaIndex, target: View): void {

@@ -14,7 +14,7 @@ import { digestKey } from './request.ts'
 import { forwardRequests, propose } from './requests.ts'
 import { transfer } from './stability.ts'
 import { type CoreState, passTime, type SlotState } from './state.ts'
-import { complaint, stalledFor, suspect, viewTimeout } from './suspicion.ts'
+import { complaint, dropProbe, stalledFor, suspect, viewTimeout } from './suspicion.ts'
 import { followDeferred, resendViewChange } from './view-change.ts'
 
 /** Intervals of a base time-out after which a snapshot that does not come is asked for anew. */
@@ -34,6 +34,7 @@ export function onTick(state: CoreState, input: Input & { readonly kind: 'tick' 
   if (state.nowMs - state.heartbeatAt >= viewTimeoutMs * HEARTBEAT_SHARE) sendHeartbeats(state)
   const reason = complaint(state)
   if (reason !== undefined) suspect(state, reason)
+  else dropProbe(state)
   if (state.transferring && state.nowMs - state.transferAt > viewTimeoutMs * TRANSFER_TIMEOUTS)
     transfer(state, 'behind')
   fetchBodies(state)

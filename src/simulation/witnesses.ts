@@ -22,6 +22,7 @@ import type { Observer, ReplicaView } from './observer.ts'
 export const WITNESSES = [
   'view changed',
   'leader given up as gone',
+  'leader given up as hesitant',
   'two failed views in a row',
   'prepared value proposed again',
   'certificates of two views disagree',
@@ -171,6 +172,7 @@ export class Witnesses implements Observer {
   private view({ address }: ReplicaView, { active, reason }: Effect & { readonly kind: 'view' }): void {
     if (reason === 'rotation') this.see('leader rotated')
     if (reason === 'leader-gone') this.see('leader given up as gone')
+    if (reason === 'hesitant-leader') this.see('leader given up as hesitant')
     this.changing.set(address, !active)
     const failed = active ? 0 : (this.failedInARow.get(address) ?? 0) + 1
     this.failedInARow.set(address, failed)

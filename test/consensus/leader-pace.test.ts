@@ -3,14 +3,14 @@
 import { describe, expect, it } from 'vitest'
 import { markVerified } from '../../crypto/index.ts'
 import { batchEntry, type CoreState, EAGER_SLOTS } from '../../src/consensus/index.ts'
-import { noteProposal } from '../../src/consensus/leader-pace.ts'
+import { closeLatencies, isHesitant, noteProposal } from '../../src/consensus/leader-pace.ts'
 import { miniCluster, request } from '../support/mini-cluster.ts'
 
 const HERE_SINCE = 1000
 const NOW = 1400
 
 /** A follower at NOW that has chosen slot 10, and slot 9 10 ms earlier. */
-function follower(): { state: CoreState; note: (slot: number) => readonly number[] } {
+function follower(): { state: CoreState; note: (slot: number, text?: string) => readonly number[] } {
   const cluster = miniCluster()
   const state = cluster.replicas[1]?.state
   if (state === undefined) throw new Error('no state')
@@ -18,9 +18,9 @@ function follower(): { state: CoreState; note: (slot: number) => readonly number
   state.chosen = cluster.slot(10)
   for (let at = 9; at <= 10; at++) state.chosenAt[cluster.slot(at) % EAGER_SLOTS] = 1300 - 10 * (10 - at)
   const { clusterId, epoch } = cluster.context.membership
-  const signed = markVerified(request(clusterId, 'a', 1))
   const never = { forwardedAt: undefined, resentAt: undefined, proposedAt: undefined, via: undefined }
-  const note = (slot: number) => {
+  const note = (slot: number, text = 'a') => {
+    const signed = markVerified(request(clusterId, text, 1))
     const entry = batchEntry(cluster.slot(slot), epoch, 1_000_000, [signed])
     noteProposal(state, entry, [{ request: signed, since: HERE_SINCE, ...never }])
     return state.latencies
@@ -50,5 +50,60 @@ describe('a request waits for its leader', () => {
     state.latencies.length = 0
     state.roomyAt = HERE_SINCE + 251
     expect(note(11)).toEqual([NOW - HERE_SINCE])
+  })
+})
+
+describe('a leader hesitates', () => {
+  /** Its proposals were late by 31 ms, and of the decisions a quarter and one took 10 ms and the others 30. */
+  const judged = (late = 31) => {
+    const { state } = follower()
+    for (let i = 0; i < 16; i++) {
+      state.hesitations.push(late)
+      state.decisions.push(i < 5 ? 10 : 30)
+    }
+    return state
+  }
+
+  it('where it takes more than three times as long as the fastest quarter of the decisions', () => {
+    expect(isHesitant(judged(31))).toBe(true)
+    expect(isHesitant(judged(30))).toBe(false)
+    expect(isHesitant(judged(21), 2 / 3)).toBe(true)
+    expect(isHesitant(judged(20), 2 / 3)).toBe(false)
+  })
+
+  it('never within a twentieth of the time-out', () => {
+    const state = judged(25)
+    state.decisions.fill(0)
+    expect(isHesitant(state)).toBe(false)
+    state.hesitations.fill(25.1)
+    expect(isHesitant(state)).toBe(true)
+  })
+
+  it('twice as long, after a leader was given up for it', () => {
+    const state = judged(60)
+    closeLatencies(state, 'hesitant-leader')
+    expect(state.hesitations).toEqual([])
+    for (let i = 0; i < 16; i++) state.hesitations.push(60)
+    expect(isHesitant(state)).toBe(false)
+    state.hesitations.fill(61)
+    expect(isHesitant(state)).toBe(true)
+  })
+
+  it.each(['hesitations', 'decisions'] as const)('not before 16 %s were seen', (which) => {
+    const state = judged()
+    state[which].length = 15
+    expect(isHesitant(state)).toBe(false)
+  })
+
+  it('once a proposal, by the request that waited longest, and not where its batch is large', () => {
+    const { state, note } = follower()
+    note(11)
+    note(12)
+    expect(state.hesitations).toEqual([NOW - 1290, NOW - 1300])
+    state.hesitations.length = 0
+    note(11, 'x'.repeat(state.config.parameters.maxBatchBytes / 16 + 1))
+    expect(state.hesitations).toEqual([])
+    for (let at = 0; at < 20; at++) note(13)
+    expect(state.hesitations).toHaveLength(16)
   })
 })

@@ -11,12 +11,14 @@ import {
   type Scenario,
   Simulation,
   scenarioOf,
+  Witnesses,
 } from '../../src/simulation/index.ts'
 
 interface Measured {
   readonly operations: readonly Operation[]
   readonly sent: number
   readonly peak: number
+  readonly witnesses: Witnesses
 }
 
 /** A run with all checks; the most that any collection of a core held comes with it. */
@@ -24,15 +26,20 @@ function measured(scenario: Scenario): Measured {
   const operations: Operation[] = []
   let sent = 0
   let bounds: BoundsCheck | undefined
+  const witnesses = new Witnesses()
   const simulation = new Simulation(scenario, {
     observers: (running) => {
       const checks = allChecks(running)
       for (const check of checks) if (check instanceof BoundsCheck) bounds = check
-      return [...checks, { invoked: (operation) => void operations.push(operation), sent: () => void sent++ }]
+      return [
+        ...checks,
+        witnesses,
+        { invoked: (operation) => void operations.push(operation), sent: () => void sent++ },
+      ]
     },
   })
   expect(simulation.run().failure).toBeUndefined()
-  return { operations, sent, peak: Math.max(0, ...(bounds?.peaks.values() ?? [])) }
+  return { operations, sent, witnesses, peak: Math.max(0, ...(bounds?.peaks.values() ?? [])) }
 }
 
 /** Answers between two simulated times. */
@@ -62,6 +69,25 @@ describe('S19', () => {
     const slowed = answers(measured(scenarioOf({ ...settings, liars })).operations, 60_000, 120_000)
     expect(calm).toBeGreaterThan(1000)
     expect(slowed / calm).toBeGreaterThanOrEqual(0.7)
+  })
+})
+
+describe('a leader that sends what it has to say some ticks late', () => {
+  it('is given up as hesitant, and the rate is that of honest leaders from then on', () => {
+    const settings = {
+      seed: 'reorder',
+      shell: { tickMs: 25 },
+      parameters: { viewTimeoutMs: 500, viewTimeoutCapMs: 4000 },
+      clients: [{ operations: 100_000, outstanding: 8, bundle: 8, thinkUs: 5_000, retryMs: 2000 }],
+      safetyMs: 12_000,
+    }
+    const calm = measured(scenarioOf(settings))
+    const late = measured(scenarioOf({ ...settings, liars: [{ replica: 0, behaviour: 'reorder' }] }))
+    expect(calm.witnesses.counts.get('leader given up as hesitant')).toBeUndefined()
+    expect(late.witnesses.counts.get('leader given up as hesitant')).toBeGreaterThan(0)
+    const [honest = 0, lied = 0] = [calm, late].map(({ operations }) => answers(operations, 6_000, 12_000))
+    expect(honest).toBeGreaterThan(1000)
+    expect(lied / honest).toBeGreaterThanOrEqual(0.75)
   })
 })
 
