@@ -48,10 +48,10 @@ export const BAD_FRAME_FACTOR = 8
 /** What an answer to a fetch of entries or bodies, up to 4 MiB of them, costs its asker. */
 export const FETCH_COST = 32
 /**
- * Milliseconds that a peer's fetches of entries and bodies may take, a second and at once: an eighth of a core, in which some ten thousands of
- * requests are served. Who lags asks several peers in turn.
+ * Milliseconds that a peer's fetches of entries and bodies may take, a second and at once: a sixteenth of a core, in which some twenty thousand
+ * requests are served. Who lags asks several peers in turn; and who asks without end costs that much of every replica.
  */
-export const FETCH_MS_PER_SECOND = 125
+export const FETCH_MS_PER_SECOND = 60
 export const FETCH_MS_BURST = 500
 /** What a chunk of a snapshot costs its asker: about 2 ms of reading the tree. */
 export const CHUNK_COST = 16

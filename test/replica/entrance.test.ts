@@ -193,7 +193,7 @@ describe('peers', () => {
     }
     time.answerMs = 50
     ask(3, 100)
-    // Each answer gives back an eighth of the time that it takes.
+    // Each answer gives back a part of the time that it takes.
     const burst = served(3).length
     expect(burst).toBeGreaterThanOrEqual(FETCH_MS_BURST / 50)
     expect(burst).toBeLessThan(1.5 * (FETCH_MS_BURST / 50))
