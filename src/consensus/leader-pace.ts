@@ -1,4 +1,4 @@
-// Slow leaders (T3): how long requests wait for their proposal, and how long they need have waited.
+// Slow and hesitant leaders (T3, T7): how long requests wait for their proposal, and how long they need have waited.
 //
 // Only the leader's own hesitation counts. While as many slots are in flight as an honest leader begins of its own accord
 // (EAGER_SLOTS), requests wait for the machines and not for the leader, so a wait begins when there is room for the slot: a cluster

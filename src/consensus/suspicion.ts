@@ -5,13 +5,13 @@
 //   T3  proposals come far slower than the replicas have themselves seen possible: slow leader
 //   T4  the leader was caught in a lie
 //   T5  q replicas want the next view, and no NewView came for a time-out
-//   T7  the leader lets requests wait several times as long as decisions take, and q replicas see it: hesitant leader
 //   T6  the channel to the leader ended, as it does when its process dies, q replicas lost it, and there is no progress: the leader is gone
+//   T7  the leader lets requests wait several times as long as decisions take, and q replicas see it: hesitant leader
 //
 // A replica that only lags, as one of t peers shows, does not suspect the leader: it catches up. With b = 0 one ViewChange moves
 // everybody (t = 1), so a replica first asks whether a quorum also misses the leader (pitfalls P62, P63). So it does in any mode where
-// only its own channel may be gone (T6): the others can go on without it, and it would have left them. Whoever lies could make it leave
-// only together with honest replicas that lost the leader too.
+// only its own channel may be gone (T6), or the way from the client to the leader is longer than that to itself (T7): the others can go on
+// without it, and it would have left them. Whoever lies could make it leave only together with honest replicas that find the same.
 
 import { type ReplicaIndex, type View, view } from '../../crypto/index.ts'
 import { hasEnded, isDripping } from './ending.ts'
