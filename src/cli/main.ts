@@ -15,7 +15,7 @@ import { Argument, CommanderError, Command as Program } from 'commander'
 import { KeysError, type KeysErrorCode } from '../../keys/index.ts'
 import { useNative } from '../../keys/native/index.ts'
 import { type Command, type Context, inputOf, type Outcome, type Parent, UsageError } from './command.ts'
-import { commands } from './commands/index.ts'
+import { commandsFor } from './commands/index.ts'
 import { processTerminal } from './terminal.ts'
 
 /** Where a command line takes from and prints to; terminal.ts has the real one. */
@@ -79,7 +79,7 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   const json = own.includes('--json')
   const context = contextOf(terminal, json)
   let outcome: Outcome | undefined
-  const program = programOf(terminal, async (command, commandArguments, options) => {
+  const program = programOf(await commandsFor(args), terminal, async (command, commandArguments, options) => {
     outcome = await command.run(inputOf(commandArguments, options), context)
   })
   try {
@@ -115,7 +115,7 @@ type Run = (
   options: Record<string, unknown>,
 ) => Promise<void>
 
-function programOf(terminal: Terminal, run: Run): Program {
+function programOf(commands: readonly Command[], terminal: Terminal, run: Run): Program {
   const program = new Program('quorate')
     .description('Consensus for groups in which some of the machines may lie')
     .version(versionText(), '-V, --version', 'print the version')

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { genesisText, loadGenesis } from '../../keys/index.ts'
 import { wholeNumber } from '../../src/cli/command.ts'
-import { commands } from '../../src/cli/commands/index.ts'
+import { allCommands, commandsFor } from '../../src/cli/commands/index.ts'
 import { main } from '../../src/cli/main.ts'
 import { table } from '../../src/cli/table.ts'
 import { memberDraft, sample } from '../keys/sample.ts'
+
+const commands = await allCommands()
 
 interface Run {
   readonly code: number
@@ -285,6 +287,20 @@ describe('quorate genesis check', () => {
     const run = await quorate(['genesis', 'check', file])
     expect(run).toMatchObject({ code: 2, out: '', error: expect.stringContaining(sentence) })
   })
+})
+
+describe('of a command line', () => {
+  it.each(commands.map(({ name }) => name))('only the command is loaded that it names: %s', async (name) => {
+    const loaded = await commandsFor([...name.split(' '), 'show', '--json'])
+    expect(loaded.map((command) => command.name)).toEqual([name])
+  })
+
+  it.each([[[]], [['--help']], [['genesis']], [['genesis', 'shw']], [['toString']], [['--json', 'get']]])(
+    'all commands are loaded where it names none: %j',
+    async (args) => {
+      expect(await commandsFor(args)).toEqual(commands)
+    },
+  )
 })
 
 describe('the command line', () => {
