@@ -11,8 +11,6 @@ import type { ViewReason } from './io.ts'
 import { EAGER_SLOTS, FILLED_SHARE, PACE_SAMPLES } from './limits.ts'
 import { type CoreState, leads, type Pending } from './state.ts'
 
-/** Waits that the guard looks at. */
-const LATENCY_SAMPLES = 16
 /** Of one proposal the longest so many are looked at: a single late one is no slow leader, however many requests it holds. */
 const SAMPLES_PER_PROPOSAL = 4
 /** A leader this many times slower than the best median seen is slow. */
@@ -28,15 +26,16 @@ const SMALL_SHARE = 1 / 16
 
 /** Notes a proposal of the current view and the requests that it was the first to hold. */
 export function noteProposal(state: CoreState, entry: Entry, requests: readonly Pending[]): void {
-  const waits = requests.map((request) => waitOf(state, request, entry.header.slot))
-  state.latencies.push(...waits.sort((a, b) => b - a).slice(0, SAMPLES_PER_PROPOSAL))
-  if (waits.length > 0 && commandBytes(entry) <= state.config.parameters.maxBatchBytes * SMALL_SHARE) {
-    state.hesitations.push(Math.max(...waits))
+  const waits = requests.map((request) => waitOf(state, request, entry.header.slot)).sort((a, b) => b - a)
+  const [longest] = waits
+  state.latencies.push(...waits.slice(0, SAMPLES_PER_PROPOSAL))
+  if (longest !== undefined && commandBytes(entry) <= state.config.parameters.maxBatchBytes * SMALL_SHARE) {
+    state.hesitations.push(longest)
     if (state.hesitations.length > PACE_SAMPLES) state.hesitations.shift()
   }
   if (!isFilled(state, entry)) state.roomyAt = state.nowMs
   // A slow leader's first ones must not be outweighed forever by a good past.
-  if (state.latencies.length > LATENCY_SAMPLES) state.latencies.splice(0, state.latencies.length - LATENCY_SAMPLES)
+  if (state.latencies.length > PACE_SAMPLES) state.latencies.splice(0, state.latencies.length - PACE_SAMPLES)
 }
 
 /** Milliseconds that the leader let this request wait. */
@@ -62,7 +61,7 @@ function isFilled(state: CoreState, entry: Entry): boolean {
 export function isSlow(state: CoreState): boolean {
   const { latencies, bestLatency, demotions } = state
   const { viewTimeoutMs } = state.config.parameters
-  if (leads(state) || latencies.length < LATENCY_SAMPLES) return false
+  if (leads(state) || latencies.length < PACE_SAMPLES) return false
   const measured = median(latencies)
   const expected = Math.max((bestLatency ?? viewTimeoutMs) * SLOW_FACTOR, viewTimeoutMs / 8)
   return measured > Math.min(expected, viewTimeoutMs / 2) * 2 ** demotions
@@ -70,19 +69,21 @@ export function isSlow(state: CoreState): boolean {
 
 /**
  * T7. As a rule it lets requests wait several times as long as a fast decision takes. A machine with too much to do is late with both, so
- * that an honest leader is not taken for one. `share` of the measure is enough for who is asked whether it sees the same.
+ * that an honest leader is not taken for one. `share` of the measure is enough for who is asked whether it sees the same. Never in crash
+ * mode: nobody holds anything back there on purpose, and whoever is not content with the leader gives it no lease.
  */
 export function isHesitant(state: CoreState, share = 1): boolean {
-  const { hesitations, decisions, demotions } = state
-  if (leads(state) || Math.min(hesitations.length, decisions.length) < PACE_SAMPLES) return false
-  const least = state.config.parameters.viewTimeoutMs * HESITANT_SHARE
+  const { hesitations, decisions, demotions, config } = state
+  if (leads(state) || config.membership.quorums.crashMode) return false
+  if (Math.min(hesitations.length, decisions.length) < PACE_SAMPLES) return false
+  const least = config.parameters.viewTimeoutMs * HESITANT_SHARE
   const expected = Math.max(quantile(decisions, FAST_QUANTILE) * HESITANT_FACTOR, least)
   return median(hesitations) > expected * share * 2 ** demotions
 }
 
 /** Keeps what this view's leader was seen to do as a measure for the next. */
 export function closeLatencies(state: CoreState, reason: ViewReason): void {
-  if (state.latencies.length >= LATENCY_SAMPLES) {
+  if (state.latencies.length >= PACE_SAMPLES) {
     state.bestLatency = Math.min(state.bestLatency ?? Number.POSITIVE_INFINITY, median(state.latencies))
   }
   if (reason === 'slow-leader' || reason === 'hesitant-leader') state.demotions += 1

@@ -69,7 +69,7 @@ export const DECISION_WEIGHT = 1 / 8
 export const REACH_SHARE = 3 / 5
 /** After such a share of the base without a channel to the leader, and without progress, the others are asked whether they lost it too. */
 export const GONE_SHARE = 1 / 10
-/** Proposals and decisions that a leader's pace is judged by (leader-pace.ts). */
+/** Waits, proposals and decisions that a leader's pace is judged by (leader-pace.ts). */
 export const PACE_SAMPLES = 16
 /** Of what makes a leader hesitant (leader-pace.ts), so much is enough for whoever is asked: all see it, but not all at their most. */
 export const HESITANT_ANSWER_SHARE = 2 / 3

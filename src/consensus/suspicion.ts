@@ -135,7 +135,7 @@ export function onProbe(state: CoreState, from: ReplicaIndex, target: View): voi
   const head = leader(state)
   const missing = !leads(state) && (!isReachable(state, head) || lostFor(state, head) !== undefined)
   const reclaim = rotation.policy === 'lowest-alive' && complaint(state) === 'lower-alive'
-  const hesitant = isHesitant(state, HESITANT_ANSWER_SHARE)
+  const hesitant = !isBehind(state) && !hasEnded(state) && isHesitant(state, HESITANT_ANSWER_SHARE)
   if (state.phase === 'changing' || missing || reclaim || hesitant || stalledFor(state) > viewTimeoutMs / 2) {
     tell(state, from, { kind: 'probe-answer', view: target })
   }

@@ -72,6 +72,19 @@ describe.each(EPOCHS)('$name, a leader that is late with its proposals', (epoch)
     expect(viewsOf(cluster)).toEqual([changed, changed, changed])
   })
 
+  it('is not left by one who is asked and only lags', () => {
+    const cluster = setUp()
+    hesitate(cluster, { rounds: 16 })
+    for (const { index, state } of cluster.replicas.slice(2)) {
+      for (const peer of state.peers.filter((_, i) => i !== 0 && i !== index)) {
+        if (peer.heartbeat !== undefined) peer.heartbeat = { ...peer.heartbeat, chosen: cluster.slot(100) }
+      }
+    }
+    cluster.run(50)
+    expect(cluster.replicas[1]?.state.probe).toBeDefined()
+    expect(viewsOf(cluster)).toEqual([[], [], []])
+  })
+
   it('is kept while decisions take a third as long or more', () => {
     const cluster = setUp()
     hesitate(cluster, { takes: 10 })

@@ -95,6 +95,13 @@ describe('a leader hesitates', () => {
     expect(isHesitant(state)).toBe(false)
   })
 
+  it('never in crash mode, where nobody lies', () => {
+    const state = miniCluster({ replicas: 3, byzantine: 0, crash: 1 }).replicas[1]?.state
+    state?.hesitations.push(...new Array(16).fill(1000))
+    state?.decisions.push(...new Array(16).fill(0))
+    expect(state && isHesitant(state)).toBe(false)
+  })
+
   it('once a proposal, by the request that waited longest, and not where its batch is large', () => {
     const { state, note } = follower()
     note(11)

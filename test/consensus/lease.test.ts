@@ -53,6 +53,23 @@ describe.each(EPOCHS)('a lease $name', (epoch) => {
     expect(lease(cluster, 0)).toBe(cluster.slot(1))
   })
 
+  it('is given again by one who asked whether to leave, once it has nothing to complain of', () => {
+    const cluster = miniCluster({ epoch, ...THREE })
+    cluster.run(300)
+    // The leader's proposals reach nobody for a while, and nobody answers what followers ask one another.
+    cluster.filter = (_, __, message) => !['propose', 'probe', 'probe-answer'].includes(kindOf(message))
+    cluster.submit([0, 1, 2], 'a')
+    cluster.run(1000)
+    const follower = cluster.replicas[1]?.state
+    expect(follower?.probe).toBeDefined()
+    cluster.filter = (_, to, message) => to !== 2 && kindOf(message) !== 'probe-answer'
+    cluster.crash(2)
+    cluster.run(1000)
+    expect(cluster.status(1)).toMatchObject({ view: 0, executed: cluster.slot(1) })
+    expect(follower?.probe).toBeUndefined()
+    expect(lease(cluster, 0)).toBeDefined()
+  })
+
   it('is over before another leads, when its leader is cut off', () => {
     const cluster = miniCluster({ epoch, ...THREE })
     cluster.run(300)

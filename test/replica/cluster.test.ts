@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { hex, replicaIndex, utf8 } from '../../crypto/index.ts'
-import { AuthenticatedMap, encodeKvCommand, openChunk } from '../../src/machine/index.ts'
+import { AuthenticatedMap, decodeKvResult, encodeKvCommand, openChunk } from '../../src/machine/index.ts'
 import { Snapshots } from '../../src/replica/snapshots.ts'
 import { signerNamed } from '../keys/sample.ts'
 import { altered } from './altered-store.ts'
@@ -65,6 +65,19 @@ describe('replicas in one process', () => {
     const client = await c.client()
     await write(client, 10)
     await settled(c)
+  })
+
+  it('agree on the time at which a request came, and not on that of the tick before it', async () => {
+    // A tick every three seconds.
+    const c = await started({ parameters: { viewTimeoutMs: 60_000, viewTimeoutCapMs: 120_000 } })
+    const client = await c.client()
+    for (let i = 0; i < 3; i++) {
+      const beforeMs = Date.now()
+      const [granted] = await client.submit([encodeKvCommand({ kind: 'lease-grant', ttlMs: 60_000 })])
+      const response = granted && decodeKvResult(granted.result)?.response
+      if (response?.kind !== 'lease-grant') throw new Error('no lease')
+      expect(response.expiresAtMs - 60_000).toBeGreaterThanOrEqual(beforeMs)
+    }
   })
 
   it('answer each request once where a client repeats itself, and with the record of the first time', async () => {
